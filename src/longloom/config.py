@@ -1,0 +1,136 @@
+"""The base of every configuration class, and how overrides reach it.
+
+Configurations are frozen pydantic models. An unknown key is refused with the nearest real key.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from longloom.errors import ConfigError
+
+
+class FrozenConfig(BaseModel):
+    """A frozen group of settings; unknown keys are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with `changes`, validated again (pydantic's own copy does not).
+
+        Raises:
+            ConfigError: a key is unknown or a value is refused.
+        """
+        return parse_config(type(self), {**self.model_dump(), **changes})
+
+
+ConfigT = TypeVar("ConfigT", bound=FrozenConfig)
+
+
+def parse_config(config_class: type[ConfigT], settings: Mapping[str, object]) -> ConfigT:
+    """Build `config_class` from plain values.
+
+    Raises:
+        ConfigError: one line naming the setting, its value and what was expected.
+    """
+    try:
+        return config_class.model_validate(dict(settings))
+    except ValidationError as error:
+        raise ConfigError(_describe(config_class, error)) from None
+
+
+def apply_overrides(settings: Mapping[str, object], overrides: Sequence[str]) -> dict[str, object]:
+    """Return `settings` with `a.b=c` overrides applied; values are read as YAML.
+
+    List entries are reached by index: `stages.0.num_steps=5`.
+
+    Raises:
+        ConfigError: an override is not of the form `a.b=c`, or its path does not exist.
+    """
+    changed = _copied(settings)
+    for override in overrides:
+        path, separator, text = override.partition("=")
+        if not separator or not path:
+            raise ConfigError(f"override {override!r} is not of the form a.b=c")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        _set_path(changed, path.split("."), value, override)
+    assert isinstance(changed, dict)
+    return changed
+
+
+def nearest_key(key: str, known: Sequence[str]) -> str:
+    """Return the known key most like `key`, or an empty string."""
+    return next(iter(difflib.get_close_matches(key, known, n=1, cutoff=0.5)), "")
+
+
+def _copied(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(entry) for entry in value]
+    return value
+
+
+def _set_path(node: Any, path: list[str], value: object, override: str) -> None:
+    for position, key in enumerate(path):
+        is_last = position == len(path) - 1
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                raise ConfigError(
+                    f"override {override!r}: {key!r} is not an index below {len(node)}"
+                )
+            index: int | str = int(key)
+        elif isinstance(node, dict):
+            if key not in node:
+                raise ConfigError(_unknown(".".join(path[: position + 1]), key, list(node)))
+            index = key
+        else:
+            raise ConfigError(f"override {override!r}: {path[position - 1]!r} has no settings")
+        if is_last:
+            node[index] = value
+        else:
+            node = node[index]
+
+
+def _unknown(path: str, key: str, known: Sequence[str]) -> str:
+    nearest = nearest_key(key, known)
+    hint = f"did you mean {nearest!r}?" if nearest else f"known settings: {', '.join(known)}"
+    return f"unknown setting {path!r}; {hint}"
+
+
+def _fields_at(config_class: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    current: type[BaseModel] | None = config_class
+    for step in location:
+        if isinstance(step, int) or current is None:
+            continue
+        field = current.model_fields.get(step)
+        current = _model_within(field.annotation) if field else current
+    return list(current.model_fields) if current else []
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for arg in get_args(annotation) if (found := _model_within(arg))), None)
+
+
+def _describe(config_class: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors()[0]
+    location = first["loc"]
+    path = ".".join(str(step) for step in location)
+    if first["type"] == "extra_forbidden":
+        return _unknown(path, str(location[-1]), _fields_at(config_class, location[:-1]))
+    message = first["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    if first["type"] == "value_error":
+        return f"{path}: {message}"
+    return f"{path} is {first['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,52 @@
+"""Fill the templates of the versioned prompt file `prompts.yaml`."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from longloom.errors import ConfigError
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+EMPTY_MEMORY = "none"
+"""What a memory or plan reads before the first section."""
+
+
+@cache
+def load_templates() -> Mapping[str, str]:
+    """Return all templates by name, and `version`."""
+    text = files("longloom.text").joinpath("prompts.yaml").read_text("utf-8")
+    loaded: dict[str, str] = yaml.safe_load(text)
+    return loaded
+
+
+def prompt_version() -> str:
+    """Return the version of the prompt file; written into every record that used it."""
+    return load_templates()["version"]
+
+
+def fill_template(name: str, **slots: str) -> str:
+    """Return template `name` with its slots filled.
+
+    Slot values are never scanned again, so a document may contain `{question}`.
+
+    Raises:
+        ConfigError: there is no such template, or a slot is missing or unknown.
+    """
+    templates = load_templates()
+    if name not in templates or name == "version":
+        known = ", ".join(sorted(set(templates) - {"version"}))
+        raise ConfigError(f"prompt template {name!r} is unknown; expected one of {known}")
+    template = templates[name]
+    wanted = set(_SLOT.findall(template))
+    if wanted != set(slots):
+        raise ConfigError(f"template {name!r} needs slots {sorted(wanted)}, got {sorted(slots)}")
+    return _SLOT.sub(lambda match: slots[match.group(1)], template)
+
+
+def single_pass_prompt(template: str, *, context: str, question: str) -> str:
+    """Return the user message of a single-pass prompt."""
+    return fill_template(template, context=context, question=question)

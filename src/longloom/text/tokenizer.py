@@ -1,0 +1,98 @@
+"""A tokenizer read from a Hugging Face folder, without importing transformers.
+
+What it leaves out: slow (Python) tokenizers; the folder must hold `tokenizer.json`.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import jinja2.sandbox
+from tokenizers import Tokenizer as FastTokenizer
+
+from longloom.errors import ModelError
+
+
+class Tokenizer(Protocol):
+    """What the rest of Longloom needs of a tokenizer."""
+
+    @property
+    def end_id(self) -> int:
+        """Token that ends a turn of the assistant."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of `text`; special tokens written out in it are recognised."""
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return ids and, for each, its half-open character span in `text`."""
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Return the text of `token_ids`, special tokens included."""
+
+    def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
+        """Return the chat as text, ending where the assistant starts to write."""
+
+
+class FolderTokenizer:
+    """`tokenizer.json` and the chat template of a model folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the tokenizer files of `folder`.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+        """
+        try:
+            self._tokenizer = FastTokenizer.from_file(str(folder / "tokenizer.json"))
+            settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+            template_file = folder / "chat_template.jinja"
+            template = (
+                template_file.read_text("utf-8")
+                if template_file.exists()
+                else settings["chat_template"]
+            )
+            end_token = settings["eos_token"]
+        except Exception as error:  # tokenizers raises bare Exception on damaged files
+            raise ModelError(
+                f"no usable tokenizer in {folder}: {error}; expected tokenizer.json and "
+                "tokenizer_config.json with eos_token and a chat template"
+            ) from None
+        if isinstance(end_token, dict):
+            end_token = end_token["content"]
+        end_id = self._tokenizer.token_to_id(end_token)
+        if end_id is None:
+            raise ModelError(f"end token {end_token!r} of {folder} is not in its vocabulary")
+        self._end_id: int = end_id
+        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True
+        )
+        self._chat_template = environment.from_string(template)
+
+    @property
+    def end_id(self) -> int:
+        """Token that ends a turn of the assistant."""
+        return self._end_id
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens, added ones included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of `text`; special tokens written out in it are recognised."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return ids and, for each, its half-open character span in `text`."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Return the text of `token_ids`, special tokens included."""
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=False))
+
+    def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
+        """Return the chat as text, ending where the assistant starts to write."""
+        return self._chat_template.render(messages=list(messages), add_generation_prompt=True)
