@@ -1,0 +1,135 @@
+"""The run folder: which file lies where, its name, and the lock that keeps it to one process."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from longloom.errors import ConfigError, DataError
+from longloom.runlog.atomic import describe_write_failure
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NUM_HASH_CHARACTERS = 12
+
+
+class RunFolder:
+    """Paths of one run. Making the object touches nothing on the disk.
+
+    A run folder holds run.yaml, metrics.jsonl, events.jsonl, rollouts.jsonl, checkpoints/ and
+    report.html; synthesis and evaluation use the same shape.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def run_file(self) -> Path:
+        """The resolved, replayable configuration and what it ran on."""
+        return self.path / "run.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Metrics by step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def events_file(self) -> Path:
+        """What happened besides metrics: stages, checkpoints, skipped inputs, failures."""
+        return self.path / "events.jsonl"
+
+    @property
+    def rollouts_file(self) -> Path:
+        """Scored rollouts, failed ones included."""
+        return self.path / "rollouts.jsonl"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Model folders with the trainer's state beside them."""
+        return self.path / "checkpoints"
+
+    @property
+    def report_file(self) -> Path:
+        """The self-contained report."""
+        return self.path / "report.html"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the process that writes into the folder; its presence alone means nothing."""
+        return self.path / ".lock"
+
+    def create(self) -> None:
+        """Make the folder and its checkpoint folder.
+
+        Raises:
+            DataError: the folder cannot be made.
+        """
+        try:
+            self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(describe_write_failure(self.path, error)) from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; the system frees it however the process ends.
+
+        Raises:
+            ConfigError: another process holds it.
+            DataError: the folder cannot be written.
+        """
+        self.create()
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise DataError(describe_write_failure(self.lock_file, error)) from error
+        try:
+            self._take(descriptor)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+            # Closing alone would leave the lock with a forked child.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise ConfigError(
+                f"run folder {self.path} is in use by process {holder or 'unknown'}; wait until "
+                "it ends, or run into another folder"
+            ) from None
+        except OSError as error:
+            raise DataError(
+                f"run folder {self.path} cannot be locked: {error.strerror}; choose a folder on a "
+                "disk that supports file locks"
+            ) from error
+
+
+def config_hash(settings: Mapping[str, object]) -> str:
+    """Return the SHA-256 hex digest of resolved settings; key order does not matter.
+
+    Args:
+        settings: JSON values, as `config.model_dump(mode="json")` gives them.
+    """
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def run_folder_name(recipe_name: str, config_hash: str) -> str:
+    """Return `RECIPE-confighash`, with the first twelve characters of the hash.
+
+    Raises:
+        ConfigError: the name of the recipe cannot be part of a folder name.
+    """
+    if not _SAFE_NAME.fullmatch(recipe_name):
+        raise ConfigError(
+            f"recipe name {recipe_name!r} cannot be a folder name; use letters, digits, '.', '_' "
+            "and '-'"
+        )
+    return f"{recipe_name}-{config_hash[:_NUM_HASH_CHARACTERS]}"
