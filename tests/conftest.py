@@ -1,6 +1,6 @@
 """What holds for every test: checked shapes, one thread, a fixed seed, no home folder.
 
-The environment is set before anything imports torch or numpy; thread counts are read only then.
+The environment is set before anything imports torch; its thread count is read only then.
 """
 
 import atexit
@@ -9,6 +9,10 @@ import random
 import shutil
 import sys
 import tempfile
+
+import hypothesis
+import pytest
+from jaxtyping import install_import_hook
 
 _HOME = tempfile.mkdtemp(prefix="longloom-tests-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -22,10 +26,6 @@ os.environ.update(
     OMP_NUM_THREADS="1",
     TOKENIZERS_PARALLELISM="false",
 )
-
-import hypothesis
-import pytest
-from jaxtyping import install_import_hook
 
 # Shapes and types are checked at every call of a longloom function, in tests alone.
 install_import_hook("longloom", "shape_checks.check_shapes")

@@ -1,0 +1,47 @@
+# Longloom. `make help` lists the targets; `make run` and `make test` each work first.
+#   PYTHON=python3.12   the Python to make .venv with (default: the first that is new enough)
+#   TORCH_INDEX=URL     take the wheel of torch from another index, for example
+#                       https://download.pytorch.org/whl/cpu (a tenth of the download on Linux)
+#   ARGS="..."          further arguments of `longloom run` or pytest
+PYTHON ?=
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.longloom-ready
+
+.PHONY: help setup run test test-slow check bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@echo "Targets:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile | awk -F': ' '{printf "%-13s%s\n", $$1, $$2}'
+	@echo "Options: PYTHON=python3.12, TORCH_INDEX=URL, ARGS=\"--seed 1\" (see the head of the Makefile)"
+
+$(READY): pyproject.toml constraints.txt
+	@TORCH_INDEX="$(TORCH_INDEX)" sh scripts/setup_environment.sh "$(PYTHON)" "$(VENV)"
+
+setup: $(READY) ## make .venv and install the locked versions (the others do it when needed)
+
+run: $(READY) ## take real documents through the whole recipe on this machine's CPU
+	@$(BIN)/longloom run tiny-cpu $(ARGS)
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## run the tests that take longer
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(READY) ## format, lint, types and the layer contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY) ## run the benchmarks (figures, not tests)
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+clean: ## remove .venv and caches; runs/ stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,104 @@
+"""The `longloom` command: its verbs, and what happens to errors."""
+
+import errno
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from longloom import __version__
+from longloom.cli import doctor
+from longloom.errors import LongloomError
+
+EXIT_FAILED = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+_USER_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Failures of the file system that a user can act on; the others are bugs."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug shows Python's own traceback
+    help="Long-context post-training by the QwenLong-L1.5 recipe. Try: longloom run tiny-cpu",
+)
+
+# The verbs, in the order in which --help lists them.
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        exit_code = app(standalone_mode=False)
+    except LongloomError as error:
+        return _report(str(error))
+    except typer.TyperException as error:
+        return _report(_with_hint(error))
+    except typer.Abort:
+        return _interrupted()
+    except BrokenPipeError:  # the reader of a pipe, say `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except OSError as error:
+        if error.errno not in _USER_ERRNOS:
+            raise
+        return _report(f"{error.filename or 'writing'}: {error.strerror}")
+    if exit_code == EXIT_INTERRUPTED:
+        return _interrupted()
+    return exit_code if isinstance(exit_code, int) else 0
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"longloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    is_version_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+    is_verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show informational log lines too.")
+    ] = False,
+) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LowerCaseLevel("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if is_verbose else logging.WARNING, handlers=[handler])
+
+
+class _LowerCaseLevel(logging.Formatter):
+    """Writes `warning: ...` as the errors are written: `error: ...`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.levelname = record.levelname.lower()
+        return super().format(record)
+
+
+def _report(message: str) -> int:
+    one_line = " ".join(message.split())
+    if one_line:  # without a verb the help was printed, and that says enough
+        print(f"error: {one_line}", file=sys.stderr)
+    return EXIT_USER_ERROR
+
+
+def _interrupted() -> int:
+    print("\ninterrupted; the same command continues where it stopped", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
+def _with_hint(error: typer.TyperException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)  # usage errors know the command they belong to
+    return f"{message} (see `{context.command_path} --help`)" if message and context else message
+
+
+if __name__ == "__main__":
+    sys.exit(main())
