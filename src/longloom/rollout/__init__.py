@@ -1,1 +1,26 @@
-"""Placeholder."""
+"""Rollouts: how an example becomes an attempt at its answer.
+
+One control shape: an agent is an async function from (attempt, sampler, emit) to a rollout. This
+room holds the protocol with its events, the agent that reads the whole context in one pass
+(QwenLong-L1.5, section 2.1), and the runner that works on many attempts at once. The memory agent
+is the other agent and lives in `longloom.memory`.
+
+Read `agent.py`, `single_pass.py`, `runner.py`.
+"""
+
+from longloom.rollout.agent import Agent, Attempt, Emit, Event, EventKind
+from longloom.rollout.runner import run_attempts
+from longloom.rollout.single_pass import ClosedBookAgent, SinglePassAgent
+from longloom.rollout.turns import ask
+
+__all__ = [
+    "Agent",
+    "Attempt",
+    "ClosedBookAgent",
+    "Emit",
+    "Event",
+    "EventKind",
+    "SinglePassAgent",
+    "ask",
+    "run_attempts",
+]

@@ -1,0 +1,72 @@
+"""A sampler that runs the network in this process and batches concurrent requests."""
+
+import asyncio
+
+from longloom.errors import ModelError
+from longloom.models.generate import generate
+from longloom.models.qwen3 import Qwen3
+from longloom.records import Completion, SampleRequest
+from longloom.text.tokenizer import Tokenizer
+
+
+class LocalSampler:
+    """Collects the requests of all waiting agents and computes them as one batch.
+
+    A batch starts when every agent of the event loop waits for a completion. The order of requests
+    does not change what any of them draws.
+    """
+
+    def __init__(
+        self, model: Qwen3, tokenizer: Tokenizer, *, max_batch_tokens: int = 65_536
+    ) -> None:
+        """Sample from `model`; `max_batch_tokens` bounds the memory of the caches."""
+        self._model = model
+        self._tokenizer = tokenizer
+        self._max_batch_tokens = max_batch_tokens
+        self._waiting: list[tuple[SampleRequest, asyncio.Future[Completion]]] = []
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model."""
+        return self._tokenizer
+
+    @property
+    def window_tokens(self) -> int:
+        """Prompt and completion together must fit in this many tokens."""
+        return self._model.shape.max_position_embeddings
+
+    async def sample(self, request: SampleRequest) -> Completion:
+        """Return one completion; see `models.protocols.Sampler`."""
+        needed = len(request.prompt_ids) + request.params.max_new_tokens
+        if not request.prompt_ids or needed > self.window_tokens:
+            raise ModelError(
+                f"prompt of {len(request.prompt_ids)} tokens and answer of up to "
+                f"{request.params.max_new_tokens} do not fit the window of {self.window_tokens}"
+            )
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Completion] = loop.create_future()
+        self._waiting.append((request, future))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._run_when_idle, loop, 1)
+        return await future
+
+    def _run_when_idle(self, loop: asyncio.AbstractEventLoop, num_seen: int) -> None:
+        if len(self._waiting) > num_seen:  # agents are still arriving
+            loop.call_soon(self._run_when_idle, loop, len(self._waiting))
+            return
+        batch, self._waiting = self._waiting, []
+        try:
+            completions = generate(
+                self._model,
+                [request for request, _ in batch],
+                end_id=self._tokenizer.end_id,
+                max_batch_tokens=self._max_batch_tokens,
+            )
+        except Exception as error:  # the boundary to the network: every waiting agent is told
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), completion in zip(batch, completions, strict=True):
+            if not future.done():
+                future.set_result(completion)

@@ -1,0 +1,33 @@
+"""One call of the model as a recorded turn."""
+
+from longloom.models.protocols import Sampler
+from longloom.records import SampleRequest, SamplingParams, Turn
+
+
+async def ask(sampler: Sampler, message: str, *, params: SamplingParams, key: str) -> Turn:
+    """Send one user message and return the turn.
+
+    Raises:
+        ModelError: prompt and answer do not fit the window, or the model failed.
+    """
+    tokenizer = sampler.tokenizer
+    prompt_text = tokenizer.render_chat([{"role": "user", "content": message}])
+    prompt_ids = tuple(tokenizer.encode(prompt_text))
+    completion = await sampler.sample(SampleRequest(prompt_ids=prompt_ids, params=params, key=key))
+    return Turn(
+        prompt_ids=prompt_ids,
+        response_ids=completion.token_ids,
+        rollout_logprobs=completion.logprobs,
+        entropies=completion.entropies,
+        finish_reason=completion.finish_reason,
+        prompt_text=prompt_text,
+        response_text=response_text(sampler, completion.token_ids),
+    )
+
+
+def response_text(sampler: Sampler, token_ids: tuple[int, ...]) -> str:
+    """Return the text of a response without its end token."""
+    tokenizer = sampler.tokenizer
+    if token_ids and token_ids[-1] == tokenizer.end_id:
+        token_ids = token_ids[:-1]
+    return tokenizer.decode(token_ids)
