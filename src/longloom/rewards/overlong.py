@@ -1,0 +1,57 @@
+"""A penalty that grows over the last tokens before the length limit.
+
+QwenLong-L1, Eq. 7 (DAPO's overlong shaping). QwenLong-L1.5 does not name it, so it is off.
+"""
+
+from dataclasses import replace
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from longloom.config import FrozenConfig
+from longloom.records import Reward
+
+
+class OverlongConfig(FrozenConfig):
+    """How long answers are penalised."""
+
+    enabled: bool = False
+    """Whether the penalty applies."""
+    max_response_tokens: int = Field(default=10_000, ge=1)
+    """L_max, Eq. 7; QwenLong-L1's script."""
+    buffer_tokens: int = Field(default=1_000, ge=1)
+    """L_cache, Eq. 7: the penalty grows over this many tokens up to L_max."""
+    penalty: float = Field(default=1.0, ge=0)
+    """The full penalty, at L_max and beyond."""
+
+    @model_validator(mode="after")
+    def _buffer_fits(self) -> Self:
+        if self.buffer_tokens > self.max_response_tokens:
+            raise ValueError(
+                f"buffer_tokens is {self.buffer_tokens} and max_response_tokens is "
+                f"{self.max_response_tokens}; expected a buffer within the limit; lower the buffer"
+            )
+        return self
+
+
+def overlong_penalty(num_response_tokens: int, config: OverlongConfig) -> float:
+    """Return what is added to the reward: 0 down to `-penalty` (QwenLong-L1, Eq. 7)."""
+    if not config.enabled:
+        return 0.0
+    excess_tokens = num_response_tokens - (config.max_response_tokens - config.buffer_tokens)
+    excess_fraction = min(max(excess_tokens, 0) / config.buffer_tokens, 1.0)
+    return -excess_fraction * config.penalty if excess_fraction else 0.0
+
+
+def with_overlong_penalty(
+    reward: Reward, num_response_tokens: int, config: OverlongConfig
+) -> Reward:
+    """Return `reward` with the penalty added and recorded as part `overlong`, if it applies."""
+    if not config.enabled:
+        return reward
+    penalty = overlong_penalty(num_response_tokens, config)
+    return replace(
+        reward,
+        value=reward.value + penalty,
+        reward_parts={**reward.reward_parts, "overlong": penalty},
+    )
