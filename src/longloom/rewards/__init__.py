@@ -11,6 +11,7 @@ reached is an error, never a zero. This room knows no tensors.
 Read `hybrid.py`, `extraction.py`, `rules.py`.
 """
 
+from longloom.rewards.batch import ScoreFunction, score_all
 from longloom.rewards.extraction import extract_answer, extract_choice, visible_text
 from longloom.rewards.hybrid import RewardConfig, hybrid_reward, rule_reward, score_rollout
 from longloom.rewards.judge import Judge, PromptJudge, judge_prompt, parse_verdict
@@ -29,6 +30,7 @@ __all__ = [
     "OverlongConfig",
     "PromptJudge",
     "RewardConfig",
+    "ScoreFunction",
     "choice_match",
     "cover_exact_match",
     "extract_answer",
@@ -41,6 +43,7 @@ __all__ = [
     "parse_number",
     "parse_verdict",
     "rule_reward",
+    "score_all",
     "score_rollout",
     "sequence_ratio",
     "visible_text",

@@ -32,12 +32,13 @@ def visible_text(response_text: str) -> str | None:
     _, separator, visible = response_text.rpartition(THINK_END)
     if not separator:
         return None
-    visible = visible.strip()
-    while visible.endswith(_END_MARKS):
-        for mark in _END_MARKS:
-            visible = visible.removesuffix(mark)
-        visible = visible.rstrip()
-    return visible
+    visible = visible.rstrip()
+    end = len(visible)
+    while mark := next((mark for mark in _END_MARKS if visible.endswith(mark, 0, end)), None):
+        end -= len(mark)
+        while end and visible[end - 1].isspace():
+            end -= 1
+    return visible[:end].strip()
 
 
 def extract_answer(response_text: str) -> str | None:

@@ -10,6 +10,7 @@ number must be one plain number, and scaling is SPELL's short list.
 
 import re
 import string
+from collections import Counter
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal, localcontext
 from difflib import SequenceMatcher
@@ -135,7 +136,7 @@ def sequence_ratio(prediction: str, gold: str) -> float:
 def _matched_characters(prediction: str, gold: str) -> int:
     """Sum difflib's matching blocks, largest first within each gap, until the budget is spent."""
     matcher = SequenceMatcher(None, prediction, gold, autojunk=False)
-    count_in_gold = {character: gold.count(character) for character in set(prediction)}
+    count_in_gold = Counter(gold)
     gaps = [(0, len(prediction), 0, len(gold))]
     matched = 0
     comparisons = 0

@@ -74,7 +74,7 @@ def negative_keep_mask(
     return ~(is_negative & is_beyond)
 
 
-def _threshold_nats(population: Float[Tensor, " K"], config: NegativeClippingConfig) -> Tensor:
+def _threshold_nats(population: Float[Tensor, " N"], config: NegativeClippingConfig) -> Tensor:
     if config.threshold_kind == "absolute_nats":
         return population.new_tensor(config.threshold)
     # torch.quantile refuses more than 16M values, fewer than one batch of the paper holds.
