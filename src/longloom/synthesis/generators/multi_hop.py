@@ -1,0 +1,28 @@
+"""Chains of two or three hops over at least two documents: `the module of the base of X`."""
+
+from collections.abc import Iterator
+from random import Random
+
+from longloom.records import RewardRule, TaskType
+from longloom.synthesis.contexts import Request
+from longloom.synthesis.generators.drafts import Draft, distinct_pieces, ordered_paths, passes
+from longloom.synthesis.index import View
+from longloom.synthesis.programs import Chain
+
+_HOPS = (2, 3)
+
+
+def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
+    """Yield chains whose hops cross documents."""
+    paths = ordered_paths(view, _HOPS, rng)
+    for _ in passes(view):
+        for path in paths:
+            is_number = path.facts[-1].is_number
+            yield Draft(
+                task_type=TaskType.MULTI_HOP,
+                ability="multi_fact",
+                reward_rule=RewardRule.NUMERIC if is_number else RewardRule.COVER_EXACT_MATCH,
+                program=Chain(path.facts[0].subject, path.relations),
+                answer=path.answer,
+                request=Request(required=distinct_pieces(path), relations=path.relations),
+            )
