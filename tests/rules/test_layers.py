@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from repository import ROOT, SOURCE
 
 _CHECK = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"

@@ -51,10 +51,11 @@ def main() -> int:
     return exit_code if isinstance(exit_code, int) else 0
 
 
-def _show_version(is_wanted: bool) -> None:
+def _show_version(is_wanted: bool) -> bool:
     if is_wanted:
         print(f"longloom {__version__}")
         raise typer.Exit
+    return is_wanted
 
 
 @app.callback()
