@@ -1,0 +1,181 @@
+"""Read ranges of tensors from a Hugging Face folder, single file or sharded.
+
+Files are read with `pread` rather than mapped: mapped pages count as resident memory, and a merge
+of large models would seem to hold them all.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from longloom.errors import ModelError
+
+TORCH_DTYPE_BY_CODE: Mapping[str, torch.dtype] = {
+    "BF16": torch.bfloat16,
+    "BOOL": torch.bool,
+    "F16": torch.float16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "I16": torch.int16,
+    "I32": torch.int32,
+    "I64": torch.int64,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+}
+"""Types that can be read, by their name in safetensors files."""
+
+FLOAT_CODES = frozenset({"BF16", "F16", "F32", "F64"})
+"""Types that can be merged."""
+
+_MAX_HEADER_BYTES = 100_000_000  # the format's own bound
+_INDEX_NAME = "model.safetensors.index.json"
+_SINGLE_NAME = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTensor:
+    """Where a tensor lies."""
+
+    name: str
+    """Its name in the model."""
+    file: Path
+    """The safetensors file that holds it."""
+    code: str
+    """Its type as safetensors names it."""
+    shape: tuple[int, ...]
+    """Its shape."""
+    start_byte: int
+    """First byte in the file."""
+
+    @property
+    def num_elements(self) -> int:
+        """Elements of the tensor."""
+        return math.prod(self.shape)
+
+
+class TensorFolder:
+    """The tensors of one model folder; only headers are read until a range is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the headers of all files of the model.
+
+        Raises:
+            ModelError: the folder has no safetensors, or a file is missing or damaged.
+        """
+        self.path = path
+        self._descriptors: dict[Path, int] = {}
+        self.tensors: dict[str, StoredTensor] = {}
+        """Tensor by name, in the order of the files."""
+        for file in _weight_files(path):
+            for stored in _read_header(file):
+                if stored.name in self.tensors:
+                    raise ModelError(
+                        f"tensor {stored.name!r} is both in {self.tensors[stored.name].file} and "
+                        f"in {file}; remove the files that do not belong to the model"
+                    )
+                self.tensors[stored.name] = stored
+
+    def read(self, name: str, start: int, stop: int) -> Shaped[Tensor, " E"]:
+        """Return elements `start` to `stop` of a flattened tensor, in its stored type.
+
+        Raises:
+            ModelError: the file cannot be read.
+        """
+        stored = self.tensors[name]
+        dtype = TORCH_DTYPE_BY_CODE[stored.code]
+        content = bytearray((stop - start) * dtype.itemsize)
+        if not content:
+            return torch.empty(0, dtype=dtype)
+        position = stored.start_byte + start * dtype.itemsize
+        try:
+            if stored.file not in self._descriptors:
+                self._descriptors[stored.file] = os.open(stored.file, os.O_RDONLY)
+            num_read = os.preadv(self._descriptors[stored.file], [content], position)
+        except OSError as error:
+            raise ModelError(f"cannot read {stored.file}: {error.strerror}") from error
+        if num_read != len(content):
+            raise ModelError(f"{stored.file} ended while {name!r} was read; was it replaced?")
+        return torch.frombuffer(content, dtype=dtype)
+
+    def close(self) -> None:
+        """Close the files."""
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+        self._descriptors.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    index = folder / _INDEX_NAME
+    if index.exists():
+        try:
+            weight_map = json.loads(index.read_text("utf-8"))["weight_map"]
+            return [folder / name for name in sorted(set(weight_map.values()))]
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise ModelError(f"{index} is damaged: {error!r}; copy it again") from None
+    if (folder / _SINGLE_NAME).exists():
+        return [folder / _SINGLE_NAME]
+    raise ModelError(
+        f"no model in {folder}; expected {_SINGLE_NAME} or {_INDEX_NAME} (save the model with "
+        "save_pretrained to get them)"
+    )
+
+
+def _read_header(file: Path) -> list[StoredTensor]:
+    try:
+        file_bytes = file.stat().st_size
+        with file.open("rb") as stream:
+            header_bytes = int.from_bytes(stream.read(8), "little")
+            if file_bytes < 8 or header_bytes > min(file_bytes - 8, _MAX_HEADER_BYTES):
+                raise _damaged(file, "its header does not fit into it")
+            header = json.loads(stream.read(header_bytes))
+    except OSError as error:
+        raise ModelError(f"cannot read {file}: {error.strerror}") from None
+    except ValueError:
+        raise _damaged(file, "its header is not JSON") from None
+    data_start = 8 + header_bytes
+    try:
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        tensors = [_stored(file, name, entry, data_start) for name, entry in entries.items()]
+        data_end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise _damaged(file, repr(error)) from None
+    if data_start + data_end != file_bytes:
+        raise _damaged(file, f"{file_bytes} bytes, its header says {data_start + data_end}")
+    return sorted(tensors, key=lambda stored: stored.start_byte)
+
+
+def _stored(file: Path, name: str, entry: Mapping[str, Any], data_start: int) -> StoredTensor:
+    code, shape = entry["dtype"], tuple(entry["shape"])
+    start, end = entry["data_offsets"]
+    if code not in TORCH_DTYPE_BY_CODE:
+        raise ModelError(
+            f"tensor {name!r} of {file} has type {code}; expected one of "
+            f"{', '.join(TORCH_DTYPE_BY_CODE)} (dequantise the model first)"
+        )
+    if end - start != math.prod(shape) * TORCH_DTYPE_BY_CODE[code].itemsize or start < 0:
+        raise _damaged(file, f"tensor {name!r} has {end - start} bytes for shape {shape}")
+    return StoredTensor(name=name, file=file, code=code, shape=shape, start_byte=data_start + start)
+
+
+def _damaged(file: Path, reason: str) -> ModelError:
+    return ModelError(f"{file} is not a whole safetensors file ({reason}); copy it again")
