@@ -131,7 +131,7 @@ def _is_covered(answer: str | None, gold: str, config: RewardConfig) -> bool:
     return answer is not None and cover_exact_match(answer, gold, whole_words=whole_words)
 
 
-def _reward(value: float, extracted_answer: str | None) -> Reward:
+def _reward(value: float | bool, extracted_answer: str | None) -> Reward:
     return Reward(
         value=float(value),
         reward_parts={"rule": float(value)},

@@ -30,7 +30,7 @@ _NUMBER_RUN = re.compile(r"(?<!\w)[-+]?[.,]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+\b)?"
 _PLAIN_NUMBER = re.compile(
     r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?"
 )
-_NUMBER_LAYOUT = str.maketrans(dict.fromkeys("%$°`£€¥*\\{}") | {"\N{MINUS SIGN}": "-"})
+_NUMBER_LAYOUT = str.maketrans(dict.fromkeys("$£€¥\\{}") | {"\N{MINUS SIGN}": "-"})
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 

@@ -79,13 +79,15 @@ class AepoState:
         """
         negatives_on = saved.get("negatives_on")
         first = saved.get("first_entropy_nats")
-        is_number = isinstance(first, int | float) and not isinstance(first, bool)
-        if not isinstance(negatives_on, bool) or not (first is None or is_number):
-            raise CheckpointError(
-                f"entropy control state is {dict(saved)!r}; expected negatives_on (bool) and "
-                "first_entropy_nats (number or null); restart the stage from its first checkpoint"
-            )
-        return cls(negatives_on=negatives_on, first_entropy_nats=first)  # type: ignore[arg-type]  # checked by is_number
+        if isinstance(negatives_on, bool) and not isinstance(first, bool):
+            if first is None:
+                return cls(negatives_on=negatives_on)
+            if isinstance(first, int | float):
+                return cls(negatives_on=negatives_on, first_entropy_nats=float(first))
+        raise CheckpointError(
+            f"entropy control state is {dict(saved)!r}; expected negatives_on (bool) and "
+            "first_entropy_nats (number or null); resume from an earlier checkpoint"
+        )
 
 
 def batch_entropy(
