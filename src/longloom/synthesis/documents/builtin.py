@@ -75,11 +75,11 @@ def read_topics() -> list[Document]:
 
 def _related_topics() -> dict[str, tuple[str, ...]]:
     """Return, for each label of a text, the labels of the texts pydoc refers to."""
-    entries: dict[str, str | tuple[str, str]] = {**pydoc.Helper.topics, **pydoc.Helper.keywords}
+    entries: dict[str, str | tuple[str, ...]] = {**pydoc.Helper.topics, **pydoc.Helper.keywords}
     targets: dict[str, tuple[str, str]] = {}
     for name, entry in entries.items():
         if isinstance(entry, tuple):
-            targets[name] = entry
+            targets[name] = (entry[0], entry[1])
     related: dict[str, dict[str, None]] = {}
     for label, names in targets.values():
         for name in names.split():

@@ -5,7 +5,9 @@ in another. Requirements of extras are left out. Nothing of a distribution is im
 """
 
 import re
+from email.message import Message
 from importlib.metadata import Distribution, distributions
+from typing import cast
 
 from longloom.records import BlockKind, Document, DocumentKind
 from longloom.synthesis.documents.markdown import read_markdown
@@ -61,21 +63,27 @@ def _render(name: str, distribution: Distribution) -> Document:
     )
 
 
+def _metadata(distribution: Distribution) -> Message:
+    return cast(Message, distribution.metadata)  # its protocol lacks `get` before Python 3.12
+
+
 def _licence(distribution: Distribution) -> str:
+    metadata = _metadata(distribution)
     for field in ("License-Expression", "License"):
-        value = distribution.metadata.get(field, "").strip()
+        value = str(metadata.get(field, "")).strip()
         if value and "\n" not in value and len(value) <= _MAX_LICENCE_CHARACTERS:
             return value
-    classifiers = distribution.metadata.get_all("Classifier") or []
+    classifiers = [str(line) for line in metadata.get_all("Classifier") or []]
     licences = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License")]
     return licences[0] if licences else "unknown"
 
 
 def _description(distribution: Distribution) -> Reading:
-    text = distribution.metadata.get_payload()  # type: ignore[attr-defined]
+    metadata = _metadata(distribution)
+    text = metadata.get_payload()
     if not isinstance(text, str) or not text.strip():
         return Reading(blocks=())
-    content_type = distribution.metadata.get("Description-Content-Type", "")
+    content_type = str(metadata.get("Description-Content-Type", ""))
     reader = read_rst if "rst" in content_type else read_markdown
     return _without_odd_characters(reader(clean_text(text)))
 

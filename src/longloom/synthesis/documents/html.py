@@ -29,7 +29,7 @@ def read_html(text: str) -> Reading:
         raise DataError(f"HTML cannot be parsed: {error}") from None
     blocks: list[RawBlock] = []
     _collect(root, blocks)
-    links = [str(target) for target in root.xpath("//a/@href")]
+    links = [target for anchor in root.iter("a") if (target := anchor.get("href"))]
     return Reading(blocks=tuple(blocks), links=tuple(links))
 
 

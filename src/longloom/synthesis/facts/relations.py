@@ -39,12 +39,18 @@ class Relation:
 
 
 def _relation(
-    name: str, word: str, *, functional: bool, topic: str = "", number: bool = False
+    name: str,
+    word: str,
+    *,
+    functional: bool,
+    topic: str = "",
+    number: bool = False,
+    phrase: str = "",
 ) -> Relation:
     return Relation(
         name=name,
         word=word,
-        phrase=word,
+        phrase=phrase or word,
         is_functional=functional,
         value_type=ValueType.NUMBER if number else ValueType.NAME,
         topic=topic,
@@ -62,7 +68,14 @@ RELATIONS: dict[str, Relation] = {
         _relation("licence", "licence", functional=True, topic="licence"),
         _relation("links", "link", functional=False, topic="link"),
         _relation("overrides", "overrides", functional=True),
-        _relation("parameters", "parameters", functional=True, topic="function", number=True),
+        _relation(
+            "parameters",
+            "parameters",
+            functional=True,
+            topic="function",
+            number=True,
+            phrase="parameter count",
+        ),
         _relation("raises", "error", functional=False, topic="error"),
         _relation("related", "related", functional=False, topic="topic"),
         _relation("requires", "requires", functional=False, topic="package"),

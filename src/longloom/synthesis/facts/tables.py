@@ -46,9 +46,9 @@ class FactStore:
             )
             for scope, fact in facts
         ]
-        columns = list(zip(*rows, strict=True)) if rows else [[] for _ in _SCHEMA]
+        columns = [[row[place] for row in rows] for place in range(len(_SCHEMA))]
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
-        self.add_table("facts", pa.table(list(map(list, columns)), schema=_SCHEMA))
+        self.add_table("facts", pa.table(columns, schema=_SCHEMA))
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
