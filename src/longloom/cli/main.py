@@ -32,7 +32,7 @@ app.command("doctor")(doctor.doctor)
 def main() -> int:
     """Run the command line and return its exit code."""
     try:
-        exit_code = app(standalone_mode=False)
+        exit_code = app(prog_name="longloom", standalone_mode=False)
     except LongloomError as error:
         return _report(str(error))
     except typer.TyperException as error:
