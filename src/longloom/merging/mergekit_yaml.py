@@ -103,7 +103,7 @@ def _settings(
     is_normalised = method in _NORMALISED_METHODS
     if bool(shared.get("normalize", is_normalised)) != is_normalised:
         raise ConfigError(
-            f"{path}: normalize is {shared['normalize']}; method {method} is only available with "
+            f"{path}: normalize is {not is_normalised}; method {method} is only available with "
             f"normalize: {str(is_normalised).lower()}"
         )
     scale = shared.get("lambda", 1.0)
@@ -130,7 +130,7 @@ def _parameters(path: Path, content: Mapping[str, Any]) -> dict[str, float]:
                 f"{path}: parameters.{name} is {value!r}; expected one number (values by layer are "
                 "not supported)"
             )
-    return parameters
+    return {name: float(value) for name, value in parameters.items()}
 
 
 def _check_keys(
