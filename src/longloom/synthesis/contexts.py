@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from longloom.records import Context, ContextPart, Evidence, Fact
-from longloom.synthesis.index import Key, Piece, View
+from longloom.synthesis.index import Key, Piece, View, turn_prefix
 
 _MAX_MISSES = 16
 _SAME_RELATION_CHANCE = 0.6
@@ -116,8 +116,7 @@ def _fill(view: View, request: Request, budget_tokens: int, rng: Random) -> list
 
 def _draw(view: View, request: Request, relation: str, rng: Random) -> Piece:
     if request.dialogue_topic:
-        topics = [topic for topic in view.turns_by_topic() if topic != request.dialogue_topic]
-        return rng.choice(view.turns_by_topic()[rng.choice(topics)])
+        return _draw_turn(view, turn_prefix(request.dialogue_topic), rng)
     if relation:
         return rng.choice(view.pool_by_relation[relation])
     if view.prose_pool and rng.random() < view.index.config.prose_fraction:
@@ -125,6 +124,16 @@ def _draw(view: View, request: Request, relation: str, rng: Random) -> Piece:
     if rng.random() < _SAME_RELATION_CHANCE:
         return rng.choice(view.pool_by_relation[rng.choice(request.relations)])
     return rng.choice(view.pool)
+
+
+def _draw_turn(view: View, asked_prefix: str, rng: Random) -> Piece:
+    turns = view.turns()
+    for _ in range(_MAX_MISSES):
+        turn = rng.choice(turns)
+        if turn.prefix != asked_prefix:
+            return turn
+    # Almost every turn is about the asked topic: look for another one.
+    return rng.choice([turn for turn in turns if turn.prefix != asked_prefix])
 
 
 def _ordered(chosen: Sequence[Piece], request: Request, rng: Random) -> list[Piece]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from longloom.errors import ConfigError
 from longloom.records import Context, Example
-from longloom.synthesis.atomic_file import atomic_file
+from longloom.runlog import atomic_path
 from longloom.synthesis.prompt_length import user_message
 from longloom.synthesis.schemas import EXAMPLES_SCHEMA, MESSAGES, SCHEMA_VERSION
 from longloom.synthesis.storage import Row, example_row, read_examples
@@ -47,7 +47,7 @@ def export_examples(folder: Path, target: Path, kind: str, *, template: str = "p
         raise ConfigError(f"export kind {kind!r} is unknown; expected {', '.join(EXPORT_KINDS)}")
     make_row, write = _KINDS[kind]
     examples, contexts = read_examples(folder)
-    with atomic_file(target) as temporary:
+    with atomic_path(target) as temporary:
         write(temporary, _rows(examples, contexts, template, make_row))
     return len(examples)
 

@@ -13,7 +13,7 @@ from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.documents import Corpus
 from longloom.synthesis.documents.rendering import BLOCK_SEPARATOR
 from longloom.synthesis.facts import extract_facts, relation_named
-from longloom.synthesis.split import split_of_title
+from longloom.synthesis.split import split_titles
 from longloom.text.tokenizer import Tokenizer
 
 Key = tuple[str, str]
@@ -72,6 +72,9 @@ class CorpusIndex:
         self.document_by_id: Mapping[str, Document] = {
             document.doc_id: document for document in corpus.documents
         }
+        self._split_by_title = split_titles(
+            (document.title for document in corpus.documents), config.held_out_fraction
+        )
         self._tokenizer = tokenizer
         self._references = corpus.references
         self._name_fits: dict[str, bool] = {}
@@ -91,7 +94,7 @@ class CorpusIndex:
 
     def _add(self, document: Document) -> None:
         config = self.config
-        split = split_of_title(document.title, config.held_out_fraction)
+        split = self._split_by_title[document.title]
         facts_by_start: dict[int, Fact] = {fact.start: fact for fact in extract_facts(document)}
         self.num_facts += len(facts_by_start)
         facts = sorted(facts_by_start.values(), key=lambda fact: fact.start)
@@ -170,13 +173,16 @@ class CorpusIndex:
 
     def num_documents_of(self, split: Split) -> int:
         """Return how many documents belong to a split."""
-        fraction = self.config.held_out_fraction
-        titles = [document.title for document in self.document_by_id.values()]
-        return sum(split_of_title(title, fraction) is split for title in titles)
+        return sum(found is split for found in self._split_by_title.values())
 
     def subjects(self) -> Iterable[tuple[str, str]]:
         """Return every (doc_id, subject) in corpus order."""
         return self._stated.keys()
+
+
+def turn_prefix(topic: str) -> str:
+    """Return what stands before a reply: the user's request for a topic, and the speaker."""
+    return f"user: {topic}\nassistant: "
 
 
 class View:
@@ -194,6 +200,7 @@ class View:
         self.pool_by_relation: Mapping[str, Sequence[Piece]] = dict(pool_by_relation)
         self._paths: dict[int, list[Path]] = {}
         self._turns_by_topic: dict[str, list[Piece]] = {}
+        self._turns: list[Piece] = []
 
     def _may_show(self, piece: Piece) -> bool:
         return self.split is Split.HELD_OUT or piece.split is Split.TRAIN
@@ -255,8 +262,14 @@ class View:
                             fact.end,
                             (fact,),
                             split=piece.split,
-                            prefix=f"user: {topic}\nassistant: ",
+                            prefix=turn_prefix(topic),
                             separator="\n",
                         )
                         self._turns_by_topic.setdefault(topic, []).append(turn)
         return self._turns_by_topic
+
+    def turns(self) -> Sequence[Piece]:
+        """Return all dialogue turns."""
+        if not self._turns:
+            self._turns = [turn for turns in self.turns_by_topic().values() for turn in turns]
+        return self._turns

@@ -26,7 +26,7 @@ from longloom.records import (
     Split,
     TaskType,
 )
-from longloom.synthesis.atomic_file import atomic_file
+from longloom.runlog import atomic_path
 from longloom.synthesis.pipeline import SynthesisSummary
 from longloom.synthesis.programs import from_json
 from longloom.synthesis.prompt_length import CONTEXT_SLOT, user_message
@@ -103,13 +103,13 @@ def example_row(
 
 
 def _write_table(target: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
-    with atomic_file(target) as temporary:
+    with atomic_path(target) as temporary:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
 
 
 def _write_summary(target: Path, summary: SynthesisSummary) -> None:
     fields = {"schema": _SUMMARY_SCHEMA_NAME, "version": SCHEMA_VERSION, **asdict(summary)}
-    with atomic_file(target) as temporary:
+    with atomic_path(target) as temporary:
         temporary.write_text(json.dumps(fields, indent=1, ensure_ascii=False), "utf-8")
 
 

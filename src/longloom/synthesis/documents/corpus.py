@@ -8,6 +8,7 @@ A file that cannot be used is skipped and counted by reason; nothing else is los
 
 import os
 import posixpath
+import stat
 import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -168,7 +169,7 @@ def _files_below(root: Path) -> list[Path]:
     found = []
     seen: set[tuple[int, int]] = set()
     try:
-        next(os.scandir(root), None)
+        os.scandir(root).close()
     except OSError as error:
         raise DataError(f"documents folder {root} cannot be read: {error.strerror}") from None
     for folder, subfolders, names in os.walk(root, followlinks=True):
@@ -239,7 +240,11 @@ def _read_files(shelf: _Shelf, origins: list[_Origin], tell: Progress) -> dict[s
 
 def _read_text(path: Path, skipped: Counter[str]) -> str | None:
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            skipped[SkipReason.UNREADABLE] += 1  # a pipe would never end
+            return None
+        if status.st_size > _MAX_FILE_BYTES:
             skipped[SkipReason.TOO_LARGE] += 1
             return None
         content = path.read_bytes()

@@ -79,9 +79,12 @@ def read_module(source: str | bytes, *, module: str, is_package: bool) -> Module
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in old sources
-            tree = ast.parse(source)
+            return _outline(ast.parse(source), module, is_package)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise DataError(f"module {module} cannot be parsed: {error}") from None
+
+
+def _outline(tree: ast.Module, module: str, is_package: bool) -> ModuleOutline:
     imports = _Imports(module if is_package else module.rpartition(".")[0])
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -193,9 +196,10 @@ def _function(
         for inner in ast.walk(statement_node):
             if isinstance(inner, ast.Call):
                 called = _dotted(inner.func)
-                first = called.partition(".")[0]
-                known = called in callables or ("." in called and first in module_by_alias)
-                if called and known and first not in own_names:
+                prefix, _, _ = called.rpartition(".")
+                # `sys.modules.get` is no function of a module; `sys.exit` is.
+                known = called in callables or prefix in module_by_alias
+                if called and known and called.partition(".")[0] not in own_names:
                     callees.append((inner.lineno, inner.col_offset, called))
             elif isinstance(inner, ast.Raise) and inner.exc is not None:
                 raised = _dotted(inner.exc.func if isinstance(inner.exc, ast.Call) else inner.exc)
