@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,10 @@ from longloom.errors import CheckpointError, DataError
 from longloom.records import (
     Context,
     Example,
-    Reward,
-    Rollout,
     RolloutGroup,
     SamplingParams,
 )
+from longloom.rewards import ScoreFunction, score_all
 from longloom.rollout import Agent, Attempt, run_attempts
 from longloom.runlog import atomic_folder
 from longloom.training.batch import prepare_batch
@@ -39,7 +38,6 @@ logger = logging.getLogger(__name__)
 STATE_FILE = "training_state.json"
 STATE_SCHEMA = {"schema": "longloom.training_state", "version": 1}
 
-ScoreFunction = Callable[[Rollout, Example], Reward]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,12 +172,15 @@ def _roll_out(
         for index in range(config.group_size)
     ]
     rollouts = run_attempts(inputs.agent, attempts, sampler=inputs.engine.sampler)
+    rewards = score_all(
+        inputs.score, rollouts, [attempt.example for attempt in attempts]
+    )
     groups = []
     for position, example in enumerate(drawn):
-        start = position * config.group_size
-        own = tuple(rollouts[start : start + config.group_size])
-        rewards = tuple(inputs.score(rollout, example) for rollout in own)
-        groups.append(RolloutGroup(example=example, rollouts=own, rewards=rewards))
+        own = slice(position * config.group_size, (position + 1) * config.group_size)
+        groups.append(
+            RolloutGroup(example=example, rollouts=tuple(rollouts[own]), rewards=tuple(rewards[own]))
+        )
     return tuple(groups)
 
 

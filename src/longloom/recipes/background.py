@@ -1,0 +1,117 @@
+"""Evaluate finished checkpoints in a second process while training goes on."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import Empty
+from types import TracebackType
+from typing import Any, Self
+
+from longloom.errors import EngineError
+from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell
+from longloom.recipes.run_config import RunConfig
+
+OnDone = Callable[[EvaluationJob, float], None]
+"""Told which cell is finished and its mean reward."""
+
+
+class BackgroundEvaluator:
+    """A queue of cells and one process that computes them in order.
+
+    The process ends with its parent, however that ends; a cell it was computing is computed again
+    by the resumed run.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path, *, on_done: OnDone) -> None:
+        """Start nothing yet; the process starts with the first job."""
+        self._config = config
+        self._folder = folder
+        self._on_done = on_done
+        self._context = multiprocessing.get_context("spawn")
+        self._jobs: Any = self._context.Queue()
+        self._results: Any = self._context.Queue()
+        self._worker: SpawnProcess | None = None
+        self.num_submitted = 0
+        self.num_done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._worker is not None:
+            self._worker.terminate()
+            self._worker.join()
+
+    def submit(self, job: EvaluationJob) -> None:
+        """Queue one cell."""
+        if self._worker is None:
+            self._worker = self._context.Process(
+                target=_work, args=(self._jobs, self._results, self._config, self._folder),
+                daemon=True,
+            )  # fmt: skip
+            self._worker.start()
+        self._jobs.put(job)
+        self.num_submitted += 1
+
+    def collect(self, *, wait_for_all: bool) -> None:
+        """Report the cells that are finished; wait for the rest if asked.
+
+        Raises:
+            EngineError: a cell failed, or the process died.
+        """
+        while self.num_done < self.num_submitted:
+            try:
+                job, mean, failure = self._results.get(timeout=0.2 if wait_for_all else 0.0)
+            except Empty:
+                self._check_alive()
+                if wait_for_all:
+                    continue
+                return
+            if failure:
+                raise EngineError(
+                    f"evaluation of {job.checkpoint} on {job.suite} by {job.agent} failed: "
+                    f"{failure}"
+                )
+            self.num_done += 1
+            self._on_done(job, mean)
+
+    def _check_alive(self) -> None:
+        if self._worker is not None and not self._worker.is_alive():
+            raise EngineError(
+                f"the evaluation process ended with code {self._worker.exitcode}; run the same "
+                "command again to resume, or set evaluation.in_background=false"
+            )
+
+
+def _work(jobs: Any, results: Any, config: RunConfig, folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(config.num_threads)
+    torch.use_deterministic_algorithms(True)
+    while True:
+        job = jobs.get()
+        try:
+            cell = compute_cell(job, config, folder)
+            rewards = [reward for score in cell.scores for reward in score.rewards]
+            results.put((job, sum(rewards) / max(1, len(rewards)), ""))
+        except Exception as error:  # the boundary to the worker: the parent raises it
+            results.put((job, 0.0, f"{type(error).__name__}: {error}"))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,58 @@
+"""The recipes by name, and configurations from names, files and overrides."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from longloom.config import apply_overrides, nearest_key, parse_config
+from longloom.errors import ConfigError
+from longloom.recipes.qwenlong_l1 import qwenlong_l1
+from longloom.recipes.qwenlong_l15 import qwenlong_l15
+from longloom.recipes.run_config import RunConfig
+from longloom.recipes.tiny_cpu import tiny_cpu
+
+RECIPES: Mapping[str, Callable[[], RunConfig]] = {
+    "qwenlong-l1": qwenlong_l1,
+    "qwenlong-l15": qwenlong_l15,
+    "tiny-cpu": tiny_cpu,
+}
+
+
+def load_config(
+    name_or_file: str, *, overrides: Sequence[str] = (), seed: int | None = None
+) -> RunConfig:
+    """Return the configuration of a recipe or of a YAML file, with overrides applied.
+
+    A run's own run.yaml is accepted as a file: it repeats the run.
+
+    Raises:
+        ConfigError: there is no such recipe or file, or a setting is refused.
+    """
+    if name_or_file in RECIPES:
+        settings = RECIPES[name_or_file]().model_dump(mode="json")
+    else:
+        settings = _read_settings(name_or_file)
+    settings = apply_overrides(settings, overrides)
+    if seed is not None:
+        settings["seed"] = seed
+    return parse_config(RunConfig, settings)
+
+
+def _read_settings(name: str) -> dict[str, object]:
+    path = Path(name)
+    if not path.is_file():
+        nearest = nearest_key(name, list(RECIPES))
+        hint = f"did you mean {nearest!r}?" if nearest else f"recipes: {', '.join(RECIPES)}"
+        raise ConfigError(f"{name!r} is neither a recipe nor a file; {hint}")
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {error}") from None
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} holds {type(loaded).__name__}; expected settings by name")
+    # run.yaml keeps the configuration beside what else describes the run
+    settings = loaded.get("config", loaded)
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: `config` is {settings!r}; expected settings by name")
+    return settings

@@ -1,0 +1,214 @@
+"""What is measured of each checkpoint, and how one such cell is computed."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from longloom.evaluation.evaluate import EvaluationRequest, evaluate_examples, truncated_contexts
+from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
+from longloom.memory import MemoryAgent
+from longloom.models.folder import load_model
+from longloom.models.local_sampler import LocalSampler
+from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.recipes.run_examples import (
+    QUESTIONS,
+    RunExamples,
+    limited,
+    read_set,
+    stage_examples,
+    window_suite,
+)
+from longloom.records import Context, Example, SamplingParams, Split
+from longloom.rewards import score_rollout
+from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
+from longloom.text.tokenizer import FolderTokenizer
+
+AgentName = Literal["single_pass", "truncated", "memory", "closed_book"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationJob:
+    """One cell of the result table."""
+
+    checkpoint: str
+    """Name of the checkpoint."""
+    model_folder: Path
+    """Its model folder."""
+    suite: str
+    """`stage-1` and so on for the stage lengths, `windows-8` for long documents."""
+    agent: AgentName
+    """How the model answers."""
+    num_samples: int
+    """Attempts per example."""
+    max_prompt_tokens: int
+    """Prompts are at most so long; longer documents are read in sections or cut."""
+    min_prompt_tokens: int
+    """Only questions with longer prompts belong to the suite."""
+    max_response_tokens: int
+    """Answers are cut here."""
+
+
+def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[EvaluationJob]:
+    """Return the cells to compute for one checkpoint."""
+    jobs: list[EvaluationJob] = []
+    stages = _length_stages(config)
+    for suite, stage in stages.items():
+        training = stage.training
+        assert training is not None
+        job = EvaluationJob(
+            checkpoint=checkpoint,
+            model_folder=model_folder,
+            suite=suite,
+            agent="single_pass",
+            num_samples=_num_samples(config, checkpoint, suite),
+            max_prompt_tokens=training.max_prompt_tokens,
+            min_prompt_tokens=training.min_prompt_tokens,
+            max_response_tokens=training.max_response_tokens,
+        )
+        if config.evaluation.num_questions:
+            jobs.append(job)
+    if not config.evaluation.num_documents or checkpoint not in _long_checkpoints(config):
+        return jobs
+    last = list(stages.values())[-1].training
+    assert last is not None
+    agents: tuple[AgentName, ...] = ("memory", "truncated", "closed_book")
+    jobs += [
+        EvaluationJob(
+            checkpoint=checkpoint,
+            model_folder=model_folder,
+            suite=window_suite(windows),
+            agent=agent,
+            num_samples=1,
+            max_prompt_tokens=last.max_prompt_tokens,
+            min_prompt_tokens=0,
+            max_response_tokens=last.max_response_tokens,
+        )
+        for windows in config.evaluation.windows
+        for agent in agents
+    ]
+    return jobs
+
+
+def compute_cell(
+    job: EvaluationJob,
+    config: RunConfig,
+    folder: Path,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EvaluationCell:
+    """Evaluate one cell and write it to `folder`/evaluation.
+
+    Raises:
+        ModelError: the checkpoint cannot be loaded.
+        DataError: the examples cannot be read, or the cell cannot be written.
+    """
+    started = time.perf_counter()
+    tokenizer = FolderTokenizer(job.model_folder)
+    found = _suite_examples(job, config, folder)
+    sampler = LocalSampler(load_model(job.model_folder), tokenizer)
+    request = EvaluationRequest(
+        examples=found.examples,
+        contexts=_contexts(job, found, tokenizer),
+        params=SamplingParams(
+            temperature=config.evaluation.temperature,
+            top_p=config.evaluation.top_p,
+            max_new_tokens=job.max_response_tokens,
+        ),
+        num_samples=job.num_samples,
+        # The same streams for every checkpoint: differences between them are paired.
+        key=f"{config.seed}/evaluation/{job.suite}/{job.agent}",
+    )
+    total = len(found.examples)
+    evaluated = evaluate_examples(
+        request,
+        agent=_agent(job, config),
+        sampler=sampler,
+        score=partial(score_rollout, config=config.reward),
+        on_progress=(lambda done: on_progress(done, total)) if on_progress else None,
+    )
+    cell = EvaluationCell(
+        checkpoint=job.checkpoint,
+        suite=job.suite,
+        agent=job.agent,
+        num_samples=job.num_samples,
+        max_prompt_tokens=job.max_prompt_tokens,
+        seconds=time.perf_counter() - started,
+        scores=tuple(
+            ExampleScore(
+                example_id=entry.example.example_id,
+                task_type=entry.example.task_type,
+                rewards=tuple(reward.value for reward in entry.rewards),
+                num_prompt_tokens=entry.example.num_prompt_tokens,
+                finish="failed" if any(rollout.error for rollout in entry.rollouts) else "done",
+            )
+            for entry in evaluated
+        ),
+    )
+    write_cell(folder / "evaluation", cell)
+    return cell
+
+
+def _length_stages(config: RunConfig) -> Mapping[str, StageConfig]:
+    """Return the full-context stages with new lengths: the later ones repeat them."""
+    stages: dict[str, StageConfig] = {}
+    for stage in config.stages:
+        if stage.kind == "full_context" and stage.training is not None:
+            limits = {
+                known.training.max_prompt_tokens for known in stages.values() if known.training
+            }
+            if stage.training.max_prompt_tokens not in limits:
+                stages[stage.name] = stage
+    return stages
+
+
+def _long_checkpoints(config: RunConfig) -> set[str]:
+    """Base, the start of the memory expert, the expert, the merge and all that follows."""
+    names = ["base", *(stage.name for stage in config.stages)]
+    memory = [stage for stage in config.stages if stage.kind == "memory"]
+    if not memory:
+        return set(names)
+    first = names.index(memory[0].start)
+    return {"base", *names[first:]}
+
+
+def _num_samples(config: RunConfig, checkpoint: str, suite: str) -> int:
+    """Return several attempts for pass@k at the shortest length, before and after training."""
+    names = [stage.name for stage in _length_stages(config).values()]
+    is_counted = suite == names[0] and checkpoint in ("base", names[-1], config.stages[-1].name)
+    return config.evaluation.num_samples if is_counted else 1
+
+
+def _suite_examples(job: EvaluationJob, config: RunConfig, folder: Path) -> RunExamples:
+    if job.suite.startswith("windows-"):
+        return read_set(folder / "synthesis", job.suite)
+    found = read_set(folder / "synthesis", QUESTIONS)
+    fitting: list[Example] = [
+        example
+        for example in stage_examples(found, Split.HELD_OUT)
+        if job.min_prompt_tokens < example.num_prompt_tokens <= job.max_prompt_tokens
+    ]
+    chosen = limited(fitting, config.evaluation.num_questions)
+    return RunExamples(examples=tuple(chosen), contexts=found.contexts)
+
+
+def _contexts(
+    job: EvaluationJob, found: RunExamples, tokenizer: FolderTokenizer
+) -> Mapping[str, Context]:
+    if job.agent != "truncated":
+        return found.contexts
+    return truncated_contexts(
+        found.examples, found.contexts, tokenizer, max_prompt_tokens=job.max_prompt_tokens
+    )
+
+
+def _agent(job: EvaluationJob, config: RunConfig) -> Agent:
+    match job.agent:
+        case "closed_book":
+            return ClosedBookAgent()
+        case "memory":
+            return MemoryAgent(config.memory)
+        case "single_pass" | "truncated":
+            return SinglePassAgent(config.template)

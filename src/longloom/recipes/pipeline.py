@@ -1,0 +1,280 @@
+"""Carry out a recipe: synthesis, stages, evaluation beside them, report.
+
+Everything a step needs is in the run folder, so the same call resumes a run that was stopped at any
+moment: finished sets of examples, stages and evaluation cells are not computed again.
+"""
+
+import logging
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from longloom.config import parse_config
+from longloom.engines.local import LocalEngine
+from longloom.errors import ConfigError
+from longloom.evaluation.results import read_cells
+from longloom.memory import MemoryAgent
+from longloom.merging.merge import merge_models
+from longloom.recipes.background import BackgroundEvaluator
+from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell, jobs_of
+from longloom.recipes.model_source import resolve_model
+from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.recipes.run_examples import (
+    MEMORY_TRAINING,
+    QUESTIONS,
+    RunExamples,
+    prepare_examples,
+    read_set,
+    stage_examples,
+)
+from longloom.records import Split
+from longloom.report.rollout_records import ROLLOUTS_SCHEMA, rollout_record
+from longloom.report.write import write_report
+from longloom.rewards import score_rollout
+from longloom.rollout import Agent, SinglePassAgent
+from longloom.runlog import (
+    MetricLog,
+    RecordWriter,
+    RunFolder,
+    config_hash,
+    describe_run,
+    read_manifest,
+    run_folder_name,
+    write_manifest,
+)
+from longloom.text.tokenizer import FolderTokenizer
+from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
+
+logger = logging.getLogger(__name__)
+
+
+class RunListener(Protocol):
+    """Shows a run while it goes on."""
+
+    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
+        """Show how far a part of the work is."""
+
+    def on_step(self, stage: str, num_steps: int, result: StepResult) -> None:
+        """Show a training step."""
+
+    def on_cell(self, job: EvaluationJob, mean_reward: float) -> None:
+        """Show a finished evaluation cell."""
+
+    def on_message(self, message: str) -> None:
+        """Show one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The live parts of a run."""
+
+    config: RunConfig
+    folder: RunFolder
+    listener: RunListener
+    checkpoints: dict[str, Path]
+    evaluator: BackgroundEvaluator | None
+    metrics: MetricLog
+    rollouts: RecordWriter
+
+
+def default_folder(config: RunConfig, root: Path = Path("runs")) -> Path:
+    """Return `runs/RECIPE-confighash`."""
+    return root / run_folder_name(config.recipe, config_hash(config.model_dump(mode="json")))
+
+
+def run_recipe(
+    config: RunConfig, *, folder: Path, listener: RunListener, fresh: bool = False
+) -> Path:
+    """Carry out `config` in `folder`, or resume it there; return the report's path.
+
+    Raises:
+        ConfigError: the folder holds another run, or another process works in it.
+        LongloomError: a part failed; the message says which and what to do.
+    """
+    run_folder = RunFolder(folder)
+    with run_folder.lock():
+        if fresh:
+            _clear(run_folder)
+        if run_folder.report_file.exists() and _is_complete(config, run_folder):
+            return run_folder.report_file
+        _write_or_check_manifest(config, run_folder)
+        torch.set_num_threads(config.num_threads)
+        torch.use_deterministic_algorithms(True)
+        return _carry_out(config, run_folder, listener)
+
+
+def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> Path:
+    base = resolve_model(config.model)
+    tokenizer = FolderTokenizer(base)
+    prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
+    with ExitStack() as stack:
+        evaluator = None
+        if config.evaluation.in_background:
+            evaluator = stack.enter_context(
+                BackgroundEvaluator(config, folder.path, on_done=listener.on_cell)
+            )
+        run = _Run(
+            config=config,
+            folder=folder,
+            listener=listener,
+            checkpoints={"base": base},
+            evaluator=evaluator,
+            metrics=stack.enter_context(MetricLog(folder.metrics_file)),
+            rollouts=stack.enter_context(
+                RecordWriter(folder.rollouts_file, schema=ROLLOUTS_SCHEMA)
+            ),
+        )
+        _discard_unsaved_steps(run)
+        _evaluate(run, "base")
+        for stage in config.stages:
+            run.checkpoints[stage.name] = _run_stage(run, stage)
+            _evaluate(run, stage.name)
+        if evaluator is not None:
+            _wait_for_evaluation(run, evaluator)
+    return write_report(folder.path)
+
+
+def _run_stage(run: _Run, stage: StageConfig) -> Path:
+    folder = run.folder.checkpoints_folder / stage.name
+    final = folder / "final"
+    if final.exists():
+        return final
+    if stage.kind == "merge":
+        assert stage.merge is not None
+        merge_models(
+            stage.merge,
+            pivot=run.checkpoints[stage.start],
+            models=[run.checkpoints[name] for name in stage.merged_stages],
+            output=final,
+        )
+        run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
+        return final
+    training = stage.training
+    assert training is not None
+    found, agent = _stage_parts(run, stage)
+    first_step = _first_step(run.config, stage.name)
+
+    def on_step(result: StepResult) -> None:
+        step = first_step + result.step
+        run.metrics.log(step, result.metrics, stage=stage.name)
+        for group in result.groups[: run.config.logged_groups]:
+            context = found.contexts[group.example.context_id]
+            run.rollouts.append(rollout_record(step, stage.name, group, context))
+        run.listener.on_step(stage.name, training.num_steps, result)
+        if run.evaluator is not None:
+            run.evaluator.collect(wait_for_all=False)
+
+    inputs = StageInputs(
+        engine=LocalEngine(run.checkpoints[stage.start]),
+        agent=agent,
+        score=partial(score_rollout, config=run.config.reward),
+        examples=stage_examples(found, Split.TRAIN),
+        contexts=found.contexts,
+        seed=run.config.seed,
+        folder=folder,
+    )
+    return train_stage(stage.name, training, inputs, on_step)
+
+
+def _stage_parts(run: _Run, stage: StageConfig) -> tuple[RunExamples, Agent]:
+    synthesis = run.folder.path / "synthesis"
+    if stage.kind == "memory":
+        return read_set(synthesis, MEMORY_TRAINING), MemoryAgent(run.config.memory)
+    return read_set(synthesis, QUESTIONS), SinglePassAgent(run.config.template)
+
+
+def _first_step(config: RunConfig, name: str) -> int:
+    """Return the steps of all stages before the one called `name`."""
+    total = 0
+    for stage in config.stages:
+        if stage.name == name:
+            break
+        total += stage.training.num_steps if stage.training else 0
+    return total
+
+
+def _discard_unsaved_steps(run: _Run) -> None:
+    """Drop what was logged of steps whose checkpoint did not reach the disk."""
+    saved = 0
+    for stage in run.config.stages:
+        folder = run.folder.checkpoints_folder / stage.name
+        first = _first_step(run.config, stage.name)
+        if (folder / "final").exists():
+            saved = first + (stage.training.num_steps if stage.training else 0)
+        elif last_step(folder):
+            saved = first + last_step(folder)
+    run.metrics.discard_after(saved)
+    run.rollouts.discard_after(saved)
+
+
+def _evaluate(run: _Run, checkpoint: str) -> None:
+    computed = {
+        (cell.checkpoint, cell.suite, cell.agent)
+        for cell in read_cells(run.folder.path / "evaluation")
+    }
+    for job in jobs_of(run.config, checkpoint, run.checkpoints[checkpoint]):
+        if (job.checkpoint, job.suite, job.agent) in computed:
+            continue
+        if run.evaluator is not None:
+            run.evaluator.submit(job)
+            continue
+        cell = compute_cell(
+            job,
+            run.config,
+            run.folder.path,
+            on_progress=partial(run.listener.on_progress, f"evaluating {checkpoint} {job.suite}"),
+        )
+        rewards = [reward for score in cell.scores for reward in score.rewards]
+        run.listener.on_cell(job, sum(rewards) / max(1, len(rewards)))
+
+
+def _wait_for_evaluation(run: _Run, evaluator: BackgroundEvaluator) -> None:
+    remaining = evaluator.num_submitted - evaluator.num_done
+    if remaining:
+        run.listener.on_message(f"waiting for {remaining} evaluations")
+    evaluator.collect(wait_for_all=True)
+
+
+def _is_complete(config: RunConfig, folder: RunFolder) -> bool:
+    """Return whether the last stage and every evaluation cell are there."""
+    computed = {
+        (cell.checkpoint, cell.suite, cell.agent) for cell in read_cells(folder.path / "evaluation")
+    }
+    checkpoints = {"base": Path(), **{stage.name: Path() for stage in config.stages}}
+    wanted = {
+        (job.checkpoint, job.suite, job.agent)
+        for name, path in checkpoints.items()
+        for job in jobs_of(config, name, path)
+    }
+    return wanted <= computed
+
+
+def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
+    settings = config.model_dump(mode="json")
+    if folder.run_file.exists():
+        found = parse_config(RunConfig, read_manifest(folder.run_file).config)
+        if found != config:
+            raise ConfigError(
+                f"run folder {folder.path} holds a run with other settings; choose another folder "
+                "with --output, or start it again with --fresh"
+            )
+        return
+    manifest = describe_run(
+        recipe=config.recipe, seed=config.seed, num_threads=config.num_threads, config=settings
+    )
+    write_manifest(folder.run_file, manifest)
+
+
+def _clear(folder: RunFolder) -> None:
+    for path in folder.path.iterdir():
+        if path == folder.lock_file:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

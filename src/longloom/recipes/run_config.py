@@ -1,0 +1,105 @@
+"""The configuration of a whole run: what a recipe returns and run.yaml holds."""
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from longloom.config import FrozenConfig
+from longloom.memory import MemoryConfig
+from longloom.merging.config import MergeConfig
+from longloom.rewards import RewardConfig
+from longloom.synthesis.config import SynthesisConfig
+from longloom.training.stage import TrainingConfig
+
+
+class StageConfig(FrozenConfig):
+    """One node of the recipe: where it starts and what it does there."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of its checkpoint: `stage-1`, `memory`, `merged`."""
+    kind: Literal["full_context", "memory", "merge"]
+    """Reinforcement learning on whole contexts, of the memory agent, or merging."""
+    start: str
+    """Checkpoint it starts from; for a merge the pivot. `base` is the recipe's model."""
+    training: TrainingConfig | None = None
+    """Settings of a reinforcement learning stage."""
+    merge: MergeConfig | None = None
+    """Settings of a merge."""
+    merged_stages: tuple[str, ...] = ()
+    """Checkpoints merged against the pivot."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind == "merge" and (self.merge is None or len(self.merged_stages) < 2):
+            raise ValueError(
+                f"stage {self.name!r} is a merge; it needs `merge` and at least two "
+                f"`merged_stages`, got {list(self.merged_stages)}"
+            )
+        if self.kind != "merge" and self.training is None:
+            raise ValueError(f"stage {self.name!r} is {self.kind}; it needs `training`")
+        return self
+
+
+class EvaluationConfig(FrozenConfig):
+    """What is measured after training, on held-out questions."""
+
+    num_questions: int = Field(default=400, ge=0)
+    """Held-out questions per length band."""
+    num_documents: int = Field(default=160, ge=0)
+    """Long documents per length."""
+    windows: tuple[PositiveInt, ...] = (2, 4, 8)
+    """Lengths of the long documents in windows; a window is the last stage's prompt and answer."""
+    num_samples: PositiveInt = 8
+    """Attempts per question where pass@k is reported."""
+    temperature: float = Field(default=0.7, ge=0)
+    """Sampling temperature (QwenLong-L1.5, section 5.1)."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    """Nucleus (QwenLong-L1.5, section 5.1)."""
+    in_background: bool = True
+    """Evaluate finished checkpoints in a second process while training goes on."""
+
+
+class RunConfig(FrozenConfig):
+    """A whole run."""
+
+    recipe: str
+    """Name of the recipe it came from."""
+    seed: int = 0
+    """Everything random is drawn from streams named by this seed."""
+    model: str
+    """`tiny-base` or a Hugging Face model folder."""
+    template: Literal["l1", "plain"] = "plain"
+    """Single-pass prompt template."""
+    num_threads: PositiveInt = 1
+    """Threads of each process."""
+    synthesis: SynthesisConfig
+    """How questions are made."""
+    reward: RewardConfig = RewardConfig()
+    """How answers are scored."""
+    memory: MemoryConfig = MemoryConfig()
+    """How the memory agent reads, in training and evaluation alike."""
+    memory_document_tokens: PositiveInt = 128_000
+    """Length of the documents the memory agent is trained on (Fig. 6: 128K)."""
+    num_memory_examples: int = Field(default=1_000, ge=0)
+    """Long documents made for training the memory agent."""
+    stages: tuple[StageConfig, ...]
+    """Stages in the order in which they run."""
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """What is measured."""
+    logged_groups: int = Field(default=2, ge=0)
+    """Rollout groups written to rollouts.jsonl per step."""
+
+    @model_validator(mode="after")
+    def _stages_are_ordered(self) -> Self:
+        known = ["base"]
+        for stage in self.stages:
+            for needed in (stage.start, *stage.merged_stages):
+                if needed not in known:
+                    raise ValueError(
+                        f"stage {stage.name!r} needs checkpoint {needed!r}; expected one of "
+                        f"{', '.join(known)}, which come before it"
+                    )
+            if stage.name in known:
+                raise ValueError(f"two stages are called {stage.name!r}; names must differ")
+            known.append(stage.name)
+        return self

@@ -1,0 +1,134 @@
+"""The questions of a run: made once, kept in the run folder, read again on resume."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.recipes.run_config import RunConfig
+from longloom.records import Context, Example, Split
+from longloom.synthesis import Corpus, read_corpus
+from longloom.synthesis.long_documents import synthesize_long
+from longloom.synthesis.pipeline import synthesize
+from longloom.synthesis.storage import read_examples, write_examples
+from longloom.text.tokenizer import Tokenizer
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+QUESTIONS = "questions"
+MEMORY_TRAINING = "memory"
+
+
+def window_suite(num_windows: int) -> str:
+    """Return the name of the long documents of `num_windows` windows."""
+    return f"windows-{num_windows}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunExamples:
+    """One set of examples with its contexts."""
+
+    examples: tuple[Example, ...]
+    """The examples."""
+    contexts: Mapping[str, Context]
+    """Their contexts by id."""
+
+
+def prepare_examples(
+    config: RunConfig, folder: Path, tokenizer: Tokenizer, *, progress: Progress
+) -> None:
+    """Write every set of examples that the run needs and that is not there yet.
+
+    Raises:
+        DataError: the documents cannot be read, or too few questions can be made from them.
+    """
+    missing = [name for name in set_names(config) if not _is_written(folder / name)]
+    if not missing:
+        return
+    corpus = read_corpus(config.synthesis.documents, progress=progress)
+    settings = config.synthesis.replace(seed=config.seed, template=config.template)
+    for name in missing:
+        if name == QUESTIONS:
+            made = synthesize(settings, tokenizer=tokenizer, corpus=corpus, progress=progress)
+            write_examples(
+                folder / name,
+                [*made.train, *made.held_out],
+                made.contexts,
+                made.summary,
+                template=config.template,
+            )
+        else:
+            progress(f"weaving {name}", 0, 1)
+            _write_long(config, folder / name, corpus, tokenizer, name)
+            progress(f"weaving {name}", 1, 1)
+
+
+def set_names(config: RunConfig) -> tuple[str, ...]:
+    """Return the names of the example sets of a run."""
+    names = [QUESTIONS]
+    if any(stage.kind == "memory" for stage in config.stages) and config.num_memory_examples:
+        names.append(MEMORY_TRAINING)
+    if config.evaluation.num_documents:
+        names += [window_suite(windows) for windows in config.evaluation.windows]
+    return tuple(names)
+
+
+def read_set(folder: Path, name: str) -> RunExamples:
+    """Return one set of examples.
+
+    Raises:
+        DataError: the set is missing or damaged.
+    """
+    examples, contexts = read_examples(folder / name)
+    return RunExamples(examples=examples, contexts=contexts)
+
+
+def window_tokens(config: RunConfig) -> int:
+    """Return the tokens of one window: prompt and answer of the longest full-context stage."""
+    return max(
+        stage.training.max_prompt_tokens + stage.training.max_response_tokens
+        for stage in config.stages
+        if stage.kind == "full_context" and stage.training is not None
+    )
+
+
+def stage_examples(found: RunExamples, split: Split) -> list[Example]:
+    """Return the examples of one split."""
+    return [example for example in found.examples if example.split is split]
+
+
+def _write_long(
+    config: RunConfig, target: Path, corpus: Corpus, tokenizer: Tokenizer, name: str
+) -> None:
+    is_training = name == MEMORY_TRAINING
+    windows = 0 if is_training else int(name.removeprefix("windows-"))
+    made = synthesize_long(
+        corpus,
+        config.synthesis.replace(seed=config.seed, template=config.template),
+        tokenizer,
+        num_tokens=config.memory_document_tokens
+        if is_training
+        else windows * window_tokens(config),
+        num_examples=config.num_memory_examples if is_training else config.evaluation.num_documents,
+        seed=config.seed + windows,
+        split=Split.TRAIN if is_training else Split.HELD_OUT,
+    )
+    write_examples(target, made.examples, made.contexts, template=config.template)
+
+
+def _is_written(folder: Path) -> bool:
+    return all((folder / file).is_file() for file in ("examples.parquet", "contexts.parquet"))
+
+
+def limited(examples: Sequence[Example], count: int) -> list[Example]:
+    """Return the first `count` examples, tasks taking turns, in a fixed order."""
+    by_task: dict[str, list[Example]] = {}
+    for example in examples:
+        by_task.setdefault(example.task_type, []).append(example)
+    queues = [by_task[task] for task in sorted(by_task)]
+    chosen: list[Example] = []
+    place = 0
+    while len(chosen) < count and any(place < len(queue) for queue in queues):
+        chosen += [queue[place] for queue in queues if place < len(queue)]
+        place += 1
+    return chosen[:count]
