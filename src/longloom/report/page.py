@@ -1,0 +1,163 @@
+"""Write report.html: one file, no network, no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from longloom.report.comparison_chart import comparison_chart
+from longloom.report.curves import length_figures, length_legend, training_figures
+from longloom.report.estimates import accuracy, percent, signed_points
+from longloom.report.rollout_pages import rollouts_payload
+from longloom.report.run_contents import RunContents, read_run
+from longloom.report.summary import summarise
+from longloom.report.tables import (
+    LONG_SUITE,
+    NUM_TRIES,
+    SHORT_SUITE,
+    TASK_NAMES,
+    TASKS,
+    difference_table,
+    long_table,
+    main_table,
+    other_table,
+    pass_table,
+    trained_checkpoint,
+)
+from longloom.runlog import RunFolder, atomic_write_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One large figure at the top of the page."""
+
+    title: str
+    """What it is."""
+    value: str
+    """The figure."""
+    before: str = ""
+    """What it was before training."""
+    note: str = ""
+    """A small line under it."""
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` into a run folder, whole or not at all, and return its path.
+
+    Works on a partial run: a section without figures says so.
+
+    Raises:
+        DataError: the folder is missing, a file in it is damaged, or it cannot be written.
+    """
+    run = read_run(run_folder)
+    folder = RunFolder(run_folder)
+    page = render_page(run, rollouts_json=rollouts_payload(folder.rollouts_file))
+    # Text of a model may hold half a surrogate pair, which UTF-8 cannot.
+    atomic_write_bytes(folder.report_file, page.encode("utf-8", "replace"))
+    return folder.report_file
+
+
+def render_page(run: RunContents, *, rollouts_json: str) -> str:
+    """Return the page of a run.
+
+    Args:
+        run: what was read from its folder.
+        rollouts_json: see `rollouts_payload`; safe inside a script element.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    folder = files("longloom.report").joinpath("templates")
+    sources = {
+        name: folder.joinpath(name).read_text("utf-8")
+        for name in ("report.html.j2", "table.html.j2")
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, points=signed_points, markup=Markup)
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        facts=_facts(run),
+        versions=_versions(run),
+        tiles=_tiles(run),
+        summary=summarise(run),
+        trained=trained_checkpoint(run),
+        comparison=comparison_chart(run),
+        main_table=main_table(run),
+        pass_table=pass_table(run),
+        difference_table=difference_table(run),
+        long_table=long_table(run),
+        other_table=other_table(run),
+        length_figures=length_figures(run),
+        length_legend=length_legend(run),
+        training_figures=training_figures(run),
+        task_names={str(task): TASK_NAMES[task] for task in TASKS},
+        # Files of the package and `embed_json`: no text of a document or a model is in these.
+        style=Markup(folder.joinpath("report.css").read_text("utf-8")),
+        script=Markup(folder.joinpath("rollouts.js").read_text("utf-8")),
+        rollouts_json=Markup(rollouts_json),
+    )
+
+
+def _facts(run: RunContents) -> list[tuple[str, str]]:
+    facts = []
+    if run.manifest:
+        facts += [
+            ("date", run.date),
+            ("seed", str(run.manifest.seed)),
+            ("threads", str(run.manifest.num_threads)),
+            ("commit", run.manifest.git_commit[:12] or "unknown"),
+            ("Longloom", run.manifest.library_versions.get("longloom", "unknown")),
+        ]
+    if run.rows:
+        facts.append(("training", f"{run.training_seconds:.0f} s"))
+    if run.cells:
+        facts.append(("evaluation", f"{run.evaluation_seconds:.0f} s"))
+    return facts
+
+
+def _versions(run: RunContents) -> Mapping[str, str]:
+    return run.manifest.library_versions if run.manifest else {}
+
+
+def _tiles(run: RunContents) -> list[Tile]:
+    trained = trained_checkpoint(run)
+    before = run.cell("base", SHORT_SUITE, "single_pass")
+    after = run.cell(trained, SHORT_SUITE, "single_pass")
+    tiles = []
+    for title, k in (("Right at the first try", 1), (f"Right within {NUM_TRIES} tries", NUM_TRIES)):
+        start, end = accuracy(before, k=k), accuracy(after, k=k)
+        if start and end:
+            tiles.append(
+                Tile(
+                    title=title,
+                    value=f"{end.value:.0%}",
+                    before=f"{start.value:.0%}",
+                    note=f"stage-1 lengths, base to {trained}",
+                )
+            )
+    tiles += _memory_tile(run)
+    if run.rows:
+        switches = f"{len(run.stages)} stages" if len(run.stages) > 1 else run.stages[0].stage
+        tiles.append(Tile(title="Optimizer steps", value=str(len(run.rows)), note=switches))
+    return tiles
+
+
+def _memory_tile(run: RunContents) -> list[Tile]:
+    start = accuracy(run.cell("base", LONG_SUITE, "memory"))
+    for name in ("final", "memory"):
+        end = accuracy(run.cell(name, LONG_SUITE, "memory"))
+        if start and end:
+            tile = Tile(
+                title="Memory agent, 8 windows",
+                value=f"{end.value:.0%}",
+                before=f"{start.value:.0%}",
+                note=f"documents far beyond the window, base to {name}",
+            )
+            return [tile]
+    return []
