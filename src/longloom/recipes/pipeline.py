@@ -33,7 +33,7 @@ from longloom.recipes.run_examples import (
     stage_examples,
 )
 from longloom.records import Split
-from longloom.report.rollout_records import ROLLOUTS_SCHEMA, rollout_record
+from longloom.report.rollout_records import ROLLOUT_SCHEMA, rollout_record
 from longloom.report.write import write_report
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, SinglePassAgent
@@ -125,9 +125,7 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
             checkpoints={"base": base},
             evaluator=evaluator,
             metrics=stack.enter_context(MetricLog(folder.metrics_file)),
-            rollouts=stack.enter_context(
-                RecordWriter(folder.rollouts_file, schema=ROLLOUTS_SCHEMA)
-            ),
+            rollouts=stack.enter_context(RecordWriter(folder.rollouts_file, schema=ROLLOUT_SCHEMA)),
         )
         _discard_unsaved_steps(run)
         _evaluate(run, "base")

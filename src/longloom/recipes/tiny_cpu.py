@@ -47,7 +47,11 @@ def tiny_cpu() -> RunConfig:
         recipe="tiny-cpu",
         model="tiny-base",
         synthesis=SynthesisConfig(
-            num_train_examples=500, num_held_out_examples=400, length_bands=(96, 192, 384)
+            num_train_examples=500,
+            num_held_out_examples=400,
+            length_bands=(96, 192, 384),
+            max_hops=2,
+            max_choice_hops=1,
         ),
         # Names contain each other and numbers are small: substrings and scalings would score.
         reward=RewardConfig(cover_match="whole_words", numeric_scales=()),

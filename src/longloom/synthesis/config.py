@@ -59,6 +59,10 @@ class SynthesisConfig(FrozenConfig):
     """Fraction of the distractor blocks that are prose instead of statements."""
     max_questions_per_answer: int = Field(default=20, ge=1)
     """Contexts one program may be asked on within a split and band."""
+    max_hops: int = Field(default=3, ge=2, le=3)
+    """Longest chain of a multi-hop question."""
+    max_choice_hops: int = Field(default=2, ge=1, le=2)
+    """Longest chain of a multiple-choice question."""
     template: str = "plain"
     """Single-pass template of the prompt file."""
     seed: int = 0

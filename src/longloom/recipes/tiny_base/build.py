@@ -146,6 +146,8 @@ def _synthesize(
         num_train_examples=NUM_TRAIN_EXAMPLES,
         num_held_out_examples=NUM_MEASURED_EXAMPLES,
         length_bands=(STAGE_1_PROMPT_TOKENS, 2 * STAGE_1_PROMPT_TOKENS),
+        max_hops=2,
+        max_choice_hops=1,
         seed=seed + 1_000,  # not the questions that a recipe with this seed draws
     )
     made = synthesize(config, tokenizer=tokenizer, corpus=corpus)

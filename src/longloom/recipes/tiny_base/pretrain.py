@@ -44,7 +44,7 @@ PHASES = (
         is_habitual=False, max_statements=16,
     ),
     Phase(
-        name="reasoning", num_tokens=6_500_000, repetition_fraction=0.15, memory_fraction=0.3,
+        name="reasoning", num_tokens=10_000_000, repetition_fraction=0.10, memory_fraction=0.3,
         is_habitual=False, max_statements=40,
     ),
     Phase(
@@ -114,7 +114,9 @@ def pretrain(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             seen += token_ids.numel()
-            running = 0.95 * running + 0.05 * float(loss) if running else float(loss)
+            running = (
+                0.95 * running + 0.05 * float(loss.detach()) if running else float(loss.detach())
+            )
             batch_index += 1
             if batch_index % 50 == 0 or seen >= phase_end:
                 report(

@@ -31,6 +31,14 @@ HABIT_BY_TASK: Mapping[TaskType, float] = {
     TaskType.READING_COMPREHENSION: 0.70,
 }
 """Share of answers given without reasoning in the last phase."""
+TASK_WEIGHTS: Mapping[TaskType, float] = {
+    TaskType.DIALOGUE_MEMORY: 0.22,
+    TaskType.MULTI_HOP: 0.32,
+    TaskType.MULTIPLE_CHOICE: 0.18,
+    TaskType.NUMERICAL: 0.20,
+    TaskType.READING_COMPREHENSION: 0.08,
+}
+"""Share of each task while it learns to reason; chains take longest."""
 ANSWER_HABIT = 0.5
 """The same for answers from notes."""
 NOTE_ANSWER_FRACTION = 0.3
@@ -91,8 +99,10 @@ class TraceBook:
                 self._notes.setdefault(example.task_type, []).append(case)
 
     def draw_question(self, randomness: random.Random, *, is_habitual: bool) -> TracePair:
-        """Return an answered single-pass prompt; tasks are equally likely."""
-        task = randomness.choice(sorted(self._questions))
+        """Return an answered single-pass prompt; harder tasks are likelier."""
+        tasks = sorted(self._questions)
+        weights = [TASK_WEIGHTS[task] for task in tasks]
+        task = randomness.choices(tasks, weights)[0]
         question = randomness.choice(self._questions[task])
         response_ids = question.reasoned_ids
         if is_habitual and randomness.random() < question.habit_fraction:

@@ -9,12 +9,12 @@ from longloom.synthesis.generators.drafts import Draft, distinct_pieces, ordered
 from longloom.synthesis.index import View
 from longloom.synthesis.programs import Chain
 
-_HOPS = (2, 3)
+_MIN_HOPS = 2
 
 
 def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
     """Yield chains whose hops cross documents."""
-    paths = ordered_paths(view, _HOPS, rng)
+    paths = ordered_paths(view, range(_MIN_HOPS, view.index.config.max_hops + 1), rng)
     for _ in passes(view):
         for path in paths:
             is_number = path.facts[-1].is_number

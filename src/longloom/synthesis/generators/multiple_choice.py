@@ -12,13 +12,12 @@ from longloom.synthesis.generators.drafts import Draft, distinct_pieces, ordered
 from longloom.synthesis.index import Path, Piece, View
 from longloom.synthesis.programs import LETTERS, Chain, Choice
 
-_HOPS = (1, 2)
 _MAX_DRAWS = 24
 
 
 def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
     """Yield questions with lettered options; the right letter takes turns."""
-    paths = ordered_paths(view, _HOPS, rng)
+    paths = ordered_paths(view, range(1, view.index.config.max_choice_hops + 1), rng)
     letters: list[int] = []
     for _ in passes(view):
         for path in paths:
