@@ -118,7 +118,7 @@ def save_model(model: Qwen3, folder: Path, *, like: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "generation_config.json", *TOKENIZER_FILES):
-        if (like / name).exists():
+        if (like / name).exists() and folder.resolve() != like.resolve():
             shutil.copyfile(like / name, folder / name)
     weights = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     partial = folder / f".{WEIGHTS_FILE}.partial"
