@@ -8,11 +8,11 @@ are escaped by the template or embedded as JSON without `<`.
 
 The main table has the shape of QwenLong-L1.5, Table 10.
 
-Read `page.py`, `tables.py`, `rollout_pages.py`.
+Read `write.py`, `tables.py`, `rollout_pages.py`.
 """
 
 from longloom.report.markdown import results_markdown
-from longloom.report.page import write_report
 from longloom.report.rollout_records import ROLLOUT_SCHEMA, rollout_record
+from longloom.report.write import write_report
 
 __all__ = ["ROLLOUT_SCHEMA", "results_markdown", "rollout_record", "write_report"]

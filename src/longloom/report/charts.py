@@ -12,6 +12,8 @@ from html import escape
 Point = tuple[float, float]
 
 _TOP, _RIGHT, _BOTTOM, _LEFT = 26, 14, 40, 54
+_LABEL_CHARACTER = 6.2
+"""Width of a character of a band's label; one that does not fit is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ def _band(band: Band, frame: _Frame) -> str:
     text = (
         f'<text class="band-label" x="{(left + right) / 2:.1f}" y="{top - 8}" '
         f'text-anchor="middle">{escape(band.label)}</text>'
-        if band.label
+        if right - left > _LABEL_CHARACTER * len(band.label) > 0
         else ""
     )
     return (
@@ -183,7 +185,7 @@ def _axes(chart: LineChart, frame: _Frame, y_ticks: Sequence[float]) -> list[str
 
 
 def _step_ticks(frame: _Frame) -> list[tuple[float, str]]:
-    ticks = nice_ticks(frame.x_low, frame.x_high, 7)
+    ticks = nice_ticks(frame.x_low, frame.x_high, 9)
     return [
         (tick, str(int(tick)))
         for tick in ticks

@@ -14,7 +14,8 @@ from longloom.report.tables import (
     trained_checkpoint,
 )
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 640, 130, 20, 12, 44
+_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 560, 140, 22, 12, 46
+_LABEL_WIDTH = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +81,12 @@ def _draw(row: _Row, y: int) -> list[str]:
         )
     parts.append(f'<circle class="dot c5 hollow" cx="{start}" cy="{y}" r="6"/>')
     parts.append(f'<circle class="dot c0" cx="{end}" cy="{y}" r="7"/>')
-    for x, estimate in ((start, row.before), (end, row.after)):
+    is_close = abs(end - start) < _LABEL_WIDTH
+    outward = _LABEL_WIDTH / 2 if end >= start else -_LABEL_WIDTH / 2
+    for x, estimate, shift in ((start, row.before, -outward), (end, row.after, outward)):
         parts.append(
-            f'<text class="value" x="{x}" y="{y - 13}" text-anchor="middle">'
-            f"{estimate.value:.0%}</text>"
+            f'<text class="value" x="{x + shift * is_close:.1f}" y="{y - 13}" '
+            f'text-anchor="middle">{estimate.value:.0%}</text>'
         )
     parts.append(
         f'<rect class="hover" x="0" y="{y - _ROW // 2}" width="{_WIDTH}" height="{_ROW}">'

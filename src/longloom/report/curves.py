@@ -62,6 +62,7 @@ def training_figures(run: RunContents) -> tuple[Figure, ...]:
             to_share,
         ),
         _plain_figure(run, "Gradient norm", "Before clipping.", _NORM),
+        _plain_figure(run, "Seconds per step", "Sampling, scoring and the update.", _SECONDS),
     ]
     return tuple(figure for figure in figures if figure.svg)
 
@@ -83,8 +84,8 @@ def length_figures(run: RunContents) -> tuple[Figure, ...]:
             x_names=names,
             y_range=(0.0, top),
             format_value=to_share,
-            width=400,
-            height=300,
+            width=330,
+            height=290,
         )
         figures.append(Figure(title=title, note="", svg=render_line_chart(chart)))
     return tuple(figure for figure in figures if figure.svg)
@@ -108,6 +109,7 @@ _ENDS = (
 )
 _KEPT = (("training/kept_fraction", "kept", "c2"),)
 _NORM = (("training/grad_norm", "gradient norm", "c3"),)
+_SECONDS = (("training/step_seconds", "seconds", "c5"),)
 
 
 def _reward_figure(run: RunContents) -> Figure:

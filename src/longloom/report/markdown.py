@@ -5,7 +5,7 @@ from pathlib import Path
 from longloom.evaluation.statistics import Estimate
 from longloom.report.estimates import percent, signed_points
 from longloom.report.run_contents import RunContents, read_run
-from longloom.report.summary import summarise
+from longloom.report.summary import describe_difference, summarise
 from longloom.report.tables import (
     Table,
     TableCell,
@@ -31,12 +31,13 @@ def results_markdown(run_folder: Path) -> str:
         ("Accuracy by document length (percent)", long_table(run)),
     )
     blocks = [_origin(run), summary.paragraph]
-    for title, sentences in (
+    for title, claims in (
         ("Improved", summary.improved),
         ("Did not improve", summary.not_improved),
     ):
-        if sentences:
-            blocks.append("\n".join([f"**{title}**", "", *(f"- {line}" for line in sentences)]))
+        lines = [f"- {claim.text}: {describe_difference(claim.estimate)}" for claim in claims]
+        if lines:
+            blocks.append("\n".join([f"**{title}**", "", *lines]))
     blocks += [f"### {title}\n\n{markdown_table(table)}" for title, table in tables if table.rows]
     if any(table.rows for _, table in tables):
         blocks.append(

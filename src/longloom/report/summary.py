@@ -21,14 +21,24 @@ from longloom.report.tables import (
 )
 
 _CLAIMS = (
-    ("base", "memory", "memory", "memory", "the memory agent before any training"),
-    ("stage-3", "memory", "memory", "memory", "the memory agent of stage-3"),
-    ("memory", "truncated", "memory", "memory", "a single pass with the middle cut out"),
+    ("base", "memory", "memory", "memory", "the untrained one"),
+    ("stage-3", "memory", "memory", "memory", "that of stage-3"),
+    ("memory", "truncated", "memory", "memory", "a single pass, middle cut out"),
     ("memory", "closed_book", "memory", "memory", "a guess without the document"),
-    ("base", "memory", "final", "memory", "the memory agent before any training"),
-    ("memory", "memory", "final", "memory", "the memory checkpoint"),
+    ("base", "memory", "final", "memory", "the untrained one"),
+    ("memory", "memory", "final", "memory", "the trained one"),
 )
 """What is compared at 8 windows: (baseline, its agent, candidate, its agent, in words)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One paired comparison."""
+
+    text: str
+    """What is compared, candidate first."""
+    estimate: Estimate
+    """Candidate minus baseline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,24 +47,20 @@ class Summary:
 
     paragraph: str
     """The main figures."""
-    improved: tuple[str, ...]
+    improved: tuple[Claim, ...]
     """Comparisons whose whole interval lies above zero."""
-    not_improved: tuple[str, ...]
+    not_improved: tuple[Claim, ...]
     """All other comparisons."""
 
 
 def summarise(run: RunContents) -> Summary:
     """Return the summary of a run; of a partial one, what can be said."""
-    improved: list[str] = []
-    not_improved: list[str] = []
-    for sentence, estimate in [*_length_claims(run), *_task_claims(run), *_memory_claims(run)]:
-        place = improved if estimate.low > 0 else not_improved
-        place.append(f"{sentence}: {describe_difference(estimate)}")
+    claims = [*_length_claims(run), *_task_claims(run), *_memory_claims(run)]
     sentences = [_opening(run), _pass_sentence(run), _memory_sentence(run), latch_sentence(run)]
     return Summary(
         paragraph=" ".join(sentence for sentence in sentences if sentence),
-        improved=tuple(improved),
-        not_improved=tuple(not_improved),
+        improved=tuple(claim for claim in claims if claim.estimate.low > 0),
+        not_improved=tuple(claim for claim in claims if claim.estimate.low <= 0),
     )
 
 
@@ -129,7 +135,7 @@ def _memory_sentence(run: RunContents) -> str:
     named = (
         ("the trained memory agent", "memory", "memory"),
         ("the untrained one", "base", "memory"),
-        ("a single pass with the middle cut out", "memory", "truncated"),
+        ("a single pass, middle cut out", "memory", "truncated"),
         ("a guess without the document", "memory", "closed_book"),
         ("the final model", "final", "memory"),
     )
@@ -145,7 +151,7 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _length_claims(run: RunContents) -> list[tuple[str, Estimate]]:
+def _length_claims(run: RunContents) -> list[Claim]:
     trained = trained_checkpoint(run)
     claims = []
     for suite in STAGE_SUITES:
@@ -153,16 +159,18 @@ def _length_claims(run: RunContents) -> list[tuple[str, Estimate]]:
             run.cell("base", suite, "single_pass"), run.cell(trained, suite, "single_pass")
         )
         if change:
-            claims.append((f"All tasks at {suite} lengths, {trained} against base", change))
+            text = f"All tasks at {suite} lengths: {trained} against base"
+            claims.append(Claim(text=text, estimate=change))
     after_merge = difference(
         run.cell(trained, SHORT_SUITE, "single_pass"), run.cell("final", SHORT_SUITE, "single_pass")
     )
     if after_merge:
-        claims.append((f"All tasks at stage-1 lengths, final against {trained}", after_merge))
+        text = f"All tasks at stage-1 lengths: final against {trained}"
+        claims.append(Claim(text=text, estimate=after_merge))
     return claims
 
 
-def _task_claims(run: RunContents) -> list[tuple[str, Estimate]]:
+def _task_claims(run: RunContents) -> list[Claim]:
     trained = trained_checkpoint(run)
     claims = []
     for task in TASKS:
@@ -172,17 +180,18 @@ def _task_claims(run: RunContents) -> list[tuple[str, Estimate]]:
             task=task,
         )
         if change:
-            claims.append((f"{TASK_NAMES[task]} at stage-1 lengths", change))
+            text = f"{TASK_NAMES[task]} at stage-1 lengths: {trained} against base"
+            claims.append(Claim(text=text, estimate=change))
     return claims
 
 
-def _memory_claims(run: RunContents) -> list[tuple[str, Estimate]]:
+def _memory_claims(run: RunContents) -> list[Claim]:
     claims = []
     for baseline, baseline_agent, candidate, agent, words in _CLAIMS:
         change = difference(
             run.cell(baseline, LONG_SUITE, baseline_agent), run.cell(candidate, LONG_SUITE, agent)
         )
         if change:
-            name = "Trained memory agent" if candidate == "memory" else "Final memory agent"
-            claims.append((f"{name} at 8 windows against {words}", change))
+            name = "trained memory agent" if candidate == "memory" else "final memory agent"
+            claims.append(Claim(text=f"8 windows: {name} against {words}", estimate=change))
     return claims

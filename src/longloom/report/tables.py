@@ -163,13 +163,16 @@ def long_table(run: RunContents) -> Table:
     """Return accuracy against document length, by agent and checkpoint."""
     names = [name for name in run.checkpoints if name in LONG_CHECKPOINTS]
     rows = []
-    for agent, title in LONG_AGENTS:
-        for name in names:
-            figures = [accuracy(run.cell(name, suite, agent)) for suite in WINDOW_SUITES]
-            rows.append((name, title, figures))
+    for name in names:
+        figures = [
+            accuracy(run.cell(name, suite, agent))
+            for agent, _ in LONG_AGENTS
+            for suite in WINDOW_SUITES
+        ]
+        rows.append((name, "", figures))
     return _table(
-        groups=(("Length of the document", len(WINDOW_SUITES)),),
-        columns=("2 windows", "4 windows", "8 windows"),
+        groups=tuple((title, len(WINDOW_SUITES)) for _, title in LONG_AGENTS),
+        columns=("2 windows", "4 windows", "8 windows") * len(LONG_AGENTS),
         rows=rows,
     )
 

@@ -166,6 +166,9 @@
     add(shown, place, add(make("div", "reader"), documentCard(group), attempts));
     if (old) old.replaceWith(shown);
     else add(app, shown);
+    const text = shown.querySelector(".document");
+    const mark = text.querySelector("mark");
+    if (mark) text.scrollTop = Math.max(0, mark.offsetTop - text.offsetTop - 60);
   }
 
   // Steps through the same task, so that early and late answers can be compared.

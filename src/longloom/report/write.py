@@ -8,9 +8,9 @@ from pathlib import Path
 from longloom.report.comparison_chart import comparison_chart
 from longloom.report.curves import length_figures, length_legend, training_figures
 from longloom.report.estimates import accuracy, percent, signed_points
-from longloom.report.rollout_pages import rollouts_payload
+from longloom.report.rollout_pages import embed_json, rollouts_payload
 from longloom.report.run_contents import RunContents, read_run
-from longloom.report.summary import summarise
+from longloom.report.summary import Summary, summarise
 from longloom.report.tables import (
     LONG_SUITE,
     NUM_TRIES,
@@ -79,13 +79,17 @@ def render_page(run: RunContents, *, rollouts_json: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, points=signed_points, markup=Markup)
+    environment.filters.update(
+        percent=percent, points=signed_points, markup=Markup, on_axis=_on_axis
+    )
+    summary = summarise(run)
     return environment.get_template("report.html.j2").render(
         run=run,
         facts=_facts(run),
         versions=_versions(run),
         tiles=_tiles(run),
-        summary=summarise(run),
+        summary=summary,
+        axis=_difference_axis(summary),
         trained=trained_checkpoint(run),
         comparison=comparison_chart(run),
         main_table=main_table(run),
@@ -96,12 +100,26 @@ def render_page(run: RunContents, *, rollouts_json: str) -> str:
         length_figures=length_figures(run),
         length_legend=length_legend(run),
         training_figures=training_figures(run),
-        task_names={str(task): TASK_NAMES[task] for task in TASKS},
         # Files of the package and `embed_json`: no text of a document or a model is in these.
         style=Markup(folder.joinpath("report.css").read_text("utf-8")),
         script=Markup(folder.joinpath("rollouts.js").read_text("utf-8")),
         rollouts_json=Markup(rollouts_json),
+        task_names=Markup(embed_json({str(task): TASK_NAMES[task] for task in TASKS})),
     )
+
+
+def _difference_axis(summary: Summary) -> tuple[float, float]:
+    """Return the ends of the axis that all differences of the summary share."""
+    estimates = [claim.estimate for claim in summary.improved + summary.not_improved]
+    lows = [estimate.low for estimate in estimates]
+    highs = [estimate.high for estimate in estimates]
+    return min([0.0, *lows]) - 0.02, max([0.0, *highs]) + 0.02
+
+
+def _on_axis(value: float, axis: tuple[float, float]) -> float:
+    """Return where a value lies between the ends of an axis, in percent."""
+    low, high = axis
+    return round(100 * (value - low) / (high - low), 1)
 
 
 def _facts(run: RunContents) -> list[tuple[str, str]]:
