@@ -5,9 +5,11 @@ calls print one plain line every few seconds, so that a log stays short and stil
 """
 
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 CONSOLE_WIDTH = 99
 """Columns of a step line; one less than the 100 the lines must stay under."""
@@ -40,6 +42,17 @@ def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         print("  ".join(cells).rstrip())
+
+
+def print_paragraph(text: str) -> None:
+    """Print `text`, wrapped at `CONSOLE_WIDTH` columns, below an empty line."""
+    print(f"\n{textwrap.fill(text, CONSOLE_WIDTH)}")
+
+
+def shown_path(path: Path) -> str:
+    """Return `path` relative to the current folder if it lies below it."""
+    absolute, here = path.resolve(), Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
 @contextmanager
@@ -79,7 +92,13 @@ def _bar(description: str, num_steps: int) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     # Lines printed meanwhile appear above the bar: rich takes stdout and stderr over.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+    # Not so where stdout goes to a file, which is where the lines belong.
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    ) as drawn:
         task_id = drawn.add_task(description, total=num_steps)
         yield lambda num_done: drawn.update(task_id, completed=num_done)
 

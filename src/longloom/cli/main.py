@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from longloom import __version__
-from longloom.cli import doctor
+from longloom.cli import doctor, run
 from longloom.errors import LongloomError
 
 EXIT_FAILED = 1
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 # The verbs, in the order in which --help lists them.
+app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,96 @@
+"""Show a run while it goes on: a line per step, a bar while something takes its time."""
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from longloom.cli.console import progress
+
+if TYPE_CHECKING:
+    from longloom.recipes.evaluation_jobs import EvaluationJob
+    from longloom.training.loop import StepResult
+
+_TASK_COLUMNS = {
+    "multiple_choice": "choice",
+    "multi_hop": "hops",
+    "reading_comprehension": "read",
+    "dialogue_memory": "talk",
+    "numerical": "number",
+}
+"""Reward by task: short headings."""
+HEADING = (
+    f"{'stage':<8}  {'step':>7}  reward  "
+    + "  ".join(f"{name:>6}" for name in _TASK_COLUMNS.values())
+    + "  entropy  neg  tokens  seconds"
+)
+"""Over the lines of `training_line`."""
+
+
+def training_line(stage: str, num_steps: int, result: "StepResult") -> str:
+    """Return one aligned line of a training step, under 100 columns."""
+    metrics = result.metrics
+    rewards = [metrics.get(f"reward/{task}") for task in _TASK_COLUMNS]
+    columns = (
+        f"{stage:<8.8}",
+        f"{f'{result.step}/{num_steps}':>7}",
+        f"{metrics['reward/mean']:6.3f}",
+        *("     -" if reward is None else f"{reward:6.3f}" for reward in rewards),
+        f"{metrics['training/entropy_nats']:7.4f}",
+        " on" if metrics["training/negatives_on"] else "off",
+        f"{metrics['rollout/response_tokens']:6.1f}",
+        f"{metrics['training/step_seconds']:7.1f}",
+    )
+    return "  ".join(columns)
+
+
+class RunConsole:
+    """Prints what a run tells (see `recipes.pipeline.RunListener`)."""
+
+    def __init__(self) -> None:
+        self._bar = ExitStack()
+        self._described = ""
+        self._advance: Callable[[int], None] = lambda num_done: None
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
+        """Show how far a part of the work is; a new part replaces the one shown."""
+        if description != self._described:
+            self._bar.close()
+            self._described = description
+            self._advance = self._bar.enter_context(progress(description, num_total))
+        self._advance(num_done)
+        if num_done >= num_total:
+            self._bar.close()
+            self._described = ""
+
+    def on_step(self, stage: str, num_steps: int, result: "StepResult") -> None:
+        """Print one line, under a heading where a stage begins."""
+        if stage != self._stage:
+            print(f"\n{HEADING}")
+            self._stage = stage
+        print(training_line(stage, num_steps, result), flush=True)
+        if sys.stderr.isatty():
+            self.on_progress(f"training {stage}", result.step, num_steps)
+
+    def on_cell(self, job: "EvaluationJob", mean_reward: float) -> None:
+        """Print one line for a finished evaluation cell."""
+        agent = job.agent.replace("_", " ")
+        columns = f"{job.checkpoint:<8}  {job.suite:<10}  {agent:<11}"
+        print(f"evaluated  {columns}  reward {mean_reward:.3f}", flush=True)
+
+    def on_message(self, message: str) -> None:
+        """Print one line."""
+        print(message, flush=True)
