@@ -181,10 +181,14 @@ def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
         )
     for field in schema:
         place = table.schema.get_field_index(field.name)
-        found = "nothing" if place < 0 else str(table.schema.field(place).type)
-        if found != str(field.type):
+        found = "nothing" if place < 0 else _type_name(table.schema.field(place).type)
+        if found != _type_name(field.type):
             raise DataError(f"{path}, column {field.name} is {found}; expected {field.type}")
     return table
+
+
+def _type_name(column_type: pa.DataType) -> str:
+    return str(column_type).replace("list<element:", "list<item:")  # Parquet renames entries
 
 
 def _context(row: Row, fail: Fail) -> Context:

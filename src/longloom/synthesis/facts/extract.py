@@ -5,7 +5,7 @@ is never taken for a fact.
 """
 
 from longloom.records import Block, BlockKind, Document, DocumentKind, Fact
-from longloom.synthesis.facts.relations import is_number, relation_of_word
+from longloom.synthesis.facts.relations import relation_of_word, states_number
 
 _BY_MARKUP = 1
 _BY_SYNTAX_TREE = 2
@@ -35,12 +35,13 @@ def _facts_of_block(document: Document, block: Block, certainty: int) -> list[Fa
     for line in document.text[block.start : block.end].split("\n"):
         words = line.split(" ")
         if len(words) == 3 and all(words):
+            relation = relation_of_word(words[0])
             facts.append(
                 Fact(
                     subject=words[1],
-                    relation=relation_of_word(words[0]),
+                    relation=relation,
                     value=words[2],
-                    is_number=is_number(words[2]),
+                    is_number=states_number(relation, words[2]),
                     doc_id=document.doc_id,
                     start=start,
                     end=start + len(line),

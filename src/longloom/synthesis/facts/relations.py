@@ -33,7 +33,7 @@ class Relation:
     is_functional: bool
     """Whether a subject has one value by nature; others may have several."""
     value_type: ValueType
-    """What its values are; a table column may hold either, fact by fact."""
+    """What its values are; see `states_number` for table columns."""
     topic: str
     """What a user of the dialogue task says to be told such a fact; empty if never asked."""
 
@@ -109,6 +109,16 @@ def statement(relation: str, subject: str, value: str) -> str:
     return f"{relation_named(relation).word} {as_word(subject)} {as_word(value)}"
 
 
-def is_number(value: str) -> bool:
-    """Return whether `value` is a plain decimal number."""
+def states_number(relation: str, value: str) -> bool:
+    """Return whether `value` is a plain decimal number that `relation` means as one.
+
+    A version such as 2.0 is a name; in a table column whatever looks like a number is one.
+    """
+    known = RELATIONS.get(relation)
+    may_be_number = known is None or known.value_type is ValueType.NUMBER
+    return may_be_number and looks_like_number(value)
+
+
+def looks_like_number(value: str) -> bool:
+    """Return whether `value` is written as a plain decimal number."""
     return _NUMBER.fullmatch(value) is not None

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from longloom.records import RewardRule, TaskType
 from longloom.synthesis.contexts import Request
+from longloom.synthesis.facts.relations import looks_like_number
 from longloom.synthesis.index import Path, Piece, View
 from longloom.synthesis.programs import Program
 
@@ -71,3 +72,8 @@ def passes(view: View) -> range:
 def distinct_pieces(path: Path) -> tuple[Piece, ...]:
     """Return the pieces of a path, each once."""
     return tuple(dict.fromkeys(path.pieces))
+
+
+def rule_for(answer: str) -> RewardRule:
+    """Return how a short answer is scored: containment would find 1 within 12."""
+    return RewardRule.NUMERIC if looks_like_number(answer) else RewardRule.COVER_EXACT_MATCH

@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 from random import Random
 
-from longloom.records import RewardRule, TaskType
+from longloom.records import TaskType
 from longloom.synthesis.contexts import Request
-from longloom.synthesis.generators.drafts import Draft, distinct_pieces, ordered_paths, passes
+from longloom.synthesis.generators.drafts import (
+    Draft,
+    distinct_pieces,
+    ordered_paths,
+    passes,
+    rule_for,
+)
 from longloom.synthesis.index import View
 from longloom.synthesis.programs import Chain
 
@@ -17,11 +23,10 @@ def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
     paths = ordered_paths(view, range(_MIN_HOPS, view.index.config.max_hops + 1), rng)
     for _ in passes(view):
         for path in paths:
-            is_number = path.facts[-1].is_number
             yield Draft(
                 task_type=TaskType.MULTI_HOP,
                 ability="multi_fact",
-                reward_rule=RewardRule.NUMERIC if is_number else RewardRule.COVER_EXACT_MATCH,
+                reward_rule=rule_for(path.answer),
                 program=Chain(path.facts[0].subject, path.relations),
                 answer=path.answer,
                 request=Request(required=distinct_pieces(path), relations=path.relations),

@@ -17,7 +17,7 @@ def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
     """Yield sums, differences and maxima of two numbers of one relation."""
     by_relation: dict[str, list[Path]] = defaultdict(list)
     for path in view.answer_paths(1):
-        if path.facts[0].is_number and path.relations[0] != "version":
+        if path.facts[0].is_number:
             by_relation[path.relations[0]].append(path)
     relations = [name for name, paths in by_relation.items() if len(paths) > 1]
     if not relations:

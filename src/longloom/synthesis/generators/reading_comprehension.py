@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from random import Random
 
-from longloom.records import RewardRule, TaskType
+from longloom.records import TaskType
 from longloom.synthesis.contexts import Request
-from longloom.synthesis.generators.drafts import Draft, ordered_paths, passes
+from longloom.synthesis.generators.drafts import Draft, ordered_paths, passes, rule_for
 from longloom.synthesis.index import View
 from longloom.synthesis.programs import Chain
 
@@ -15,11 +15,10 @@ def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
     paths = ordered_paths(view, (1,), rng)
     for _ in passes(view):
         for path in paths:
-            is_number = path.facts[-1].is_number
             yield Draft(
                 task_type=TaskType.READING_COMPREHENSION,
                 ability="recall",
-                reward_rule=RewardRule.NUMERIC if is_number else RewardRule.COVER_EXACT_MATCH,
+                reward_rule=rule_for(path.answer),
                 program=Chain(path.facts[0].subject, path.relations),
                 answer=path.answer,
                 request=Request(required=path.pieces, relations=path.relations),
