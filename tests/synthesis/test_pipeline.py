@@ -123,6 +123,20 @@ def test_held_out_documents_never_stand_in_training_contexts(result, some_corpus
             assert split_of_title(titles[span.doc_id], fraction) is Split.HELD_OUT
 
 
+def test_no_training_document_states_a_held_out_answer(result, some_corpus) -> None:
+    fraction = SMALL_CONFIG.held_out_fraction
+    known = {
+        line
+        for document in some_corpus.documents
+        if split_of_title(document.title, fraction) is Split.TRAIN
+        for line in document.text.split("\n")
+    }
+    for example in result.held_out:
+        span = example.evidence[-1]
+        text = _context_of(result, example).text
+        assert text[span.context_start : span.context_end] not in known
+
+
 def test_multi_hop_crosses_documents_and_states_its_hops_in_order(result) -> None:
     for example in _all(result):
         if example.task_type is not TaskType.MULTI_HOP:

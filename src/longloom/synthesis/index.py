@@ -78,6 +78,7 @@ class CorpusIndex:
         self._tokenizer = tokenizer
         self._references = corpus.references
         self._name_fits: dict[str, bool] = {}
+        self._training_statements: set[tuple[str, str, str]] = set()
         self.num_facts = 0
         self.pieces: list[Piece] = []
         self.prose: list[Piece] = []
@@ -97,6 +98,8 @@ class CorpusIndex:
         split = self._split_by_title[document.title]
         facts_by_start: dict[int, Fact] = {fact.start: fact for fact in extract_facts(document)}
         self.num_facts += len(facts_by_start)
+        if split is Split.TRAIN:
+            self._training_statements.update(map(_statement_of, facts_by_start.values()))
         facts = sorted(facts_by_start.values(), key=lambda fact: fact.start)
         position = 0
         for block in document.blocks:
@@ -143,6 +146,10 @@ class CorpusIndex:
             self._name_fits[name] = fits
         return fits
 
+    def is_stated_in_training(self, fact: Fact) -> bool:
+        """Return whether a training document states the same, as generated modules often do."""
+        return _statement_of(fact) in self._training_statements
+
     def facts_about(self, doc_id: str, subject: str) -> Sequence[tuple[Fact, Piece]]:
         """Return what a document states about a subject."""
         return self._stated.get((doc_id, subject), ())
@@ -180,6 +187,10 @@ class CorpusIndex:
         return self._stated.keys()
 
 
+def _statement_of(fact: Fact) -> tuple[str, str, str]:
+    return fact.relation, fact.subject, fact.value
+
+
 def turn_prefix(topic: str) -> str:
     """Return what stands before a reply: the user's request for a topic, and the speaker."""
     return f"user: {topic}\nassistant: "
@@ -205,9 +216,14 @@ class View:
     def _may_show(self, piece: Piece) -> bool:
         return self.split is Split.HELD_OUT or piece.split is Split.TRAIN
 
-    def may_answer(self, piece: Piece) -> bool:
-        """Return whether a piece may state an answer: its document is of this very split."""
-        return piece.split is self.split
+    def may_answer(self, fact: Fact, piece: Piece) -> bool:
+        """Return whether a fact of a piece may be the answer.
+
+        Its document is of this very split, and no training document states what is held out.
+        """
+        if piece.split is not self.split:
+            return False
+        return self.split is Split.TRAIN or not self.index.is_stated_in_training(fact)
 
     def paths(self, num_hops: int) -> list[Path]:
         """Return all paths of `num_hops` hops; longer ones than 1 cross documents."""
@@ -221,7 +237,7 @@ class View:
         return [
             path
             for path in self.paths(num_hops)
-            if self.may_answer(path.pieces[-1])
+            if self.may_answer(path.facts[-1], path.pieces[-1])
             and (num_hops == 1 or len({fact.doc_id for fact in path.facts}) > 1)
         ]
 

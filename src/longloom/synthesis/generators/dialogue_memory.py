@@ -27,7 +27,7 @@ def draft_questions(view: View, rng: Random) -> Iterator[Draft]:
         (topic, turn)
         for topic, turns in by_topic.items()
         for turn in turns
-        if view.may_answer(turn)
+        if view.may_answer(turn.facts[0], turn)
     ]
     if len(view.turns_by_topic()) < 2:
         return
