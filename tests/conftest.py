@@ -30,6 +30,8 @@ os.environ.update(
 # Shapes and types are checked at every call of a longloom function, in tests alone.
 install_import_hook("longloom", "shape_checks.check_shapes")
 
+from tiny_models import any_folder, tiny_folder  # noqa: E402, F401  # fixtures for every room
+
 # Random examples are drawn from a fixed seed: a failure is a failure for everybody. No deadline:
 # the machine may be busy.
 hypothesis.settings.register_profile("longloom", derandomize=True, deadline=None, database=None)

@@ -11,13 +11,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from longloom.models.qwen3 import Cache, Qwen3, padding_bias
+from longloom.models.qwen3 import Qwen3, padding_bias
 from longloom.records import Completion, FinishReason, SampleRequest
 
 _NUCLEUS_CANDIDATES = 64
 """Tokens looked at first when top-p cuts; the whole vocabulary only if they do not suffice."""
+
+_SHRINK_FRACTION = 0.75
+"""A batch is shrunk when this little of it is still running; shrinking copies the caches."""
 
 
 @torch.inference_mode()
@@ -61,105 +65,120 @@ def _batches(requests: Sequence[SampleRequest], max_batch_tokens: int) -> Iterat
 
 
 class _GroupBatch:
-    """The state of one batch while it is decoded: P prompts with G requests each."""
+    """The state of one batch while it is decoded: P prompts with G requests each.
+
+    What is recorded lies in flat rows, one per request. `rows` [P, G] says which request stands
+    where; it shrinks as requests end.
+    """
 
     def __init__(
         self, model: Qwen3, requests: Sequence[SampleRequest], groups: list[list[int]], end_id: int
     ) -> None:
         self.model = model
         self.end_id = end_id
-        self.requests = [[requests[index] for index in group] for group in groups]
-        self.indices = groups
-        flat = [request for group in self.requests for request in group]
-        self.max_new = max(request.params.max_new_tokens for request in flat)
-        shape = (len(groups), len(groups[0]))
-        self.shape = shape
-        self.uniforms = np.stack([_uniforms(request.key, self.max_new) for request in flat])
-        self.uniforms = self.uniforms.reshape(*shape, self.max_new)
-        self.temperature = torch.tensor(
-            [[request.params.temperature for request in group] for group in self.requests]
+        self.indices = [index for group in groups for index in group]
+        self.prompts = [requests[group[0]].prompt_ids for group in groups]
+        params = [requests[index].params for index in self.indices]
+        self.max_new = max(each.max_new_tokens for each in params)
+        self.temperature = torch.tensor([each.temperature for each in params])
+        self.top_p = torch.tensor([each.top_p for each in params])
+        self.limits = torch.tensor([each.max_new_tokens for each in params])
+        self.uniforms = torch.from_numpy(
+            np.stack([_uniforms(requests[index].key, self.max_new) for index in self.indices])
         )
-        self.top_p = torch.tensor(
-            [[request.params.top_p for request in group] for group in self.requests]
-        )
-        self.limits = np.array(
-            [[request.params.max_new_tokens for request in group] for group in self.requests]
-        )
-        self.tokens = np.zeros((*shape, self.max_new), dtype=np.int64)
-        self.logprobs = np.zeros((*shape, self.max_new), dtype=np.float32)
-        self.entropies = np.zeros((*shape, self.max_new), dtype=np.float32)
-        self.num_new = np.zeros(shape, dtype=np.int64)
-        self.ended = np.zeros(shape, dtype=bool)
+        num_rows = len(self.indices)
+        self.rows = torch.arange(num_rows).view(len(groups), -1)
+        self.tokens = torch.zeros(num_rows, self.max_new, dtype=torch.int64)
+        self.logprobs = torch.zeros(num_rows, self.max_new)
+        self.entropies = torch.zeros(num_rows, self.max_new)
+        self.num_new = torch.zeros(num_rows, dtype=torch.int64)
+        self.ended = torch.zeros(num_rows, dtype=torch.bool)
 
     def run(self) -> dict[int, Completion]:
         """Decode until every request has ended; return completions by request index."""
-        prompts = [group[0].prompt_ids for group in self.requests]
-        lengths = torch.tensor([len(prompt) for prompt in prompts])
-        longest = int(lengths.max())
-        padded = torch.zeros(len(prompts), longest, dtype=torch.int64)
-        for row, prompt in enumerate(prompts):
+        lengths = torch.tensor([len(prompt) for prompt in self.prompts])
+        padded = torch.zeros(len(self.prompts), int(lengths.max()), dtype=torch.int64)
+        for row, prompt in enumerate(self.prompts):
             padded[row, : len(prompt)] = torch.tensor(prompt)
-        hidden, prompt_caches = self.model.prompt(padded)
-        last = hidden[torch.arange(len(prompts)), lengths - 1]  # [P, D]
-        last = last[:, None].expand(-1, self.shape[1], -1)  # [P, G, D]
-        bias = padding_bias(lengths, longest)
-        past: list[Cache] | None = None
-        alive = np.arange(len(prompts))  # prompts with a request still running
+        last, prompt_caches = self.model.prompt_end(padded, lengths)
+        last = last[:, None].expand(-1, self.rows.shape[1], -1)  # [P, G, D]
+        bias = padding_bias(lengths, padded.shape[1])
+        num_prompts, group_size = self.rows.shape
+        past = self.model.suffix_caches(num_prompts, group_size, self.max_new - 1)
         for step in range(self.max_new):
-            chosen = self._choose(last, alive, step)
-            done = self.ended[alive].all(axis=1)
-            if done.all():
+            self._choose(last, step)
+            num_running = (~self.ended[self.rows]).sum(dim=1)
+            if not num_running.any():
                 break
-            if done.mean() >= 0.25:  # shrinking costs a copy of the caches
-                keep = torch.from_numpy(np.flatnonzero(~done))
-                alive, chosen, lengths, bias = alive[~done], chosen[keep], lengths[keep], bias[keep]
-                prompt_caches = [(key[keep], value[keep]) for key, value in prompt_caches]
-                past = [(key[keep], value[keep]) for key, value in past] if past else None
-            hidden, past = self.model.suffix(
-                chosen[..., None],
+            prompts = num_running.nonzero()[:, 0]
+            num_kept = len(prompts) * int(num_running.max())
+            if num_kept <= _SHRINK_FRACTION * self.rows.numel():
+                columns = self._shrink(prompts, int(num_running.max()))
+                lengths, bias = lengths[prompts], bias[prompts]
+                prompt_caches = [(key[prompts], value[prompts]) for key, value in prompt_caches]
+                past = [
+                    (_picked(key, prompts, columns), _picked(value, prompts, columns))
+                    for key, value in past
+                ]
+            hidden = self.model.suffix(
+                self.tokens[self.rows, step, None],
                 lengths[:, None] + step,
                 prompt_caches=prompt_caches,
                 prompt_bias=bias,
                 past=past,
+                num_past=step,
             )
             last = hidden[:, :, 0]
         return self._completions()
 
-    def _choose(self, last: Tensor, alive: np.ndarray, step: int) -> Tensor:
-        """Draw the next token of every request of the `alive` prompts and record it."""
-        logits = last @ self.model.head_weight.T  # [P, G, V]
-        temperature = self.temperature[alive]
-        scaled = logits / temperature.clamp(min=1e-6)[..., None]
-        scaled = torch.where(temperature[..., None] > 0, scaled, logits)
-        log_normaliser = scaled.logsumexp(dim=-1)
-        probabilities = (scaled - log_normaliser[..., None]).exp_()
-        entropies = log_normaliser - (probabilities * scaled).sum(dim=-1)
-        uniforms = torch.from_numpy(self.uniforms[alive, :, step])
-        drawn = draw_tokens(probabilities, uniforms, self.top_p[alive])
-        chosen = torch.where(temperature > 0, drawn, logits.argmax(dim=-1))
-        picked = scaled.gather(-1, chosen[..., None])[..., 0] - log_normaliser
-        running = ~self.ended[alive]
-        self.tokens[alive, :, step] = np.where(running, chosen.numpy(), 0)
-        self.logprobs[alive, :, step] = picked.numpy()
-        self.entropies[alive, :, step] = entropies.numpy()
-        self.num_new[alive] += running
-        self.ended[alive] |= (chosen.numpy() == self.end_id) | (step + 1 >= self.limits[alive])
-        return chosen
+    def _shrink(self, prompts: Tensor, group_size: int) -> Tensor:
+        """Keep these prompts and as many columns as hold all running requests; return them."""
+        order = self.ended[self.rows[prompts]].to(torch.int8).argsort(dim=1, stable=True)
+        columns = order[:, :group_size]
+        self.rows = self.rows[prompts].gather(1, columns)
+        return columns
+
+    def _choose(self, last: Tensor, step: int) -> None:
+        """Draw the next token of every running request and record it."""
+        is_running = ~self.ended[self.rows]
+        rows = self.rows[is_running]
+        temperature = self.temperature[rows]
+        is_drawn = temperature > 0
+        divisor = torch.where(is_drawn, temperature, 1.0)
+        logits = last[is_running] @ self.model.head_weight.T / divisor[:, None]  # [n, V]
+        highest = logits.amax(dim=-1, keepdim=True)
+        shifted = logits.sub_(highest)
+        weights = shifted.exp()
+        total = weights.sum(dim=-1)
+        chosen = draw_tokens(weights, self.uniforms[rows, step], self.top_p[rows])
+        if not is_drawn.all():
+            chosen = torch.where(is_drawn, chosen, shifted.argmax(dim=-1))
+        self.tokens[rows, step] = chosen
+        self.logprobs[rows, step] = shifted.gather(-1, chosen[:, None])[:, 0] - total.log()
+        self.entropies[rows, step] = total.log() - weights.mul_(shifted).sum(dim=-1) / total
+        self.num_new[rows] += 1
+        self.ended[rows] = (chosen == self.end_id) | (step + 1 >= self.limits[rows])
 
     def _completions(self) -> dict[int, Completion]:
         completions: dict[int, Completion] = {}
-        for row, group in enumerate(self.indices):
-            for column, index in enumerate(group):
-                count = int(self.num_new[row, column])
-                tokens = tuple(self.tokens[row, column, :count].tolist())
-                stopped = tokens[-1] == self.end_id
-                completions[index] = Completion(
-                    token_ids=tokens,
-                    logprobs=tuple(self.logprobs[row, column, :count].tolist()),
-                    entropies=tuple(self.entropies[row, column, :count].tolist()),
-                    finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
-                )
+        for row, index in enumerate(self.indices):
+            count = int(self.num_new[row])
+            tokens = tuple(self.tokens[row, :count].tolist())
+            stopped = tokens[-1] == self.end_id
+            completions[index] = Completion(
+                token_ids=tokens,
+                logprobs=tuple(self.logprobs[row, :count].tolist()),
+                entropies=tuple(self.entropies[row, :count].tolist()),
+                finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
+            )
         return completions
+
+
+def _picked(cache: Tensor, prompts: Tensor, columns: Tensor) -> Tensor:
+    """Return the entries of a suffix cache [P, K, G, S, d] at these prompts and columns."""
+    kept = cache[prompts]
+    places = columns[:, None, :, None, None].expand(-1, kept.shape[1], -1, *kept.shape[3:])
+    return kept.gather(2, places)
 
 
 def _uniforms(key: str, count: int) -> np.ndarray:
@@ -169,24 +188,32 @@ def _uniforms(key: str, count: int) -> np.ndarray:
     return stream.random(count)
 
 
-def draw_tokens(probabilities: Tensor, uniforms: Tensor, top_p: Tensor) -> Tensor:
-    """Draw by inversion from probabilities [..., V] within the nucleus of mass `top_p`.
+def draw_tokens(
+    weights: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], top_p: Float[Tensor, " N"]
+) -> Int[Tensor, " N"]:
+    """Draw by inversion from weights in proportion to probability, within the nucleus.
 
-    The nucleus is the smallest set of most probable tokens whose mass reaches top_p.
+    The nucleus is the smallest set of most probable tokens whose mass reaches top_p; of equally
+    probable tokens the lower id comes first.
     """
     if bool((top_p >= 1).all()):
-        cumulative = probabilities.double().cumsum(dim=-1)
-        targets = uniforms * cumulative[..., -1]
-        drawn = torch.searchsorted(cumulative, targets[..., None], right=True)[..., 0]
-        return drawn.clamp(max=probabilities.shape[-1] - 1)
-    count = min(_NUCLEUS_CANDIDATES, probabilities.shape[-1])
-    candidates, tokens = probabilities.topk(count, dim=-1)
-    if bool((candidates.sum(dim=-1) < top_p).any()):
-        candidates, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
-    cumulative = candidates.double().cumsum(dim=-1)
+        cumulative = weights.cumsum(dim=-1, dtype=torch.float64)
+        place = _invert(cumulative, uniforms * cumulative[:, -1])
+        return place
+    total = weights.sum(dim=-1, dtype=torch.float64)
+    count = min(_NUCLEUS_CANDIDATES, weights.shape[-1])
+    candidates, tokens = weights.topk(count, dim=-1)
+    is_short = candidates.sum(dim=-1, dtype=torch.float64) < top_p * total
+    if bool(is_short.any()) or bool((candidates[:, 1:] == candidates[:, :-1]).any()):
+        candidates, tokens = weights.sort(dim=-1, descending=True, stable=True)
+    cumulative = candidates.cumsum(dim=-1, dtype=torch.float64)
     before = cumulative - candidates
-    in_nucleus = before < torch.where(top_p >= 1, math.inf, top_p.double())[..., None]
-    mass = torch.where(in_nucleus, cumulative, 0.0).amax(dim=-1)
-    place = torch.searchsorted(cumulative, (uniforms * mass)[..., None], right=True)
-    place = place.clamp(max=candidates.shape[-1] - 1)
-    return tokens.gather(-1, place)[..., 0]
+    bound = torch.where(top_p >= 1, math.inf, top_p.double() * total)
+    mass = torch.where(before < bound[:, None], cumulative, 0.0).amax(dim=-1)
+    return tokens.gather(-1, _invert(cumulative, uniforms * mass)[:, None])[:, 0]
+
+
+def _invert(cumulative: Tensor, targets: Tensor) -> Tensor:
+    """Return the first place whose cumulative weight exceeds the target [N]."""
+    place = torch.searchsorted(cumulative, targets[:, None], right=True)[:, 0]
+    return place.clamp(max=cumulative.shape[-1] - 1)

@@ -26,42 +26,50 @@ def score_sequences(
     groups_by_size: dict[int, list[list[int]]] = defaultdict(list)
     for group in indices_by_prompt.values():
         groups_by_size[len(group)].append(group)
-    hidden_by_index: dict[int, Tensor] = {}
-    for groups in groups_by_size.values():
-        hidden_by_index.update(_response_hidden(model, sequences, groups))
-    hidden = torch.cat([hidden_by_index[index] for index in range(len(sequences))])  # [N, D]
+    groups_of_groups = list(groups_by_size.values())
+    hidden = torch.cat([_response_hidden(model, sequences, groups) for groups in groups_of_groups])
+    order = [index for groups in groups_of_groups for group in groups for index in group]
     targets = torch.tensor([token for sequence in sequences for token in sequence.response_ids])
-    return logprobs_and_entropies(hidden, model.head_weight, targets, temperature=temperature)
+    return logprobs_and_entropies(
+        hidden[_token_places(sequences, order)], model.head_weight, targets, temperature=temperature
+    )
+
+
+def _token_places(sequences: Sequence[TrainingSequence], order: Sequence[int]) -> Tensor:
+    """Return where the tokens of all sequences stand when the sequences are laid out in `order`."""
+    places: list[Tensor] = [torch.empty(0)] * len(order)
+    start = 0
+    for index in order:
+        end = start + len(sequences[index].response_ids)
+        places[index] = torch.arange(start, end)
+        start = end
+    return torch.cat(places)
 
 
 def _response_hidden(
     model: Qwen3, sequences: Sequence[TrainingSequence], groups: list[list[int]]
-) -> dict[int, Tensor]:
-    """Return, by sequence index, the hidden states [R, D] that predict its response tokens."""
+) -> Tensor:
+    """Return the hidden states [N, D] that predict the response tokens, group after group."""
     prompts = [sequences[group[0]].prompt_ids for group in groups]
+    responses = [[sequences[index].response_ids for index in group] for group in groups]
     lengths = torch.tensor([len(prompt) for prompt in prompts])
-    longest = int(lengths.max())
-    prompt_ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
-    num_response = max(len(sequences[index].response_ids) for group in groups for index in group)
-    response_ids = torch.zeros(len(groups), len(groups[0]), num_response, dtype=torch.int64)
-    for row, group in enumerate(groups):
-        prompt_ids[row, : len(prompts[row])] = torch.tensor(prompts[row])
-        for column, index in enumerate(group):
-            response = torch.tensor(sequences[index].response_ids)
-            response_ids[row, column, : len(response)] = response
-    prompt_hidden, caches = model.prompt(prompt_ids)
-    first = prompt_hidden[torch.arange(len(prompts)), lengths - 1]  # predicts the first token
-    positions = lengths[:, None] + torch.arange(num_response - 1)
-    hidden, _ = model.suffix(
-        response_ids[..., :-1],
-        positions,
-        prompt_caches=caches,
-        prompt_bias=padding_bias(lengths, longest),
-    )
-    first = first[:, None, None].expand(-1, len(groups[0]), 1, -1)
-    hidden = torch.cat([first, hidden], dim=2)  # [P, G, R, D]
-    return {
-        index: hidden[row, column, : len(sequences[index].response_ids)]
-        for row, group in enumerate(groups)
-        for column, index in enumerate(group)
-    }
+    prompt_ids = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.int64)
+    longest = max(len(response) for row in responses for response in row)
+    response_ids = torch.zeros(len(groups), len(groups[0]), longest, dtype=torch.int64)
+    is_response = torch.zeros(response_ids.shape, dtype=torch.bool)
+    for row, prompt in enumerate(prompts):
+        prompt_ids[row, : len(prompt)] = torch.tensor(prompt)
+        for column, response in enumerate(responses[row]):
+            response_ids[row, column, : len(response)] = torch.tensor(response)
+            is_response[row, column, : len(response)] = True
+    first, caches = model.prompt_end(prompt_ids, lengths)  # predicts the first token
+    hidden = first[:, None, None].expand(-1, len(groups[0]), 1, -1)
+    if longest > 1:
+        later = model.suffix(
+            response_ids[..., :-1],
+            lengths[:, None] + torch.arange(longest - 1),
+            prompt_caches=caches,
+            prompt_bias=padding_bias(lengths, prompt_ids.shape[1]),
+        )
+        hidden = torch.cat([hidden, later], dim=2)  # [P, G, R, D]
+    return hidden[is_response]

@@ -3,8 +3,8 @@
 What it leaves out: mixture of experts, sliding windows, rotary scaling, attention bias. Parameter
 names are those of transformers' `Qwen3ForCausalLM`, so folders move both ways unchanged.
 
-A group of G responses to one prompt is computed in two calls: `prompt` runs the P prompts once as
-plain causal sequences and returns their keys and values; `suffix` runs the P x G responses, each
+A group of G responses to one prompt is computed in two calls: `prompt_end` runs the P prompts once
+as plain causal sequences and returns their keys and values; `suffix` runs the P x G responses, each
 attending to its prompt's keys and causally to its own. No mask over the whole length is built.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Cache = tuple[Tensor, Tensor]
-"""Keys and values of one layer: [P, K, T, d] for prompts, [P, K, G, R, d] for suffixes."""
+"""Keys and values of one layer: [P, K, T, d] for prompts, [P, K, G, S, d] for suffixes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +85,31 @@ class Attention(nn.Module):
 
     def prompt(self, hidden: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Cache]:
         """Attend causally within prompts; hidden is [P, T, D]."""
-        shape, (num_prompts, num_tokens, _) = self.shape, hidden.shape
-        split = (num_prompts, num_tokens, -1, shape.head_dim)
-        query = rotate(self.q_norm(self.q_proj(hidden).view(split)).transpose(1, 2), cos, sin)
-        key = rotate(self.k_norm(self.k_proj(hidden).view(split)).transpose(1, 2), cos, sin)
-        value = self.v_proj(hidden).view(split).transpose(1, 2)
+        num_prompts, num_tokens, _ = hidden.shape
+        key, value = self._prompt_cache(hidden, cos, sin)
+        query = self.q_norm(self._split(self.q_proj(hidden))).transpose(1, 2)  # [P, H, T, d]
         attended = functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, enable_gqa=query.shape[1] != key.shape[1]
+            rotate(query, cos, sin),
+            key,
+            value,
+            is_causal=True,
+            enable_gqa=query.shape[1] != key.shape[1],
         )
         merged = attended.transpose(1, 2).reshape(num_prompts, num_tokens, -1)
         return self.o_proj(merged), (key, value)
+
+    def prompt_end(
+        self, hidden: Tensor, ends: Tensor, cos: Tensor, sin: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Cache]:
+        """Return what the last token of each prompt attends to [P, D], and all keys and values."""
+        num_prompts = hidden.shape[0]
+        cache = self._prompt_cache(hidden, cos, sin)
+        last = hidden[torch.arange(num_prompts), ends]
+        query = self.q_norm(self._split(self.q_proj(last)))[:, :, None]  # [P, H, 1, d]
+        query = rotate(query, cos[ends][:, None, None], sin[ends][:, None, None])
+        query = query.view(num_prompts, cache[0].shape[1], 1, -1, self.shape.head_dim)
+        attended = _attend_in_two_parts(query, None, cache, bias)  # [P, K, 1, H / K, d]
+        return self.o_proj(attended.reshape(num_prompts, -1)), cache
 
     def suffix(
         self,
@@ -105,54 +120,77 @@ class Attention(nn.Module):
         prompt_cache: Cache,
         prompt_bias: Tensor,
         past: Cache | None,
-    ) -> tuple[Tensor, Cache]:
+        num_past: int,
+    ) -> Tensor:
         """Attend to the prompt and causally to the suffix itself; hidden is [P, G, R, D]."""
         num_prompts, group_size, num_tokens, _ = hidden.shape
-        split = (num_prompts, group_size, num_tokens, -1, self.shape.head_dim)
-        query = self.q_norm(self.q_proj(hidden).view(split)).permute(0, 3, 1, 2, 4)
-        key = self.k_norm(self.k_proj(hidden).view(split)).permute(0, 3, 1, 2, 4)
-        value = self.v_proj(hidden).view(split).permute(0, 3, 1, 2, 4)
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)  # [P, heads, G, R, d]
+        num_key_heads, head_dim = self.shape.num_key_value_heads, self.shape.head_dim
+        key = self.k_norm(self._split(self.k_proj(hidden))).permute(0, 3, 1, 2, 4)
+        key = rotate(key, cos, sin)  # [P, K, G, R, d]
+        value = self._split(self.v_proj(hidden)).permute(0, 3, 1, 2, 4)
+        query = self.q_norm(self._split(self.q_proj(hidden)))  # [P, G, R, H, d]
+        query = query.unflatten(3, (num_key_heads, -1)).permute(0, 3, 1, 4, 2, 5)
+        query = rotate(query, cos[:, :, :, None], sin[:, :, :, None]).flatten(3, 4)
         if past is not None:
-            key, value = torch.cat([past[0], key], dim=3), torch.cat([past[1], value], dim=3)
-        attended = _attend_in_two_parts(query, (key, value), prompt_cache, prompt_bias)
-        merged = attended.permute(0, 2, 3, 1, 4).reshape(num_prompts, group_size, num_tokens, -1)
-        return self.o_proj(merged), (key, value)
+            past[0][..., num_past : num_past + num_tokens, :] = key
+            past[1][..., num_past : num_past + num_tokens, :] = value
+            key, value = (part[..., : num_past + num_tokens, :] for part in past)
+        future = _future(num_tokens, key.shape[3], query.shape[3])
+        attended = _attend_in_two_parts(query, (key, value, future), prompt_cache, prompt_bias)
+        merged = attended.view(num_prompts, num_key_heads, group_size, -1, num_tokens, head_dim)
+        merged = merged.permute(0, 2, 4, 1, 3, 5).reshape(num_prompts, group_size, num_tokens, -1)
+        output: Tensor = self.o_proj(merged)
+        return output
+
+    def _prompt_cache(self, hidden: Tensor, cos: Tensor, sin: Tensor) -> Cache:
+        key = rotate(self.k_norm(self._split(self.k_proj(hidden))).transpose(1, 2), cos, sin)
+        value = self._split(self.v_proj(hidden)).transpose(1, 2)
+        # Every decoding step multiplies by these; in any other layout each would copy them first.
+        return key.contiguous(), value.contiguous()
+
+    def _split(self, projected: Tensor) -> Tensor:
+        return projected.view(*projected.shape[:-1], -1, self.shape.head_dim)
 
 
-def _attend_in_two_parts(query: Tensor, own: Cache, prompt: Cache, prompt_bias: Tensor) -> Tensor:
+def _future(num_tokens: int, num_own: int, num_rows: int) -> Tensor | None:
+    """Return which of S own keys each of the rows (heads x R) must not see, or None if it sees all.
+
+    The R tokens are the last of the S own ones.
+    """
+    if num_tokens <= 1:
+        return None
+    future = torch.ones(num_tokens, num_own, dtype=torch.bool).triu(num_own - num_tokens + 1)
+    return future.repeat(num_rows // num_tokens, 1)
+
+
+def _attend_in_two_parts(
+    query: Tensor,
+    own: tuple[Tensor, Tensor, Tensor | None] | None,
+    prompt: Cache,
+    prompt_bias: Tensor,
+) -> Tensor:
     """Attend over prompt keys [P, K, T, d] and own keys [P, K, G, S, d] as one softmax.
 
-    query is [P, H, G, R, d] with its R tokens being the last of the S own ones; prompt_bias is
-    [P, 1, 1, T], 0 or minus infinity. Returns [P, H, G, R, d].
+    query is [P, K, G, Q, d], the Q rows being the query heads of one key head times their tokens;
+    prompt_bias is [P, 1, 1, T], 0 or minus infinity. Returns the shape of query.
     """
-    num_prompts, num_heads, group_size, num_tokens, head_dim = query.shape
-    num_key_heads, num_prompt_tokens = prompt[0].shape[1:3]
-    repeats = num_heads // num_key_heads
+    num_prompts, num_key_heads, *_, head_dim = query.shape
     query = query / math.sqrt(head_dim)
-    rows = query.reshape(num_prompts, num_key_heads, -1, head_dim)
-    prompt_scores = rows @ prompt[0].transpose(-1, -2) + prompt_bias  # [P, K, rG R, T]
-    own_key, own_value = (
-        part.repeat_interleave(repeats, dim=1) if repeats > 1 else part for part in own
-    )
-    own_scores = query @ own_key.transpose(-1, -2)  # [P, H, G, R, S]
-    num_own = own_key.shape[3]
-    if num_tokens > 1:
-        future = torch.ones(num_tokens, num_own, dtype=torch.bool, device=query.device).triu(
-            num_own - num_tokens + 1
-        )
+    flat = query.reshape(num_prompts, num_key_heads, -1, head_dim)  # [P, K, G Q, d]
+    scores = flat @ prompt[0].transpose(-1, -2) + prompt_bias  # [P, K, G Q, T]
+    if own is None:
+        weights = scores.softmax(dim=-1)
+        return (weights @ prompt[1]).view(query.shape)
+    own_key, own_value, future = own
+    own_scores = query @ own_key.transpose(-1, -2)  # [P, K, G, Q, S]
+    if future is not None:
         own_scores = own_scores.masked_fill(future, -math.inf)
-    scores = torch.cat(
-        [
-            prompt_scores.view(num_prompts, num_heads, group_size, num_tokens, -1),
-            own_scores,
-        ],
-        dim=-1,
-    )
-    weights = scores.softmax(dim=-1)
-    prompt_weights, own_weights = weights[..., :num_prompt_tokens], weights[..., num_prompt_tokens:]
-    from_prompt = prompt_weights.reshape(*rows.shape[:3], num_prompt_tokens) @ prompt[1]
-    attended: Tensor = from_prompt.view(query.shape) + own_weights @ own_value
+    num_parts = [scores.shape[-1], own_scores.shape[-1]]
+    scores = torch.cat([scores, own_scores.flatten(2, 3)], dim=-1)
+    prompt_weights, own_weights = torch.split(scores.softmax(dim=-1), num_parts, dim=-1)
+    from_prompt = (prompt_weights @ prompt[1]).view(query.shape)
+    own_weights = own_weights.view(*own_scores.shape)
+    attended: Tensor = from_prompt + own_weights @ own_value
     return attended
 
 
@@ -224,18 +262,31 @@ class Qwen3(nn.Module):
             return self.model.embed_tokens.weight
         return self.lm_head.weight
 
-    def prompt(self, token_ids: Int[Tensor, "P T"]) -> tuple[Float[Tensor, "P T D"], list[Cache]]:
-        """Run right-padded prompts; return final hidden states and each layer's cache."""
-        num_tokens = token_ids.shape[1]
-        cos, sin = self.cos[:num_tokens], self.sin[:num_tokens]
-        hidden = self.model.embed_tokens(token_ids)
-        caches: list[Cache] = []
-        for layer in self.model.layers:
-            assert isinstance(layer, Layer)
-            attended, cache = layer.self_attn.prompt(layer.input_layernorm(hidden), cos, sin)
-            hidden = layer.feed_forward(hidden + attended)
-            caches.append(cache)
-        return self.model.norm(hidden), caches
+    def prompt(self, token_ids: Int[Tensor, "P T"]) -> Float[Tensor, "P T D"]:
+        """Run right-padded prompts; return the final hidden states of all tokens."""
+        hidden, _ = self._prompt_layers(token_ids, len(self.model.layers))
+        normalised: Tensor = self.model.norm(hidden)
+        return normalised
+
+    def prompt_end(
+        self, token_ids: Int[Tensor, "P T"], lengths: Int[Tensor, " P"]
+    ) -> tuple[Float[Tensor, "P D"], list[Cache]]:
+        """Run right-padded prompts; return the state of each last token, and each layer's cache.
+
+        The last layer computes no other token's output: nothing reads it.
+        """
+        num_prompts, num_tokens = token_ids.shape
+        hidden, caches = self._prompt_layers(token_ids, len(self.model.layers) - 1)
+        layer, ends = self._layer(-1), lengths - 1
+        attended, cache = layer.self_attn.prompt_end(
+            layer.input_layernorm(hidden),
+            ends,
+            self.cos[:num_tokens],
+            self.sin[:num_tokens],
+            padding_bias(lengths, num_tokens),
+        )
+        last = layer.feed_forward(hidden[torch.arange(num_prompts), ends] + attended)
+        return self.model.norm(last), [*caches, cache]
 
     def suffix(
         self,
@@ -245,25 +296,61 @@ class Qwen3(nn.Module):
         prompt_caches: Sequence[Cache],
         prompt_bias: Float[Tensor, "P 1 1 T"],
         past: Sequence[Cache] | None = None,
-    ) -> tuple[Float[Tensor, "P G R D"], list[Cache]]:
-        """Run responses that continue prompts; return hidden states and each layer's cache."""
+        num_past: int = 0,
+    ) -> Float[Tensor, "P G R D"]:
+        """Run responses that continue prompts; return their final hidden states.
+
+        Args:
+            token_ids: the next R tokens of every response.
+            positions: their places in the whole sequence.
+            prompt_caches: from `prompt_end`.
+            prompt_bias: from `padding_bias`.
+            past: from `suffix_caches`, filled here; None if these are the first and only tokens.
+            num_past: tokens already in `past`.
+        """
         cos = self.cos[positions][:, None, None]  # [P, 1, 1, R, d]
         sin = self.sin[positions][:, None, None]
         hidden = self.model.embed_tokens(token_ids)
-        caches: list[Cache] = []
-        for index, layer in enumerate(self.model.layers):
-            assert isinstance(layer, Layer)
-            attended, cache = layer.self_attn.suffix(
+        for index in range(len(self.model.layers)):
+            layer = self._layer(index)
+            attended = layer.self_attn.suffix(
                 layer.input_layernorm(hidden),
                 cos,
                 sin,
                 prompt_cache=prompt_caches[index],
                 prompt_bias=prompt_bias,
                 past=past[index] if past is not None else None,
+                num_past=num_past,
             )
             hidden = layer.feed_forward(hidden + attended)
+        normalised: Tensor = self.model.norm(hidden)
+        return normalised
+
+    def suffix_caches(self, num_prompts: int, group_size: int, num_tokens: int) -> list[Cache]:
+        """Return room for the keys and values of `num_tokens` tokens of every response."""
+        shape = self.shape
+        sizes = (num_prompts, shape.num_key_value_heads, group_size, num_tokens, shape.head_dim)
+        return [
+            (torch.empty(sizes, dtype=self.cos.dtype), torch.empty(sizes, dtype=self.cos.dtype))
+            for _ in range(shape.num_hidden_layers)
+        ]
+
+    def _prompt_layers(self, token_ids: Tensor, num_layers: int) -> tuple[Tensor, list[Cache]]:
+        num_tokens = token_ids.shape[1]
+        cos, sin = self.cos[:num_tokens], self.sin[:num_tokens]
+        hidden = self.model.embed_tokens(token_ids)
+        caches: list[Cache] = []
+        for index in range(num_layers):
+            layer = self._layer(index)
+            attended, cache = layer.self_attn.prompt(layer.input_layernorm(hidden), cos, sin)
+            hidden = layer.feed_forward(hidden + attended)
             caches.append(cache)
-        return self.model.norm(hidden), caches
+        return hidden, caches
+
+    def _layer(self, index: int) -> Layer:
+        layer = self.model.layers[index]
+        assert isinstance(layer, Layer)
+        return layer
 
 
 def padding_bias(lengths: Int[Tensor, " P"], num_tokens: int) -> Float[Tensor, "P 1 1 T"]:

@@ -134,7 +134,7 @@ def target_loss(
 
     Normalised by the number of target tokens.
     """
-    hidden, _ = model.prompt(token_ids[:, :-1])
+    hidden = model.prompt(token_ids[:, :-1])
     predicted = is_target[:, 1:]
     logprobs, _ = logprobs_and_entropies(
         hidden[predicted], model.head_weight, token_ids[:, 1:][predicted], temperature=1.0
