@@ -99,13 +99,13 @@ class _Frame:
 
 def nice_ticks(low: float, high: float, num_wanted: int = 5) -> list[float]:
     """Return round values from at most `low` to at least `high`, about `num_wanted` of them."""
-    if not high > low:
+    if high - low <= max(1e-300, 1e-9 * max(abs(low), abs(high))):  # a flat line
         high = low + (abs(low) or 1.0)
     rough = (high - low) / max(1, num_wanted - 1)
     power = 10.0 ** math.floor(math.log10(rough))
     unit = next(step for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999) * power
     first, last = math.floor(low / unit + 1e-9), math.ceil(high / unit - 1e-9)
-    return [round(index * unit, 12) for index in range(first, last + 1)]
+    return [float(f"{index * unit:.12g}") for index in range(first, last + 1)]
 
 
 def render_line_chart(chart: LineChart) -> str:

@@ -78,7 +78,7 @@ def _ends_first(row: Sequence[Key]) -> list[Key]:
 
 
 def embed_json(value: Mapping[str, object]) -> str:
-    """Return ASCII JSON without `<`, `>`, `&` and `/`, for a script element."""
+    """Return ASCII JSON without `<`, `>` and `&`, and with `/` escaped, for a script element."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     for character, written in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("/", "\\/")):
         text = text.replace(character, written)
