@@ -16,6 +16,7 @@ from longloom.report.tables import (
     pass_table,
     trained_checkpoint,
 )
+from longloom.runlog import MetricLog
 
 
 def shown(table: Table, name: str) -> list[float | None]:
@@ -112,6 +113,15 @@ def test_summary_says_what_improved_and_what_did_not(small_run: Path, cell_maker
     assert (
         "AEPO left failed answers out of 2 of 6 updates and switched 2 times" in summary.paragraph
     )
+
+
+def test_latch_counts_as_switched_when_a_stage_opens_without_failures(tmp_path: Path) -> None:
+    with MetricLog(tmp_path / "metrics.jsonl") as log:
+        for step, (stage, is_on) in enumerate(
+            [("stage-1", 0.0), ("stage-1", 0.0), ("stage-2", 1.0), ("stage-3", 0.0)], start=1
+        ):
+            log.log(step, {"training/negatives_on": is_on}, stage=stage)
+    assert "out of 3 of 4 updates and switched 2 times" in summarise(read_run(tmp_path)).paragraph
 
 
 @pytest.mark.parametrize(("after", "verb"), [(1.0, "rose from 0.0%"), (0.0, "fell from 100.0%")])

@@ -82,8 +82,10 @@ def latch_sentence(run: RunContents) -> str:
     if not states:
         return ""
     num_off = sum(not is_on for _, is_on in states)
+    # Every stage starts with failures counting.
     switches = sum(
-        before != after for (one, before), (other, after) in pairwise(states) if one == other
+        is_on != (was_on if stage == earlier else True)
+        for (earlier, was_on), (stage, is_on) in pairwise([("", True), *states])
     )
     return (
         f"AEPO left failed answers out of {num_off} of {len(states)} updates and switched "
