@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from longloom import __version__
-from longloom.cli import doctor, run
+from longloom.cli import (
+    doctor,
+    evaluate,
+    export,
+    merge,
+    read,
+    recipe,
+    report,
+    run,
+    synthesize,
+    tiny_base,
+    train,
+)
 from longloom.errors import LongloomError
 
 EXIT_FAILED = 1
@@ -27,6 +39,15 @@ app = typer.Typer(
 
 # The verbs, in the order in which --help lists them.
 app.command("run")(run.run)
+app.command("synthesize")(synthesize.synthesize)
+app.command("train")(train.train)
+app.command("merge")(merge.merge)
+app.command("evaluate")(evaluate.evaluate)
+app.command("read")(read.read)
+app.command("report")(report.report)
+app.command("recipe")(recipe.recipe)
+app.command("export")(export.export)
+app.command("tiny-base")(tiny_base.tiny_base)
 app.command("doctor")(doctor.doctor)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from longloom.cli.console import print_paragraph, print_table, shown_path
+from longloom.cli.options import Fresh, Overrides, Seed
 
 if TYPE_CHECKING:
     from longloom.recipes.run_config import RunConfig
@@ -13,17 +14,13 @@ if TYPE_CHECKING:
 
 def run(
     name_or_file: Annotated[str, typer.Argument(help="A recipe, or a YAML file of settings.")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change a setting.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    overrides: Overrides = None,
+    seed: Seed = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Run folder; default runs/RECIPE-confighash."),
     ] = None,
-    is_fresh: Annotated[
-        bool, typer.Option("--fresh", help="Delete what the run folder holds and start again.")
-    ] = False,
+    is_fresh: Fresh = False,
     is_dry: Annotated[
         bool, typer.Option("--dry-run", help="Print settings and plan; touch nothing.")
     ] = False,

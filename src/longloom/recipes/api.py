@@ -9,6 +9,36 @@
 `import longloom` alone loads none of this; the functions are found on first use.
 """
 
+from longloom.evaluation.results import EvaluationCell
+from longloom.merging import MergeReport
+from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
+from longloom.recipes.verbs.merge import merge, merge_file
+from longloom.recipes.verbs.read import Reading, SectionNote, read
+from longloom.recipes.verbs.report import export, report_markdown, write_report
 from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
+from longloom.recipes.verbs.synthesize import SynthesisOutcome, synthesize
+from longloom.recipes.verbs.tiny_base import tiny_base
+from longloom.recipes.verbs.train import TrainingOutcome, train
 
-__all__ = ["RunOutcome", "SilentListener", "run"]
+__all__ = [
+    "EvaluationCell",
+    "MergeReport",
+    "Reading",
+    "RunOutcome",
+    "SectionNote",
+    "SilentListener",
+    "SynthesisOutcome",
+    "TrainingOutcome",
+    "accuracy_by_task",
+    "evaluate",
+    "export",
+    "merge",
+    "merge_file",
+    "read",
+    "report_markdown",
+    "run",
+    "synthesize",
+    "tiny_base",
+    "train",
+    "write_report",
+]

@@ -1,0 +1,19 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Change a setting; may be repeated."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Recipe = Annotated[str, typer.Option(help="Recipe or YAML file whose settings are used.")]
+Model = Annotated[str, typer.Option(help="Model folder, or `tiny-base`.")]
+NewFolder = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
+NewFile = Annotated[Path, typer.Option("--output", "-o", help="New file to write.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Delete what the run folder holds and start again.")
+]

@@ -1,0 +1,23 @@
+"""`longloom report`: write the report of a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from longloom.cli.console import shown_path
+
+
+def report(
+    run_folder: Annotated[Path, typer.Argument(help="Folder of a run, finished or not.")],
+    is_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the results as Markdown instead.")
+    ] = False,
+) -> None:
+    """Write report.html from the files of a run folder."""
+    from longloom.recipes import api
+
+    if is_markdown:
+        print(api.report_markdown(run_folder).rstrip())
+        return
+    print(f"report: {shown_path(api.write_report(run_folder))}")

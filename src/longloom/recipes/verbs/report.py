@@ -1,0 +1,56 @@
+"""Write reports and files for other trainers."""
+
+from pathlib import Path
+
+from longloom.errors import DataError
+from longloom.report import results_markdown
+from longloom.report import write_report as write_html
+from longloom.runlog import RunFolder
+from longloom.synthesis.export import export_examples
+
+
+def write_report(run_folder: Path | str) -> Path:
+    """Write report.html of a run, also of an unfinished one, and return its path.
+
+    Raises:
+        DataError: the folder is no run folder, or a file in it is damaged.
+    """
+    return write_html(_checked(Path(run_folder)))
+
+
+def report_markdown(run_folder: Path | str) -> str:
+    """Return the results of a run as Markdown.
+
+    Raises:
+        DataError: the folder is no run folder, or a file in it is damaged.
+    """
+    return results_markdown(_checked(Path(run_folder)))
+
+
+def export(
+    examples: Path | str, *, output: Path | str, kind: str = "verl", template: str = "plain"
+) -> int:
+    """Write examples as one self-contained file for another trainer; return their number.
+
+    Args:
+        examples: a folder written by `synthesize`.
+        output: the new file.
+        kind: `verl` and `trl` write Parquet, `jsonl` JSON Lines.
+        template: the prompt's template.
+
+    Raises:
+        ConfigError: `kind` or `template` is unknown.
+        DataError: the examples cannot be read, or the file exists or cannot be written.
+    """
+    target = Path(output)
+    if target.exists():
+        raise DataError(f"{target} exists already; choose another file or remove it")
+    return export_examples(Path(examples), target, kind, template=template)
+
+
+def _checked(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DataError(f"run folder {folder} does not exist; pass a folder that holds run.yaml")
+    if not RunFolder(folder).run_file.is_file():
+        raise DataError(f"{folder} is no run folder; expected run.yaml in it")
+    return folder

@@ -1,0 +1,162 @@
+"""Make questions from documents."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.errors import ConfigError
+from longloom.recipes.catalogue import load_config
+from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.run_config import RunConfig
+from longloom.records import Split, TaskType
+from longloom.runlog import atomic_folder
+from longloom.synthesis import pipeline
+from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.documents import read_corpus
+from longloom.synthesis.long_documents import synthesize_long
+from longloom.synthesis.pipeline import SynthesisSummary
+from longloom.synthesis.prompt_length import PromptMeter
+from longloom.synthesis.storage import write_examples
+from longloom.text.tokenizer import FolderTokenizer, Tokenizer
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisOutcome:
+    """What was written."""
+
+    folder: Path
+    """Holds examples.parquet and contexts.parquet."""
+    num_by_task: Mapping[TaskType, int]
+    """Examples of each task, both splits together."""
+    num_train: int
+    """Training examples."""
+    num_held_out: int
+    """Held-out examples."""
+    summary: SynthesisSummary | None
+    """What was read, made and refused; None for long documents."""
+
+
+def synthesize(
+    documents: Path | str = "builtin",
+    *,
+    output: Path | str,
+    model: Path | str = TINY_BASE,
+    recipe: str = "tiny-cpu",
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    num_train: int | None = None,
+    num_held_out: int | None = None,
+    document_tokens: int | None = None,
+    progress: Progress | None = None,
+) -> SynthesisOutcome:
+    """Make verified questions from documents and write them into a new folder.
+
+    Args:
+        documents: a folder, a file, or `builtin`.
+        output: the new folder.
+        model: the model whose tokens are counted: a model folder or `tiny-base`.
+        recipe: whose settings are used.
+        overrides: changed settings as `synthesis.a=b`.
+        seed: replaces the recipe's seed.
+        num_train: training examples per length, all tasks together.
+        num_held_out: held-out examples per length, all tasks together.
+        document_tokens: make questions on documents of so many tokens, for the memory agent,
+            instead of prompts of the lengths `synthesis.length_bands`.
+        progress: is told how far the work is.
+
+    Raises:
+        ConfigError: a setting is refused, or prompts are shorter than their template.
+        DataError: the documents cannot be used, or the folder exists or cannot be written.
+        ModelError: the model's tokenizer cannot be read.
+    """
+    config = load_config(recipe, overrides=overrides, seed=seed)
+    counts = {"num_train_examples": num_train, "num_held_out_examples": num_held_out}
+    settings = config.synthesis.replace(
+        documents=str(documents),
+        seed=config.seed,
+        template=config.template,
+        **{name: count for name, count in counts.items() if count is not None},
+    )
+    tokenizer = FolderTokenizer(resolve_model(str(model)))
+    folder = Path(output)
+    with atomic_folder(folder) as partial:
+        if document_tokens is None:
+            return _write_questions(settings, tokenizer, folder, partial, progress)
+        return _write_long(settings, config, tokenizer, document_tokens, folder, partial, progress)
+
+
+def _write_questions(
+    settings: SynthesisConfig,
+    tokenizer: Tokenizer,
+    folder: Path,
+    partial: Path,
+    progress: Progress | None,
+) -> SynthesisOutcome:
+    _check_template_fits(settings, tokenizer)
+    made = pipeline.synthesize(settings, tokenizer=tokenizer, progress=progress)
+    examples = [*made.train, *made.held_out]
+    write_examples(partial, examples, made.contexts, made.summary, template=settings.template)
+    return SynthesisOutcome(
+        folder=folder,
+        num_by_task=_count([example.task_type for example in examples]),
+        num_train=len(made.train),
+        num_held_out=len(made.held_out),
+        summary=made.summary,
+    )
+
+
+def _write_long(
+    settings: SynthesisConfig,
+    config: RunConfig,
+    tokenizer: Tokenizer,
+    document_tokens: int,
+    folder: Path,
+    partial: Path,
+    progress: Progress | None,
+) -> SynthesisOutcome:
+    if document_tokens < 1:
+        raise ConfigError(f"document_tokens is {document_tokens}; expected at least 1")
+    corpus = read_corpus(settings.documents, progress=progress)
+    made = {
+        split: synthesize_long(
+            corpus,
+            settings,
+            tokenizer,
+            num_tokens=document_tokens,
+            num_examples=count,
+            seed=config.seed,
+            split=split,
+        )
+        for split, count in (
+            (Split.TRAIN, settings.num_train_examples),
+            (Split.HELD_OUT, settings.num_held_out_examples),
+        )
+    }
+    examples = [example for part in made.values() for example in part.examples]
+    contexts = {key: context for part in made.values() for key, context in part.contexts.items()}
+    write_examples(partial, examples, contexts, template=settings.template)
+    return SynthesisOutcome(
+        folder=folder,
+        num_by_task=_count([example.task_type for example in examples]),
+        num_train=len(made[Split.TRAIN].examples),
+        num_held_out=len(made[Split.HELD_OUT].examples),
+        summary=None,
+    )
+
+
+def _count(tasks: Sequence[TaskType]) -> dict[TaskType, int]:
+    return {task: tasks.count(task) for task in TaskType if task in tasks}
+
+
+def _check_template_fits(settings: SynthesisConfig, tokenizer: Tokenizer) -> None:
+    meter = PromptMeter(tokenizer, settings.template)
+    shortest = settings.length_bands[0]
+    template_tokens = meter.prompt_tokens(TaskType.MULTI_HOP, context="", question="")
+    if template_tokens >= shortest:
+        raise ConfigError(
+            f"synthesis.length_bands begins with {shortest} tokens, but template "
+            f"{settings.template!r} alone takes {template_tokens}; raise the first length"
+        )
