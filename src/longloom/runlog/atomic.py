@@ -7,7 +7,7 @@ A file is written under a temporary name in its own folder, flushed to the disk 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from longloom.errors import DataError, LongloomError
@@ -55,7 +55,8 @@ def atomic_path(path: Path, *, error_class: type[LongloomError] = DataError) -> 
     except OSError as error:
         raise error_class(describe_write_failure(path, error)) from error
     finally:
-        partial_path.unlink(missing_ok=True)
+        with suppress(OSError):  # the parent may be a file; the error above says so
+            partial_path.unlink(missing_ok=True)
 
 
 @contextmanager
