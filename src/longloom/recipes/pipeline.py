@@ -33,8 +33,7 @@ from longloom.recipes.run_examples import (
     stage_examples,
 )
 from longloom.records import Split
-from longloom.report.rollout_records import ROLLOUT_SCHEMA, rollout_record
-from longloom.report.write import write_report
+from longloom.report import ROLLOUT_SCHEMA, rollout_record, write_report
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import (
