@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from longloom.errors import ConfigError
 from longloom.evaluation.truncation import truncate_middle
 from longloom.models.protocols import Sampler
 from longloom.records import Context, Example, Reward, Rollout, SamplingParams
@@ -94,16 +95,38 @@ def truncated_contexts(
 ) -> dict[str, Context]:
     """Return contexts cut in the middle so that every prompt fits.
 
-    Head and tail are kept, as in the paper's evaluation (QwenLong-L1.5, section 5.1).
+    Head and tail are kept, as in the paper's evaluation (QwenLong-L1.5, section 5.1). A context of
+    several examples is cut for the one with the longest question.
+
+    Raises:
+        ConfigError: the prompt of an example does not fit even without its context.
     """
-    fitted: dict[str, Context] = {}
+    budget_by_context: dict[str, int] = {}
     for example in examples:
-        context = contexts[example.context_id]
         overhead_tokens = example.num_prompt_tokens - example.num_context_tokens
         budget_tokens = max_prompt_tokens - overhead_tokens
-        if example.num_context_tokens > budget_tokens:
-            _, offsets = tokenizer.encode_with_offsets(context.text)
-            text = truncate_middle(context.text, offsets, budget_tokens)
-            context = replace(context, text=text, parts=())
-        fitted[example.context_id] = context
-    return fitted
+        if budget_tokens < 0:
+            raise ConfigError(
+                f"max_prompt_tokens is {max_prompt_tokens}, but the prompt of example "
+                f"{example.example_id} takes {overhead_tokens} without its context; raise it"
+            )
+        earlier = budget_by_context.get(example.context_id, budget_tokens)
+        budget_by_context[example.context_id] = min(earlier, budget_tokens)
+    return {
+        context_id: _truncated(contexts[context_id], tokenizer, budget_tokens)
+        for context_id, budget_tokens in budget_by_context.items()
+    }
+
+
+def _truncated(context: Context, tokenizer: Tokenizer, budget_tokens: int) -> Context:
+    token_ids, offsets = tokenizer.encode_with_offsets(context.text)
+    if len(token_ids) <= budget_tokens:
+        return context
+    text, kept_tokens = context.text, budget_tokens
+    while True:
+        text = truncate_middle(context.text, offsets, kept_tokens)
+        # Both sides of the cut may be other tokens together than apart.
+        excess_tokens = len(tokenizer.encode(text)) - budget_tokens
+        if excess_tokens <= 0 or kept_tokens == 0:
+            return replace(context, text=text, parts=())
+        kept_tokens = max(0, kept_tokens - excess_tokens)

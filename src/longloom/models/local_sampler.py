@@ -37,14 +37,21 @@ class LocalSampler:
 
     async def sample(self, request: SampleRequest) -> Completion:
         """Return one completion; see `models.protocols.Sampler`."""
-        needed = len(request.prompt_ids) + request.params.max_new_tokens
-        if not request.prompt_ids or needed > self.window_tokens:
+        num_prompt, num_new = len(request.prompt_ids), request.params.max_new_tokens
+        if num_prompt < 1 or num_new < 1:
             raise ModelError(
-                f"prompt of {len(request.prompt_ids)} tokens and answer of up to "
-                f"{request.params.max_new_tokens} do not fit the window of {self.window_tokens}"
+                f"prompt of {num_prompt} tokens and answer of up to {num_new}; expected at least 1 "
+                "of each"
+            )
+        if num_prompt + num_new > self.window_tokens:
+            raise ModelError(
+                f"prompt of {num_prompt} tokens and answer of up to {num_new} do not fit the "
+                f"window of {self.window_tokens}; shorten the context or the answer limit"
             )
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Completion] = loop.create_future()
+        # An earlier event loop may have ended before it ran its batch.
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
         self._waiting.append((request, future))
         if len(self._waiting) == 1:
             loop.call_soon(self._run_when_idle, loop, 1)
@@ -54,7 +61,10 @@ class LocalSampler:
         if len(self._waiting) > num_seen:  # agents are still arriving
             loop.call_soon(self._run_when_idle, loop, len(self._waiting))
             return
-        batch, self._waiting = self._waiting, []
+        batch = [waiting for waiting in self._waiting if not waiting[1].done()]
+        self._waiting = []
+        if not batch:
+            return
         try:
             completions = generate(
                 self._model,

@@ -1,13 +1,19 @@
 """A tokenizer read from a Hugging Face folder, without importing transformers.
 
 What it leaves out: slow (Python) tokenizers; the folder must hold `tokenizer.json`.
+
+A message cannot leave its turn: where a document spells a special token of the tokenizer, such as
+the one that ends a turn, `render_chat` puts a space after its first character, so that it is read
+as plain characters. Tags of the prompts (`<memory>`, `<think>`) are no special tokens and stay.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import jinja2
 import jinja2.sandbox
 from tokenizers import Tokenizer as FastTokenizer
 
@@ -31,7 +37,13 @@ class Tokenizer(Protocol):
         """Return the text of `token_ids`, special tokens included."""
 
     def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
-        """Return the chat as text, ending where the assistant starts to write."""
+        """Return the chat as text, ending where the assistant starts to write.
+
+        Special tokens spelled out in a message are broken up.
+
+        Raises:
+            ModelError: the chat template refuses the messages.
+        """
 
 
 class FolderTokenizer:
@@ -53,6 +65,10 @@ class FolderTokenizer:
                 else settings["chat_template"]
             )
             end_token = settings["eos_token"]
+            environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+                trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+            )
+            self._chat_template = environment.from_string(template)
         except Exception as error:  # tokenizers raises bare Exception on damaged files
             raise ModelError(
                 f"no usable tokenizer in {folder}: {error}; expected tokenizer.json and "
@@ -64,10 +80,9 @@ class FolderTokenizer:
         if end_id is None:
             raise ModelError(f"end token {end_token!r} of {folder} is not in its vocabulary")
         self._end_id: int = end_id
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True
-        )
-        self._chat_template = environment.from_string(template)
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        specials = sorted((token.content for token in added if token.special), key=len)
+        self._special = re.compile("|".join(map(re.escape, reversed(specials))) or r"(?!)")
 
     @property
     def end_id(self) -> int:
@@ -94,5 +109,23 @@ class FolderTokenizer:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=False))
 
     def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
-        """Return the chat as text, ending where the assistant starts to write."""
-        return self._chat_template.render(messages=list(messages), add_generation_prompt=True)
+        """Return the chat as text, ending where the assistant starts to write.
+
+        Special tokens spelled out in a message are broken up (see the module's docstring).
+
+        Raises:
+            ModelError: the chat template refuses the messages.
+        """
+        harmless = [
+            {**message, "content": self._special.sub(_broken_up, message["content"])}
+            for message in messages
+        ]
+        try:
+            return self._chat_template.render(messages=harmless, add_generation_prompt=True)
+        except jinja2.TemplateError as error:
+            raise ModelError(f"the chat template of the model failed: {error}") from None
+
+
+def _broken_up(match: re.Match[str]) -> str:
+    token = match.group()
+    return f"{token[0]} {token[1:]}" if len(token) > 1 else " "

@@ -39,7 +39,6 @@ STATE_FILE = "training_state.json"
 STATE_SCHEMA = {"schema": "longloom.training_state", "version": 1}
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """What one step produced."""
@@ -89,13 +88,14 @@ def train_stage(
     """Train one stage, from its last checkpoint if there is one; return the final model folder.
 
     Raises:
-        DataError: no example fits the stage's lengths.
+        DataError: no example fits the stage's lengths, or one has no context.
         CheckpointError: the last checkpoint is damaged.
     """
     final = inputs.folder / "final"
     if final.exists():
+        _forget(inputs.folder, keep=None)  # a run may have been killed before it did
         return final
-    examples = _fitting(config, inputs.examples)
+    examples = _fitting(config, inputs.examples, inputs.contexts)
     sampler = make_sampler(
         config.sampling, task_types=[example.task_type for example in examples], seed=inputs.seed
     )
@@ -137,7 +137,9 @@ def last_step(folder: Path) -> int:
     return max(steps, default=0)
 
 
-def _fitting(config: TrainingConfig, examples: Sequence[Example]) -> list[Example]:
+def _fitting(
+    config: TrainingConfig, examples: Sequence[Example], contexts: Mapping[str, Context]
+) -> list[Example]:
     fitting = [
         example
         for example in examples
@@ -148,6 +150,12 @@ def _fitting(config: TrainingConfig, examples: Sequence[Example]) -> list[Exampl
             f"none of {len(examples)} examples has a prompt of {config.min_prompt_tokens + 1} to "
             f"{config.max_prompt_tokens} tokens; synthesise examples of that length"
         )
+    for example in fitting:
+        if example.context_id not in contexts:
+            raise DataError(
+                f"example {example.example_id} refers to context {example.context_id}, which is "
+                "missing; expected it among the contexts; synthesise the examples again"
+            )
     return fitting
 
 
@@ -172,14 +180,14 @@ def _roll_out(
         for index in range(config.group_size)
     ]
     rollouts = run_attempts(inputs.agent, attempts, sampler=inputs.engine.sampler)
-    rewards = score_all(
-        inputs.score, rollouts, [attempt.example for attempt in attempts]
-    )
+    rewards = score_all(inputs.score, rollouts, [attempt.example for attempt in attempts])
     groups = []
     for position, example in enumerate(drawn):
         own = slice(position * config.group_size, (position + 1) * config.group_size)
         groups.append(
-            RolloutGroup(example=example, rollouts=tuple(rollouts[own]), rewards=tuple(rewards[own]))
+            RolloutGroup(
+                example=example, rollouts=tuple(rollouts[own]), rewards=tuple(rewards[own])
+            )
         )
     return tuple(groups)
 
@@ -214,14 +222,17 @@ def _resume(inputs: StageInputs, sampler: PromptSampler) -> tuple[int, AepoState
     folder = inputs.folder / f"step-{step:06d}"
     try:
         state = json.loads((folder / STATE_FILE).read_text("utf-8"))
-        found = {key: state[key] for key in STATE_SCHEMA}
-        sampler_state, aepo_state = state["sampler"], state["aepo"]
+        found = {key: state[key] for key in (*STATE_SCHEMA, "step")}
+        sampler_state, aepo_state = dict(state["sampler"]), dict(state["aepo"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"checkpoint {folder} is damaged ({error}); delete it to go back, or use --fresh"
+            f"checkpoint {folder} is damaged ({error!r}); delete it to go back, or use --fresh"
         ) from None
-    if found != STATE_SCHEMA:
-        raise CheckpointError(f"checkpoint {folder} has schema {found}; expected {STATE_SCHEMA}")
+    expected = {**STATE_SCHEMA, "step": step}
+    if found != expected:
+        raise CheckpointError(
+            f"checkpoint {folder} holds {found}; expected {expected}; delete it or use --fresh"
+        )
     sampler.load_state_dict(sampler_state)
     inputs.engine.load(folder)
     logger.info("resuming %s after step %d", inputs.folder.name, step)
