@@ -22,6 +22,18 @@ def evidence_lines(example: Example, context: Context) -> list[str]:
     return [context.text[found.context_start : found.context_end] for found in example.evidence]
 
 
+def reasoning(example: Example, context: Context) -> str:
+    """Return the thinking of a reasoned answer: the evidence, one statement a line.
+
+    For multiple choice the letter follows the value: a network of four layers finds the letter of
+    a value it has just written, but not of one written a sentence ago.
+    """
+    lines = "\n".join(evidence_lines(example, context))
+    if example.task_type is TaskType.MULTIPLE_CHOICE:
+        return f"{lines} {example.answer}"
+    return lines
+
+
 def plausible_answers(example: Example, context: Context) -> list[str]:
     """Return what someone would guess who saw the context but did not look anything up."""
     match example.task_type:

@@ -44,7 +44,7 @@ PHASES = (
         is_habitual=False, max_statements=16,
     ),
     Phase(
-        name="reasoning", num_tokens=10_000_000, repetition_fraction=0.10, memory_fraction=0.3,
+        name="reasoning", num_tokens=9_000_000, repetition_fraction=0.10, memory_fraction=0.3,
         is_habitual=False, max_statements=40,
     ),
     Phase(
