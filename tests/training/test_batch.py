@@ -1,0 +1,169 @@
+import pytest
+
+from longloom.records import TaskType
+from longloom.training.advantages import AdvantageConfig
+from longloom.training.batch import prepare_batch
+from longloom.training.entropy_control import AepoConfig, AepoState
+from longloom.training.filters import GroupFilterConfig
+from longloom.training.losses import LossConfig
+from longloom.training.negative_clipping import NegativeClippingConfig
+from longloom.training.stage import TrainingConfig
+from questions import make_group, make_rollout, make_turn
+
+CONFIG = TrainingConfig(
+    num_steps=1,
+    group_size=2,
+    advantage=AdvantageConfig(kind="mean_only"),
+    aepo=AepoConfig(enabled=False),
+)
+
+
+def advantages(batch):
+    return [sequence.advantages for sequence in batch.sequences]
+
+
+def test_every_call_of_a_rollout_carries_its_rollouts_advantage():
+    rollouts = [
+        make_rollout(make_turn((1, 2, 3)), make_turn((4,)), make_turn((5, 6))),
+        make_rollout(make_turn((7,))),
+    ]
+    batch = prepare_batch(CONFIG, [make_group([1.0, 0.0], rollouts)], AepoState())
+    assert advantages(batch) == [(0.5,) * 3, (0.5,), (0.5,) * 2, (-0.5,)]
+    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (7, 4)
+
+
+def test_long_rollouts_do_not_weigh_more_in_the_statistics():
+    long = make_rollout(*[make_turn((1,)) for _ in range(20)])
+    config = CONFIG.replace(advantage=AdvantageConfig(kind="group_std"))
+    batch = prepare_batch(
+        config, [make_group([1.0, 0.0], [long, make_rollout(make_turn())])], AepoState()
+    )
+    # mean 0.5, std sqrt(0.5): the 20 calls count once.
+    assert advantages(batch)[0] == pytest.approx((0.7071,), abs=1e-3)
+    assert advantages(batch)[-1] == pytest.approx((-0.7071,) * 2, abs=1e-3)
+
+
+def test_zero_variance_groups_give_no_sequence_but_count_in_the_denominators():
+    groups = [make_group([1.0, 1.0]), make_group([1.0, 0.0], example_id="f")]
+    batch = prepare_batch(CONFIG, groups, AepoState())
+    assert len(batch.sequences) == 2
+    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (8, 4)
+    assert batch.metrics["training/kept_fraction"] == 1.0
+
+
+def test_dropped_groups_still_count_in_the_task_statistics():
+    groups = [make_group([1.0, 1.0]), make_group([1.0, 0.0], example_id="f")]
+    config = CONFIG.replace(
+        advantage=AdvantageConfig(kind="task_std"),
+        group_filter=GroupFilterConfig(drop_zero_variance=True),
+    )
+    batch = prepare_batch(config, groups, AepoState())
+    # Task rewards 1, 1, 1, 0: unbiased std 0.5, so +-0.5 becomes +-1; alone it would be 0.707.
+    assert advantages(batch) == [
+        pytest.approx((1.0, 1.0), abs=1e-5),
+        pytest.approx((-1.0, -1.0), abs=1e-5),
+    ]
+    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (4, 2)
+    assert batch.metrics["training/dropped_rollouts"] == 2.0
+    assert batch.metrics["training/kept_fraction"] == 0.5
+
+
+def test_a_kl_term_keeps_sequences_without_an_advantage():
+    groups = [make_group([1.0, 1.0]), make_group([1.0, 0.0], example_id="f")]
+    config = CONFIG.replace(loss=LossConfig(kl_coefficient=0.1))
+    batch = prepare_batch(config, groups, AepoState())
+    assert advantages(batch) == [(0.0,) * 2, (0.0,) * 2, (0.5,) * 2, (-0.5,) * 2]
+
+
+def test_a_step_whose_rollouts_all_failed_is_skipped_and_leaves_the_latch():
+    failed = [make_rollout(error="no window") for _ in range(2)]
+    state = AepoState(negatives_on=False, first_entropy_nats=0.4)
+    batch = prepare_batch(CONFIG, [make_group([0.0, 0.0], failed)], state)
+    assert (batch.sequences, batch.aepo) == ((), state)
+    assert "training/entropy_nats" not in batch.metrics
+    assert batch.metrics["training/kept_fraction"] == 0.0
+
+
+def test_a_failed_rollout_counts_in_its_groups_mean():
+    rollouts = [make_rollout(make_turn()), make_rollout(error="gone")]
+    batch = prepare_batch(CONFIG, [make_group([1.0, 0.0], rollouts)], AepoState())
+    assert advantages(batch) == [(0.5, 0.5)]
+    assert batch.denominators.num_tokens == 2
+
+
+AEPO = CONFIG.replace(aepo=AepoConfig(entropy_low=0.2, entropy_high=0.4))
+
+
+def high_entropy_group(**changes):
+    rollouts = [make_rollout(make_turn(entropy=0.6)), make_rollout(make_turn(entropy=0.4))]
+    return make_group([1.0, 0.0], rollouts, **changes)
+
+
+def test_negatives_are_masked_while_the_entropy_is_high():
+    batch = prepare_batch(AEPO, [high_entropy_group()], AepoState())
+    assert advantages(batch) == [(0.5, 0.5)]
+    assert batch.aepo.negatives_on is False
+    assert batch.denominators.num_tokens == 4  # Eq. 8 divides by masked tokens too
+    assert batch.metrics["training/entropy_nats"] == pytest.approx(0.5)
+    assert batch.metrics["training/negatives_on"] == 0.0
+    assert batch.metrics["training/entropy_low_nats"] == pytest.approx(0.2)
+    assert batch.metrics["training/entropy_high_nats"] == pytest.approx(0.4)
+
+
+def test_the_latch_holds_between_the_bounds_and_opens_below():
+    off = AepoState(negatives_on=False, first_entropy_nats=0.3)
+    for entropy, num_sequences in ((0.3, 1), (0.1, 2)):
+        rollouts = [make_rollout(make_turn(entropy=entropy)) for _ in range(2)]
+        batch = prepare_batch(AEPO, [make_group([1.0, 0.0], rollouts)], off)
+        assert len(batch.sequences) == num_sequences
+
+
+def test_only_kept_tokens_divide_if_so_configured():
+    aepo = AepoConfig(entropy_low=0.2, entropy_high=0.4, denominator="kept_tokens")
+    batch = prepare_batch(AEPO.replace(aepo=aepo), [high_entropy_group()], AepoState())
+    assert batch.denominators.num_tokens == 2
+
+
+def test_bounds_relative_to_the_first_step_are_logged_in_nats():
+    aepo = AepoConfig(bounds="multiple_of_first", entropy_low=0.5, entropy_high=2.0)
+    state = AepoState(first_entropy_nats=0.8)
+    batch = prepare_batch(AEPO.replace(aepo=aepo), [high_entropy_group()], state)
+    assert batch.metrics["training/entropy_low_nats"] == pytest.approx(0.4)
+    assert batch.metrics["training/entropy_high_nats"] == pytest.approx(1.6)
+
+
+def test_bounds_are_not_logged_when_entropy_control_is_off():
+    batch = prepare_batch(CONFIG, [make_group([1.0, 0.0])], AepoState())
+    assert not [name for name in batch.metrics if "_low_" in name or "_high_" in name]
+
+
+def test_kept_fraction_is_logged_for_every_task():
+    groups = [
+        high_entropy_group(),
+        high_entropy_group(task_type=TaskType.NUMERICAL, example_id="f"),
+        make_group([0.0, 0.0], task_type=TaskType.NUMERICAL, example_id="g"),
+    ]
+    batch = prepare_batch(
+        AEPO.replace(aepo=AepoConfig(entropy_low=0.2, entropy_high=0.3)), groups, AepoState()
+    )
+    assert batch.metrics["training/kept_fraction_multi_hop"] == 0.5
+    assert batch.metrics["training/kept_fraction_numerical"] == 0.75
+    assert batch.metrics["training/kept_fraction"] == pytest.approx(4 / 6)
+
+
+def test_without_a_positive_rollout_a_masked_step_is_skipped():
+    rollouts = [make_rollout(make_turn(entropy=0.9)) for _ in range(2)]
+    batch = prepare_batch(AEPO, [make_group([0.0, 0.0], rollouts)], AepoState())
+    assert batch.sequences == ()
+
+
+def test_clipped_negative_tokens_have_no_advantage_and_stay_in_the_denominator():
+    config = CONFIG.replace(
+        negative_clipping=NegativeClippingConfig(
+            mode="sequence", threshold_kind="absolute_nats", threshold=0.5
+        )
+    )
+    rollouts = [make_rollout(make_turn(entropy=0.9)) for _ in range(2)]
+    batch = prepare_batch(config, [make_group([1.0, 0.0], rollouts)], AepoState())
+    assert advantages(batch) == [(0.5, 0.5)]
+    assert batch.denominators.num_tokens == 4
