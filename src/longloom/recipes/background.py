@@ -59,23 +59,23 @@ class BackgroundEvaluator:
                 target=_work, args=(self._jobs, self._results, self._config, self._folder),
                 daemon=True,
             )  # fmt: skip
-            self._worker.start()
+            _start_deaf_to_interrupts(self._worker)
         self._jobs.put(job)
         self.num_submitted += 1
 
-    def collect(self, *, wait_for_all: bool) -> None:
-        """Report the cells that are finished; wait for the rest if asked.
+    def collect(self, *, wait_seconds: float = 0.0) -> None:
+        """Report the cells that are finished, waiting so long for each of them.
 
         Raises:
             EngineError: a cell failed, or the process died.
         """
         while self.num_done < self.num_submitted:
             try:
-                job, mean, failure = self._results.get(timeout=0.2 if wait_for_all else 0.0)
+                job, mean, failure = self._results.get(
+                    block=wait_seconds > 0, timeout=wait_seconds
+                )
             except Empty:
                 self._check_alive()
-                if wait_for_all:
-                    continue
                 return
             if failure:
                 raise EngineError(
@@ -93,8 +93,20 @@ class BackgroundEvaluator:
             )
 
 
+def _start_deaf_to_interrupts(worker: SpawnProcess) -> None:
+    """Start a process that ignores Ctrl-C from its first moment: it is the parent's to handle."""
+    if threading.current_thread() is not threading.main_thread():  # signals cannot be set here
+        worker.start()
+        return
+    earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker.start()
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
 def _work(jobs: Any, results: Any, config: RunConfig, folder: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 

@@ -164,7 +164,7 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
             run.rollouts.append(rollout_record(step, stage.name, group, context))
         run.listener.on_step(stage.name, training.num_steps, result)
         if run.evaluator is not None:
-            run.evaluator.collect(wait_for_all=False)
+            run.evaluator.collect()
 
     inputs = StageInputs(
         engine=LocalEngine(run.checkpoints[stage.start]),
@@ -231,10 +231,12 @@ def _evaluate(run: _Run, checkpoint: str) -> None:
 
 
 def _wait_for_evaluation(run: _Run, evaluator: BackgroundEvaluator) -> None:
-    remaining = evaluator.num_submitted - evaluator.num_done
-    if remaining:
-        run.listener.on_message(f"waiting for {remaining} evaluations")
-    evaluator.collect(wait_for_all=True)
+    while evaluator.num_done < evaluator.num_submitted:
+        run.listener.on_progress(
+            "waiting for evaluation", evaluator.num_done, evaluator.num_submitted
+        )
+        evaluator.collect(wait_seconds=0.5)
+    run.listener.on_progress("waiting for evaluation", evaluator.num_done, evaluator.num_submitted)
 
 
 def _is_complete(config: RunConfig, folder: RunFolder) -> bool:
@@ -268,10 +270,17 @@ def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
 
 
 def _clear(folder: RunFolder) -> None:
-    for path in folder.path.iterdir():
-        if path == folder.lock_file:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    """Remove what a run writes, and nothing that somebody else put there."""
+    parts = (folder.checkpoints_folder, folder.path / "synthesis", folder.path / "evaluation")
+    for part in parts:
+        shutil.rmtree(part, ignore_errors=True)
+    written = (
+        folder.run_file,
+        folder.metrics_file,
+        folder.events_file,
+        folder.rollouts_file,
+        folder.report_file,
+    )
+    for path in written:
+        path.unlink(missing_ok=True)
+    folder.create()
