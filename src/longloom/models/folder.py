@@ -28,6 +28,8 @@ def read_shape(folder: Path) -> Qwen3Shape:
     path = folder / "config.json"
     try:
         settings: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError("expected a JSON object")
     except (OSError, ValueError) as error:
         raise ModelError(f"no usable config.json in {folder}: {error}") from None
     if settings.get("model_type") != "qwen3":
@@ -41,6 +43,9 @@ def read_shape(folder: Path) -> Qwen3Shape:
     missing = sorted(names - set(settings))
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}")
+    wrong = sorted(name for name in names if not isinstance(settings[name], int | float))
+    if wrong:
+        raise ModelError(f"{path}: {wrong[0]} is {settings[wrong[0]]!r}; expected a number")
     theta = settings.get("rope_theta") or rope.get("rope_theta", 10_000.0)
     return Qwen3Shape(rope_theta=float(theta), **{name: settings[name] for name in names})
 
