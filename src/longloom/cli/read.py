@@ -54,6 +54,10 @@ def read(
 def _show(event: "Event") -> None:
     if not event.section_index:
         return
-    note = "kept, the update could not be used" if event.kind == "section_failed" else event.memory
+    note = (
+        "(no usable update; the memory stays as it was)"
+        if event.kind == "section_failed"
+        else event.memory
+    )
     line = f"section {event.section_index} of {event.num_sections}  {' '.join(note.split())}"
     print(line if len(line) <= CONSOLE_WIDTH else f"{line[: CONSOLE_WIDTH - 3]}...", flush=True)

@@ -21,7 +21,10 @@ def recipe(
     from longloom.recipes.recipe_yaml import recipe_yaml
 
     if name_or_file is None:
-        purposes = [(name, (make.__doc__ or "").splitlines()[0]) for name, make in RECIPES.items()]
+        purposes = [
+            (name, (make.__doc__ or "").splitlines()[0].removeprefix("Return "))
+            for name, make in RECIPES.items()
+        ]
         print_table([("recipe", "what it is"), *purposes])
         return
     config = load_config(name_or_file, overrides=overrides or (), seed=seed)

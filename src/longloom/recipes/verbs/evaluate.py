@@ -25,14 +25,14 @@ from longloom.evaluation.results import (
     write_cell,
 )
 from longloom.evaluation.statistics import Estimate
-from longloom.memory import MemoryAgent
+from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_examples import limited
-from longloom.recipes.verbs.lengths import longest_stage
+from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
 from longloom.records import Context, Example, SamplingParams, Split
 from longloom.report.estimates import accuracy
 from longloom.rewards import score_rollout
@@ -114,7 +114,7 @@ def evaluate(
     asked = _ask_by(
         name, config, chosen, contexts, tokenizer, max_prompt_tokens or longest.max_prompt_tokens
     )
-    _check_window(asked, name, sampler.window_tokens)
+    _check_window(asked, name, config.memory, sampler)
     evaluated = evaluate_examples(
         EvaluationRequest(
             examples=asked.examples,
@@ -234,14 +234,13 @@ def _fitting(chosen: Sequence[Example], max_prompt_tokens: int) -> list[Example]
     return fitting
 
 
-def _check_window(asked: _Asked, name: AgentName, window_tokens: int) -> None:
-    needed = asked.max_prompt_tokens + asked.max_response_tokens
-    if name in ("single_pass", "truncated") and needed > window_tokens:
-        raise ConfigError(
-            f"prompts of {asked.max_prompt_tokens} tokens with answers of "
-            f"{asked.max_response_tokens} do not fit the model's window of {window_tokens}; lower "
-            "max_prompt_tokens"
-        )
+def _check_window(
+    asked: _Asked, name: AgentName, memory: MemoryConfig, sampler: LocalSampler
+) -> None:
+    if name == "memory":
+        check_sections_fit(memory, sampler.tokenizer, "", sampler.window_tokens)
+    elif name != "closed_book":
+        check_prompt_fits(asked.max_prompt_tokens, asked.max_response_tokens, sampler.window_tokens)
 
 
 def _described(progress: Progress | None, total: int) -> Callable[[int], None] | None:

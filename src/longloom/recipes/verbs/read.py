@@ -15,7 +15,7 @@ from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
-from longloom.recipes.verbs.lengths import longest_stage
+from longloom.recipes.verbs.lengths import check_sections_fit, longest_stage, prompt_tokens
 from longloom.records import (
     Context,
     Example,
@@ -29,7 +29,7 @@ from longloom.rewards.extraction import extract_answer
 from longloom.rollout import Agent, Attempt, Emit, Event, EventKind, SinglePassAgent, run_attempts
 from longloom.runlog import atomic_write_text
 from longloom.synthesis.documents import read_corpus
-from longloom.text.prompts import fill_template, single_pass_prompt
+from longloom.text.prompts import single_pass_prompt
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 
 READING_SCHEMA = {"schema": "longloom.reading", "version": 1}
@@ -193,7 +193,7 @@ def _mode(
         raise ConfigError(f"mode {mode!r} is unknown; expected auto, single or memory")
     answer_tokens = longest_stage(config).max_response_tokens
     message = single_pass_prompt(config.template, context=text, question=question)
-    needed = _prompt_tokens(tokenizer, message) + answer_tokens
+    needed = prompt_tokens(tokenizer, message) + answer_tokens
     if mode != "memory" and needed <= window_tokens:
         return "single"
     if mode == "single":
@@ -201,30 +201,8 @@ def _mode(
             f"prompt and answer take {needed} tokens, but the window is {window_tokens}; read with "
             "mode memory or auto, or use a larger window"
         )
-    _check_sections_fit(config, tokenizer, question, window_tokens)
+    check_sections_fit(config.memory, tokenizer, question, window_tokens)
     return "memory"
-
-
-def _check_sections_fit(
-    config: RunConfig, tokenizer: Tokenizer, question: str, window_tokens: int
-) -> None:
-    memory = config.memory
-    form = "memory_update_compact" if memory.wording == "compact" else "memory_update"
-    empty = fill_template(form, question=question, memory="", plan="", section="")
-    template_tokens = _prompt_tokens(tokenizer, empty)
-    # The earlier memory stands in the prompt, the new one is written after it.
-    needed = template_tokens + memory.chunk_tokens + 2 * memory.memory_tokens
-    if needed > window_tokens:
-        raise ConfigError(
-            f"one section takes up to {needed} tokens (template and question {template_tokens}, "
-            f"memory.chunk_tokens={memory.chunk_tokens}, twice memory.memory_tokens="
-            f"{memory.memory_tokens}), but the window is {window_tokens}; lower "
-            "memory.chunk_tokens or use a larger window"
-        )
-
-
-def _prompt_tokens(tokenizer: Tokenizer, message: str) -> int:
-    return len(tokenizer.encode(tokenizer.render_chat([{"role": "user", "content": message}])))
 
 
 def _attempt(config: RunConfig, text: str, question: str) -> Attempt:

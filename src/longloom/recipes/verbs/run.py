@@ -7,8 +7,10 @@ from pathlib import Path
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.evaluation_jobs import EvaluationJob
 from longloom.recipes.pipeline import RunListener, default_folder, run_recipe
+from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.report.run_contents import read_run
 from longloom.report.summary import Claim, describe_difference, summarise
+from longloom.runlog import RunFolder
 from longloom.training.loop import StepResult
 
 
@@ -69,7 +71,10 @@ def run(
     """
     config = load_config(recipe, overrides=overrides, seed=seed)
     folder = Path(output) if output is not None else default_folder(config)
-    report = run_recipe(config, folder=folder, listener=listener or SilentListener(), fresh=fresh)
+    check_run_folder(RunFolder(folder))
+    listener = listener or SilentListener()
+    with removed_if_unused(RunFolder(folder)):
+        report = run_recipe(config, folder=folder, listener=listener, fresh=fresh)
     summary = summarise(read_run(folder))
     return RunOutcome(
         folder=folder,

@@ -18,7 +18,9 @@ from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.pipeline import RunListener
 from longloom.recipes.run_config import StageConfig
+from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
 from longloom.recipes.verbs.run import SilentListener
+from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.records import Context, Example, Split
 from longloom.report import ROLLOUT_SCHEMA, rollout_record
 from longloom.rewards import RewardConfig, score_rollout
@@ -110,9 +112,11 @@ def train(
     """
     settings = _settings(examples, model, recipe, stage, overrides, seed)
     folder = RunFolder(Path(output))
-    _check_folder(folder, settings, fresh=fresh)
+    check_run_folder(folder)
+    if not fresh:
+        _check_settings(folder, settings)
     parts = _load(settings)  # whatever cannot be used is found before the folder is touched
-    with folder.lock():
+    with removed_if_unused(folder), folder.lock():
         if fresh:
             _clear(folder)
         if not folder.run_file.exists():
@@ -160,15 +164,10 @@ def _stage(stages: Sequence[StageConfig], name: str, recipe: str) -> StageConfig
     return trained[name]
 
 
-def _check_folder(folder: RunFolder, settings: StageSettings, *, fresh: bool) -> None:
-    """Refuse a folder that holds something else before anything is written into it."""
+def _check_settings(folder: RunFolder, settings: StageSettings) -> None:
     if not folder.run_file.exists():
-        unfinished = {folder.lock_file, folder.checkpoints_folder}  # stopped before run.yaml
-        if folder.path.exists() and (
-            not folder.path.is_dir() or not set(folder.path.iterdir()) <= unfinished
-        ):
-            raise ConfigError(f"{folder.path} exists and is no run folder; choose another one")
-    elif not fresh and read_manifest(folder.run_file).config != settings.model_dump(mode="json"):
+        return
+    if read_manifest(folder.run_file).config != settings.model_dump(mode="json"):
         raise ConfigError(
             f"run folder {folder.path} holds a training with other settings; choose another "
             "folder, or start it again with --fresh"
@@ -209,7 +208,15 @@ def _load(settings: StageSettings) -> _Parts:
     if not examples:
         raise DataError(f"{settings.examples} holds no training examples; synthesise some")
     engine = LocalEngine(Path(settings.model))
-    _check_window(settings, engine.sampler.window_tokens)
+    sampler = engine.sampler
+    if settings.agent == "memory":
+        check_sections_fit(settings.memory, sampler.tokenizer, "", sampler.window_tokens)
+    else:
+        check_prompt_fits(
+            settings.training.max_prompt_tokens,
+            settings.training.max_response_tokens,
+            sampler.window_tokens,
+        )
     return _Parts(engine=engine, examples=examples, contexts=contexts)
 
 
@@ -247,14 +254,3 @@ def _agent(settings: StageSettings) -> Agent:
     if settings.agent == "memory":
         return MemoryAgent(settings.memory)
     return SinglePassAgent(settings.template)
-
-
-def _check_window(settings: StageSettings, window_tokens: int) -> None:
-    training = settings.training
-    needed = training.max_prompt_tokens + training.max_response_tokens
-    if settings.agent == "single_pass" and needed > window_tokens:
-        raise ConfigError(
-            f"training.max_prompt_tokens is {training.max_prompt_tokens} and "
-            f"training.max_response_tokens {training.max_response_tokens}, but the model's window "
-            f"is {window_tokens} tokens; lower one of them"
-        )
