@@ -25,10 +25,14 @@ def evidence_lines(example: Example, context: Context) -> list[str]:
 def reasoning(example: Example, context: Context) -> str:
     """Return the thinking of a reasoned answer: the evidence, one statement a line.
 
-    For multiple choice the letter follows the value: a network of four layers finds the letter of
-    a value it has just written, but not of one written a sentence ago.
+    What decides a step stands right beside it, because a network of four layers sees little of
+    what it wrote a sentence ago: the letter of a choice follows the value, and which reply is
+    asked for precedes the reply.
     """
     lines = "\n".join(evidence_lines(example, context))
+    if example.task_type is TaskType.DIALOGUE_MEMORY:
+        ordinal = "second" if " second " in example.question else "first"
+        return f"{ordinal} {lines}"
     if example.task_type is TaskType.MULTIPLE_CHOICE:
         return f"{lines} {example.answer}"
     return lines
