@@ -1,7 +1,7 @@
 # Longloom. `make help` lists the targets; `make run` and `make test` each work first.
 #   PYTHON=python3.12   the Python to make .venv with (default: the first that is new enough)
 #   TORCH_INDEX=URL     take the wheel of torch from another index, for example
-#                       https://download.pytorch.org/whl/cpu (0.4 GB to download on Linux, not 2.9)
+#                       the index of CPU wheels that pytorch.org names (0.4 GB to download on Linux, not 2.9)
 #   ARGS="..."          further arguments of `longloom run` or pytest
 PYTHON ?=
 TORCH_INDEX ?=

@@ -7,7 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from longloom.evaluation.evaluate import EvaluationRequest, evaluate_examples, truncated_contexts
+from longloom.evaluation.evaluate import (
+    EvaluatedExample,
+    EvaluationRequest,
+    evaluate_examples,
+    truncated_contexts,
+)
 from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
 from longloom.memory import MemoryAgent
 from longloom.models.folder import load_model
@@ -21,7 +26,7 @@ from longloom.recipes.run_examples import (
     stage_examples,
     window_suite,
 )
-from longloom.records import Context, Example, SamplingParams, Split
+from longloom.records import Context, Example, FinishReason, SamplingParams, Split
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
 from longloom.text.tokenizer import FolderTokenizer
@@ -142,13 +147,22 @@ def compute_cell(
                 task_type=entry.example.task_type,
                 rewards=tuple(reward.value for reward in entry.rewards),
                 num_prompt_tokens=entry.example.num_prompt_tokens,
-                finish="failed" if any(rollout.error for rollout in entry.rollouts) else "done",
+                finish=_finish(entry),
             )
             for entry in evaluated
         ),
     )
     write_cell(folder / "evaluation", cell)
     return cell
+
+
+def _finish(entry: EvaluatedExample) -> str:
+    """Return why attempts ended: the first error, else `length` if any was cut, else `stop`."""
+    errors = [rollout.error for rollout in entry.rollouts if rollout.error]
+    if errors:
+        return errors[0]
+    reasons = {rollout.turns[-1].finish_reason for rollout in entry.rollouts}
+    return FinishReason.LENGTH if FinishReason.LENGTH in reasons else FinishReason.STOP
 
 
 def _length_stages(config: RunConfig) -> Mapping[str, StageConfig]:
