@@ -1,12 +1,15 @@
-"""A model folder of a few thousand random weights and documents to go with it, made in a second.
+"""A model folder of random weights, and documents and questions to go with it, made in seconds.
 
 The tokenizer is built as that of the tiny base is; the network has never learned anything.
 """
 
+import atexit
 import json
 import shutil
 import sysconfig
-from dataclasses import replace
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -67,3 +70,83 @@ def write_model(folder: Path, documents: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     save_model(Qwen3(shape), folder, like=folder)
     return folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toy:
+    """What the verbs need, made once for all tests; nobody writes into it."""
+
+    documents: Path
+    """Some modules of the standard library."""
+    model: Path
+    """A random model."""
+    questions: Path
+    """Examples with prompts of up to 96 and 192 tokens."""
+    long_questions: Path
+    """Examples on documents of 500 tokens."""
+
+
+@cache
+def toy() -> Toy:
+    """Return the shared documents, model and questions."""
+    from longloom.recipes import api
+
+    folder = Path(tempfile.mkdtemp(prefix="longloom-toy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    documents = write_documents(folder / "documents")
+    model = write_model(folder / "model", documents)
+    api.synthesize(
+        documents,
+        output=folder / "questions",
+        model=model,
+        num_train=10,
+        num_held_out=5,
+        overrides=["synthesis.length_bands=[96,192]"],
+    )
+    api.synthesize(
+        documents,
+        output=folder / "long",
+        model=model,
+        num_train=3,
+        num_held_out=3,
+        document_tokens=500,
+    )
+    return Toy(
+        documents=documents,
+        model=model,
+        questions=folder / "questions",
+        long_questions=folder / "long",
+    )
+
+
+TINY_TRAINING = (
+    "training.num_steps=2",
+    "training.group_size=2",
+    "training.sampling.batch_size=5",
+)
+"""Overrides that make a stage take a fraction of a second."""
+
+
+def tiny_run(parts: Toy) -> list[str]:
+    """Return overrides that make the recipe tiny-cpu take a few seconds on `parts`."""
+    sizes = ((0, 2, 5), (1, 1, 5), (2, 1, 5), (3, 1, 3), (5, 1, 5))
+    return [
+        f"model={parts.model}",
+        f"synthesis.documents={parts.documents}",
+        "synthesis.num_train_examples=10",
+        "synthesis.num_held_out_examples=5",
+        "num_memory_examples=3",
+        "evaluation.num_questions=5",
+        "evaluation.num_documents=3",
+        "evaluation.windows=[2]",
+        "evaluation.in_background=false",
+        *(
+            f"stages.{stage}.training.{setting}"
+            for stage, num_steps, batch_size in sizes
+            for setting in (
+                f"num_steps={num_steps}",
+                "group_size=2",
+                f"sampling.batch_size={batch_size}",
+            )
+        ),
+    ]

@@ -1,0 +1,121 @@
+"""Every verb does its work on the files that the others write."""
+
+import json
+
+import pytest
+
+from tiny_folder import TINY_TRAINING
+
+
+def _sets(*overrides: str) -> list[str]:
+    return [word for override in overrides for word in ("--set", override)]
+
+
+def test_synthesize_writes_examples_and_counts_them(longloom, parts, tmp_path) -> None:
+    shown = longloom(
+        "synthesize", parts.documents, "-o", "questions", "--model", parts.model,
+        "--train", 5, "--held-out", 5, *_sets("synthesis.length_bands=[96]"),
+    )  # fmt: skip
+    assert shown.code == 0, shown.err
+    assert "5 for training, 5 held out\nexamples: questions\n" in shown.out
+    written = sorted(path.name for path in (tmp_path / "questions").iterdir())
+    assert written == ["contexts.parquet", "examples.parquet", "summary.json"]
+
+
+def test_train_prints_a_line_per_step_and_resumes_when_finished(longloom, parts, tmp_path) -> None:
+    call = ("train", parts.questions, "-o", "t", "--model", parts.model, *_sets(*TINY_TRAINING))
+    shown = longloom(*call)
+    assert shown.code == 0, shown.err
+    lines = [line for line in shown.out.splitlines() if line.startswith("stage-1 ")]
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    assert all(len(line) < 100 for line in lines)
+    assert shown.out.endswith("model: t/checkpoints/stage-1/final\n")
+    weights = (tmp_path / "t/checkpoints/stage-1/final/model.safetensors").read_bytes()
+    again = longloom(*call)
+    assert again.code == 0
+    assert "stage-1 " not in again.out
+    assert (tmp_path / "t/checkpoints/stage-1/final/model.safetensors").read_bytes() == weights
+
+
+def test_models_are_trained_by_memory_merged_and_evaluated(longloom, parts, tmp_path) -> None:
+    trained = longloom(
+        "train", parts.long_questions, "-o", "notes", "--model", parts.model, "--stage", "memory",
+        *_sets("training.num_steps=1", "training.group_size=2", "training.sampling.batch_size=3"),
+    )  # fmt: skip
+    assert trained.code == 0, trained.err
+    final = "notes/checkpoints/memory/final"
+    merged = longloom("merge", final, parts.model, "--pivot", parts.model, "-o", "merged")
+    assert merged.code == 0, merged.err
+    assert merged.out.endswith("model: merged\n")
+    call = ("evaluate", parts.questions, "--model", "merged", "-o", "scores")
+    evaluated = longloom(*call, "--samples", 2, "--questions", 5)
+    assert evaluated.code == 0, evaluated.err
+    assert "all " in evaluated.out
+    cell = json.loads((tmp_path / "scores/merged--questions--single_pass.json").read_text())
+    assert (len(cell["scores"]), cell["num_samples"]) == (5, 2)
+
+
+@pytest.mark.parametrize("agent", ["memory", "truncated", "closed_book"])
+def test_long_documents_are_evaluated_by_every_agent(longloom, parts, agent) -> None:
+    shown = longloom("evaluate", parts.long_questions, "--model", parts.model, "--agent", agent)
+    assert shown.code == 0, shown.err
+    assert f"model on long by {agent}" in shown.out
+    assert "failed attempts" not in shown.out
+
+
+def test_mergekit_file_is_a_merge(longloom, parts, tmp_path) -> None:
+    (tmp_path / "merge.yaml").write_text(
+        f"merge_method: sce\nbase_model: {parts.model}\nmodels:\n"
+        f"  - model: {parts.model}\n  - model: {parts.model}\n"
+    )
+    shown = longloom("merge", "merge.yaml", "-o", "merged")
+    assert shown.code == 0, shown.err
+    assert (tmp_path / "merged/model.safetensors").is_file()
+
+
+def test_reading_shows_sections_and_saves_the_history(longloom, parts, tmp_path) -> None:
+    shown = longloom(
+        "read", parts.documents / "heapq.py", "-q", "What is the module of heappush?",
+        "--model", parts.model, "--mode", "memory", "-o", "history.json",
+    )  # fmt: skip
+    assert shown.code == 0, shown.err
+    history = json.loads((tmp_path / "history.json").read_text())
+    num_sections = len(history["sections"])
+    assert num_sections > 1
+    assert [line.split("  ")[0] for line in shown.out.splitlines()[:num_sections]] == [
+        f"section {index} of {num_sections}" for index in range(1, num_sections + 1)
+    ]
+    assert (history["schema"], history["mode"]) == ("longloom.reading", "memory")
+
+
+@pytest.mark.parametrize(("window", "way"), [(1000, "in one pass"), (330, "section by section")])
+def test_documents_beyond_the_window_are_read_in_sections(longloom, parts, window, way) -> None:
+    call = ("read", parts.documents / "heapq.py", parts.documents / "sched.py", "-q", "Why?")
+    shown = longloom(*call, "--model", parts.model, "--window", window)
+    assert shown.code == 0, shown.err
+    assert way in shown.out
+
+
+def test_report_of_a_stage_by_hand(longloom, parts, tmp_path) -> None:
+    longloom("train", parts.questions, "-o", "t", "--model", parts.model, *_sets(*TINY_TRAINING))
+    shown = longloom("report", "t")
+    assert (shown.code, shown.out) == (0, "report: t/report.html\n")
+    assert (tmp_path / "t/report.html").is_file()
+    assert "seed 0" in longloom("report", "t", "--markdown").out
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "trl", "verl"])
+def test_export_writes_one_file(longloom, parts, tmp_path, kind) -> None:
+    shown = longloom("export", parts.questions, "-o", "all.out", "--for", kind)
+    assert shown.code == 0, shown.err
+    assert shown.out == "30 examples: all.out\n"
+
+
+def test_recipes_are_listed_and_printed(longloom) -> None:
+    listed = longloom("recipe")
+    names = [line.split()[0] for line in listed.out.splitlines()[1:]]
+    assert names == ["qwenlong-l1", "qwenlong-l15", "tiny-cpu"]
+    printed = longloom("recipe", "tiny-cpu", "--set", "seed=7")
+    assert "\nseed: 7\n" in printed.out
+    assert "# G, rollouts per prompt." in printed.out
+    assert "#" not in longloom("recipe", "tiny-cpu", "--bare").out
