@@ -84,7 +84,9 @@ def test_missing_and_unknown_tensors_are_named(copy):
     save_file(weights, copy / "model.safetensors")
     with pytest.raises(ModelError, match=r"lack tensor model\.norm\.weight"):
         load_model(copy)
-    save_file({**weights, "model.norm.weight": norm, "extra": norm.clone()}, copy / "model.safetensors")
+    save_file(
+        {**weights, "model.norm.weight": norm, "extra": norm.clone()}, copy / "model.safetensors"
+    )
     with pytest.raises(ModelError, match="unknown tensors: extra"):
         load_model(copy)
 

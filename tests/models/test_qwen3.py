@@ -50,7 +50,7 @@ def test_prompt_and_suffix_give_the_logits_of_transformers(any_folder):
             lengths[:, None] + torch.arange(4),
             prompt_caches=caches,
             prompt_bias=padding_bias(lengths, padded.shape[1]),
-        )
+        ).view(*responses.shape, -1)
         for row, prompt in enumerate(prompts):
             whole = ours.prompt(prompt[None])[0]
             torch.testing.assert_close(last[row], whole[-1], rtol=1e-4, atol=1e-5)
@@ -75,12 +75,14 @@ def test_tokens_fed_one_by_one_or_in_pieces_give_the_states_of_all_at_once(any_f
         _, caches = model.prompt_end(prompt_ids, lengths)
         fixed = {"prompt_caches": caches, "prompt_bias": padding_bias(lengths, 9)}
         whole = model.suffix(token_ids, lengths[:, None] + torch.arange(6), **fixed)
+        whole = whole.view(*token_ids.shape, -1)
         for pieces in ((1,) * 6, (2, 4), (5, 1)):
             past, start, parts = model.suffix_caches(2, 3, 6), 0, []
             for num_tokens in pieces:
                 positions = lengths[:, None] + torch.arange(start, start + num_tokens)
                 piece = token_ids[..., start : start + num_tokens]
-                parts.append(model.suffix(piece, positions, past=past, num_past=start, **fixed))
+                part = model.suffix(piece, positions, past=past, num_past=start, **fixed)
+                parts.append(part.view(*piece.shape, -1))
                 start += num_tokens
             torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=1e-4, atol=1e-5)
 

@@ -128,7 +128,7 @@ class _GroupBatch:
                 past=past,
                 num_past=step,
             )
-            last = hidden[:, :, 0]
+            last = hidden.view(*self.rows.shape, -1)
         return self._completions()
 
     def _shrink(self, prompts: Tensor, group_size: int) -> Tensor:

@@ -63,13 +63,17 @@ def _response_hidden(
             response_ids[row, column, : len(response)] = torch.tensor(response)
             is_response[row, column, : len(response)] = True
     first, caches = model.prompt_end(prompt_ids, lengths)  # predicts the first token
-    hidden = first[:, None, None].expand(-1, len(groups[0]), 1, -1)
+    hidden = first.repeat_interleave(len(groups[0]), dim=0)  # [P G, D]
+    place = torch.arange(len(hidden)).view(len(groups), -1, 1).repeat(1, 1, longest)
     if longest > 1:
+        is_later = is_response[..., 1:]
         later = model.suffix(
             response_ids[..., :-1],
             lengths[:, None] + torch.arange(longest - 1),
             prompt_caches=caches,
             prompt_bias=padding_bias(lengths, prompt_ids.shape[1]),
+            is_token=is_later,
         )
-        hidden = torch.cat([hidden, later], dim=2)  # [P, G, R, D]
-    return hidden[is_response]
+        place[..., 1:][is_later] = len(hidden) + torch.arange(len(later))
+        hidden = torch.cat([hidden, later])
+    return hidden[place[is_response]]

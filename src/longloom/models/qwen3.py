@@ -49,6 +49,35 @@ class Qwen3Shape:
     """Whether the output matrix is the embedding matrix."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuffixPlaces:
+    """Where packed tokens stand in P x G responses of up to R tokens, and their rotations.
+
+    Only attention sees the padded form; everything else is computed on the packed tokens.
+    """
+
+    sizes: tuple[int, int, int]
+    """P, G, R."""
+    flat: Tensor | None
+    """Place of each packed token among the P x G x R; None if all are filled."""
+    cos: Tensor
+    """[P, 1, 1, R, d]."""
+    sin: Tensor
+    """[P, 1, 1, R, d]."""
+
+    def spread(self, packed: Tensor) -> Tensor:
+        """Return [N, heads, d] as [P, G, R, heads, d], 0 where there is no token."""
+        if self.flat is not None:
+            padded = packed.new_zeros(math.prod(self.sizes), *packed.shape[1:])
+            packed = padded.index_copy(0, self.flat, packed)
+        return packed.view(*self.sizes, *packed.shape[1:])
+
+    def gather(self, padded: Tensor) -> Tensor:
+        """Return [P, G, R, D] as [N, D]."""
+        rows = padded.flatten(0, 2)
+        return rows if self.flat is None else rows[self.flat]
+
+
 class RMSNorm(nn.Module):
     """Root mean square normalisation with a learned gain."""
 
@@ -114,32 +143,31 @@ class Attention(nn.Module):
     def suffix(
         self,
         hidden: Tensor,
-        cos: Tensor,
-        sin: Tensor,
+        places: SuffixPlaces,
         *,
         prompt_cache: Cache,
         prompt_bias: Tensor,
         past: Cache | None,
         num_past: int,
     ) -> Tensor:
-        """Attend to the prompt and causally to the suffix itself; hidden is [P, G, R, D]."""
-        num_prompts, group_size, num_tokens, _ = hidden.shape
-        num_key_heads, head_dim = self.shape.num_key_value_heads, self.shape.head_dim
-        key = self.k_norm(self._split(self.k_proj(hidden))).permute(0, 3, 1, 2, 4)
-        key = rotate(key, cos, sin)  # [P, K, G, R, d]
-        value = self._split(self.v_proj(hidden)).permute(0, 3, 1, 2, 4)
-        query = self.q_norm(self._split(self.q_proj(hidden)))  # [P, G, R, H, d]
-        query = query.unflatten(3, (num_key_heads, -1)).permute(0, 3, 1, 4, 2, 5)
-        query = rotate(query, cos[:, :, :, None], sin[:, :, :, None]).flatten(3, 4)
+        """Attend to the prompt and causally to the suffix itself; hidden is packed [N, D]."""
+        num_key_heads, num_tokens = self.shape.num_key_value_heads, places.sizes[2]
+        key = places.spread(self.k_norm(self._split(self.k_proj(hidden)))).permute(0, 3, 1, 2, 4)
+        key = rotate(key, places.cos, places.sin)  # [P, K, G, R, d]
+        value = places.spread(self._split(self.v_proj(hidden))).permute(0, 3, 1, 2, 4)
+        query = places.spread(self.q_norm(self._split(self.q_proj(hidden))))  # [P, G, R, H, d]
+        query = query.view(*places.sizes, num_key_heads, -1, self.shape.head_dim)
+        query = query.permute(0, 3, 1, 4, 2, 5)  # [P, K, G, H / K, R, d]
+        query = rotate(query, places.cos[:, :, :, None], places.sin[:, :, :, None])
         if past is not None:
             past[0][..., num_past : num_past + num_tokens, :] = key
             past[1][..., num_past : num_past + num_tokens, :] = value
             key, value = (part[..., : num_past + num_tokens, :] for part in past)
-        future = _future(num_tokens, key.shape[3], query.shape[3])
-        attended = _attend_in_two_parts(query, (key, value, future), prompt_cache, prompt_bias)
-        merged = attended.view(num_prompts, num_key_heads, group_size, -1, num_tokens, head_dim)
-        merged = merged.permute(0, 2, 4, 1, 3, 5).reshape(num_prompts, group_size, num_tokens, -1)
-        output: Tensor = self.o_proj(merged)
+        rows = query.flatten(3, 4)
+        future = _future(num_tokens, key.shape[3], rows.shape[3])
+        attended = _attend_in_two_parts(rows, (key, value, future), prompt_cache, prompt_bias)
+        merged = attended.view(query.shape).permute(0, 2, 4, 1, 3, 5)  # [P, G, R, K, H / K, d]
+        output: Tensor = self.o_proj(places.gather(merged.flatten(3)))
         return output
 
     def _prompt_cache(self, hidden: Tensor, cos: Tensor, sin: Tensor) -> Cache:
@@ -295,28 +323,34 @@ class Qwen3(nn.Module):
         *,
         prompt_caches: Sequence[Cache],
         prompt_bias: Float[Tensor, "P 1 1 T"],
+        is_token: Bool[Tensor, "P G R"] | None = None,
         past: Sequence[Cache] | None = None,
         num_past: int = 0,
-    ) -> Float[Tensor, "P G R D"]:
-        """Run responses that continue prompts; return their final hidden states.
+    ) -> Float[Tensor, "N D"]:
+        """Run responses that continue prompts; return the final hidden states of their N tokens.
 
         Args:
             token_ids: the next R tokens of every response.
             positions: their places in the whole sequence.
             prompt_caches: from `prompt_end`.
             prompt_bias: from `padding_bias`.
+            is_token: which of them are tokens, padding being on the right; None if all are.
             past: from `suffix_caches`, filled here; None if these are the first and only tokens.
             num_past: tokens already in `past`.
         """
-        cos = self.cos[positions][:, None, None]  # [P, 1, 1, R, d]
-        sin = self.sin[positions][:, None, None]
-        hidden = self.model.embed_tokens(token_ids)
+        num_prompts, group_size, num_tokens = token_ids.shape
+        places = SuffixPlaces(
+            sizes=(num_prompts, group_size, num_tokens),
+            flat=None if is_token is None else is_token.flatten().nonzero()[:, 0],
+            cos=self.cos[positions][:, None, None],
+            sin=self.sin[positions][:, None, None],
+        )
+        hidden = self.model.embed_tokens(places.gather(token_ids[..., None])[:, 0])
         for index in range(len(self.model.layers)):
             layer = self._layer(index)
             attended = layer.self_attn.suffix(
                 layer.input_layernorm(hidden),
-                cos,
-                sin,
+                places,
                 prompt_cache=prompt_caches[index],
                 prompt_bias=prompt_bias,
                 past=past[index] if past is not None else None,
