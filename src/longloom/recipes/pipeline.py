@@ -99,9 +99,9 @@ def run_recipe(
     with run_folder.lock():
         if fresh:
             _clear(run_folder)
+        _write_or_check_manifest(config, run_folder)
         if run_folder.report_file.exists() and _is_complete(config, run_folder):
             return run_folder.report_file
-        _write_or_check_manifest(config, run_folder)
         torch.set_num_threads(config.num_threads)
         torch.use_deterministic_algorithms(True)
         return _carry_out(config, run_folder, listener)
