@@ -13,13 +13,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
-from longloom.models.qwen3 import Qwen3, padding_bias
+from longloom.models.qwen3 import Cache, Qwen3, padding_bias
 from longloom.records import Completion, FinishReason, SampleRequest
 
 _NUCLEUS_CANDIDATES = 64
 """Tokens looked at first when top-p cuts; the whole vocabulary only if they do not suffice."""
 
+_PREFILL_PROMPTS = 4
+"""Prompts computed at once: few, so that little is spent on padding to the longest of them."""
 _SHRINK_FRACTION = 0.75
 """A batch is shrunk when this little of it is still running; shrinking copies the caches."""
 
@@ -97,12 +100,10 @@ class _GroupBatch:
     def run(self) -> dict[int, Completion]:
         """Decode until every request has ended; return completions by request index."""
         lengths = torch.tensor([len(prompt) for prompt in self.prompts])
-        padded = torch.zeros(len(self.prompts), int(lengths.max()), dtype=torch.int64)
-        for row, prompt in enumerate(self.prompts):
-            padded[row, : len(prompt)] = torch.tensor(prompt)
-        last, prompt_caches = self.model.prompt_end(padded, lengths)
+        longest = int(lengths.max())
+        last, prompt_caches = self._prefill(longest)
         last = last[:, None].expand(-1, self.rows.shape[1], -1)  # [P, G, D]
-        bias = padding_bias(lengths, padded.shape[1])
+        bias = padding_bias(lengths, longest)
         num_prompts, group_size = self.rows.shape
         past = self.model.suffix_caches(num_prompts, group_size, self.max_new - 1)
         for step in range(self.max_new):
@@ -130,6 +131,31 @@ class _GroupBatch:
             )
             last = hidden.view(*self.rows.shape, -1)
         return self._completions()
+
+    def _prefill(self, longest: int) -> tuple[Tensor, list[Cache]]:
+        """Run the prompts, few of like length at a time; return last states [P, D] and caches."""
+        lasts: list[Tensor] = []
+        pieces: list[list[Cache]] = []
+        for start in range(0, len(self.prompts), _PREFILL_PROMPTS):
+            prompts = self.prompts[start : start + _PREFILL_PROMPTS]
+            lengths = torch.tensor([len(prompt) for prompt in prompts])
+            padded = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.int64)
+            for row, prompt in enumerate(prompts):
+                padded[row, : len(prompt)] = torch.tensor(prompt)
+            last, caches = self.model.prompt_end(padded, lengths)
+            lasts.append(last)
+            missing = (0, 0, 0, longest - padded.shape[1])
+            pieces.append(
+                [
+                    (functional.pad(key, missing), functional.pad(value, missing))
+                    for key, value in caches
+                ]
+            )
+        joined = [
+            (torch.cat([key for key, _ in layer]), torch.cat([value for _, value in layer]))
+            for layer in zip(*pieces, strict=True)
+        ]
+        return torch.cat(lasts), joined
 
     def _shrink(self, prompts: Tensor, group_size: int) -> Tensor:
         """Keep these prompts and as many columns as hold all running requests; return them."""
