@@ -6,13 +6,11 @@ the two are merged, and the result is evaluated exactly.
 
 Start reading at `recipes/tiny_cpu.py` (a whole run as one typed config), then
 `recipes/pipeline.py` (how the parts are joined) and `records/` (what flows between them).
-The verbs of the command line are functions of this package, loaded on first use.
+The verbs of the command line are functions of this package, loaded on first use; `__init__.pyi`
+tells type checkers about them.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from longloom.recipes.api import evaluate, merge, read, run, synthesize, train, write_report
+from importlib import import_module
 
 __version__ = "0.1.0"
 
@@ -31,9 +29,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from longloom.recipes import api
-
-    return getattr(api, name)
+    # By name: no room below may seem to import the recipes through this package.
+    verb: object = getattr(import_module("longloom.recipes.api"), name)
+    return verb
 
 
 def __dir__() -> list[str]:

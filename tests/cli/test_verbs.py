@@ -1,6 +1,7 @@
 """Every verb does its work on the files that the others write."""
 
 import json
+import shutil
 
 import pytest
 
@@ -64,9 +65,11 @@ def test_long_documents_are_evaluated_by_every_agent(longloom, parts, agent) -> 
 
 
 def test_mergekit_file_is_a_merge(longloom, parts, tmp_path) -> None:
+    for name in ("first", "second"):
+        shutil.copytree(parts.model, tmp_path / name)
     (tmp_path / "merge.yaml").write_text(
         f"merge_method: sce\nbase_model: {parts.model}\nmodels:\n"
-        f"  - model: {parts.model}\n  - model: {parts.model}\n"
+        "  - model: first\n  - model: second\n"
     )
     shown = longloom("merge", "merge.yaml", "-o", "merged")
     assert shown.code == 0, shown.err

@@ -15,9 +15,10 @@ def tiny_base(
     output: NewFolder,
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
 ) -> None:
-    """Build the tiny base model from a seed; takes about an hour on one processor."""
+    """Build the tiny base model from a seed: a long computation on one processor."""
     from longloom.recipes import api
 
+    print("making questions; then training, a line every 50 batches", flush=True)
     measures = api.tiny_base(output, seed=seed, report=_show)
     rows = [
         (

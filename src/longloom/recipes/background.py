@@ -71,9 +71,7 @@ class BackgroundEvaluator:
         """
         while self.num_done < self.num_submitted:
             try:
-                job, mean, failure = self._results.get(
-                    block=wait_seconds > 0, timeout=wait_seconds
-                )
+                job, mean, failure = self._results.get(block=wait_seconds > 0, timeout=wait_seconds)
             except Empty:
                 self._check_alive()
                 return

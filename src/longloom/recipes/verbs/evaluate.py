@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -25,7 +25,7 @@ from longloom.evaluation.results import (
     write_cell,
 )
 from longloom.evaluation.statistics import Estimate
-from longloom.memory import MemoryAgent, MemoryConfig
+from longloom.memory import MemoryAgent
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
@@ -54,7 +54,6 @@ class _Asked:
     examples: Sequence[Example]
     contexts: Mapping[str, Context]
     agent: Agent
-    max_prompt_tokens: int
     max_response_tokens: int
 
 
@@ -101,49 +100,58 @@ def evaluate(
     if num_samples < 1:
         raise ConfigError(f"num_samples is {num_samples}; expected at least 1")
     folder = resolve_model(str(model))
-    checkpoint, suite = _label(folder), _label(Path(examples))
+    cell = EvaluationCell(
+        checkpoint=_label(folder),
+        suite=_label(Path(examples)),
+        agent=name,
+        num_samples=num_samples,
+        max_prompt_tokens=max_prompt_tokens or longest_stage(config).max_prompt_tokens,
+        seconds=0.0,
+        scores=(),
+    )
     if output is not None:
-        _check_free(cell_path(Path(output), checkpoint=checkpoint, suite=suite, agent=name))
+        _check_free(Path(output), cell)
+    chosen, contexts = _choose(Path(examples), split, max_questions)
+    cell = _fill(cell, config, folder, chosen, contexts, progress)
+    if output is not None:
+        write_cell(Path(output), cell)
+    return cell
+
+
+def _fill(
+    cell: EvaluationCell,
+    config: RunConfig,
+    folder: Path,
+    chosen: Sequence[Example],
+    contexts: Mapping[str, Context],
+    progress: Progress | None,
+) -> EvaluationCell:
+    """Return the empty `cell` with the scores of the model in `folder`."""
     torch.set_num_threads(config.num_threads)
     torch.use_deterministic_algorithms(True)
     started = time.perf_counter()
-    tokenizer = FolderTokenizer(folder)
-    sampler = LocalSampler(load_model(folder), tokenizer)
-    chosen, contexts = _choose(Path(examples), split, max_questions)
-    longest = longest_stage(config)
-    asked = _ask_by(
-        name, config, chosen, contexts, tokenizer, max_prompt_tokens or longest.max_prompt_tokens
-    )
-    _check_window(asked, name, config.memory, sampler)
-    evaluated = evaluate_examples(
-        EvaluationRequest(
-            examples=asked.examples,
-            contexts=asked.contexts,
-            params=SamplingParams(
-                temperature=config.evaluation.temperature,
-                top_p=config.evaluation.top_p,
-                max_new_tokens=asked.max_response_tokens,
-            ),
-            num_samples=num_samples,
-            key=f"{config.seed}/evaluation/{suite}/{name}",
+    sampler = LocalSampler(load_model(folder), FolderTokenizer(folder))
+    asked = _ask_by(cell.agent, config, chosen, contexts, sampler, cell.max_prompt_tokens)
+    request = EvaluationRequest(
+        examples=asked.examples,
+        contexts=asked.contexts,
+        params=SamplingParams(
+            temperature=config.evaluation.temperature,
+            top_p=config.evaluation.top_p,
+            max_new_tokens=asked.max_response_tokens,
         ),
+        num_samples=cell.num_samples,
+        key=f"{config.seed}/evaluation/{cell.suite}/{cell.agent}",
+    )
+    evaluated = evaluate_examples(
+        request,
         agent=asked.agent,
         sampler=sampler,
         score=partial(score_rollout, config=config.reward),
         on_progress=_described(progress, len(asked.examples)),
     )
-    cell = EvaluationCell(
-        checkpoint=checkpoint,
-        suite=suite,
-        agent=name,
-        num_samples=num_samples,
-        max_prompt_tokens=asked.max_prompt_tokens,
-        seconds=time.perf_counter() - started,
-        scores=tuple(_score(entry) for entry in evaluated),
-    )
-    if output is not None:
-        write_cell(Path(output), cell)
-    return cell
+    scores = tuple(_score(entry) for entry in evaluated)
+    return replace(cell, seconds=time.perf_counter() - started, scores=scores)
 
 
 def accuracy_by_task(cell: EvaluationCell) -> dict[str, Estimate]:
@@ -173,7 +181,8 @@ def _label(folder: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-._") or "unnamed"
 
 
-def _check_free(path: Path) -> None:
+def _check_free(output: Path, cell: EvaluationCell) -> None:
+    path = cell_path(output, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent)
     if path.exists():
         raise DataError(f"{path} exists already; choose another folder or remove it")
 
@@ -199,27 +208,27 @@ def _ask_by(
     config: RunConfig,
     chosen: Sequence[Example],
     contexts: Mapping[str, Context],
-    tokenizer: FolderTokenizer,
+    sampler: LocalSampler,
     max_prompt_tokens: int,
 ) -> _Asked:
     agent: Agent = SinglePassAgent(config.template)
+    answer_tokens = longest_stage(config).max_response_tokens
     match name:
         case "closed_book":
             agent = ClosedBookAgent()
         case "memory":
             agent = MemoryAgent(config.memory)
+            check_sections_fit(config.memory, sampler.tokenizer, "", sampler.window_tokens)
         case "truncated":
+            check_prompt_fits(max_prompt_tokens, answer_tokens, sampler.window_tokens)
             contexts = truncated_contexts(
-                chosen, contexts, tokenizer, max_prompt_tokens=max_prompt_tokens
+                chosen, contexts, sampler.tokenizer, max_prompt_tokens=max_prompt_tokens
             )
         case "single_pass":
+            check_prompt_fits(max_prompt_tokens, answer_tokens, sampler.window_tokens)
             chosen = _fitting(chosen, max_prompt_tokens)
     return _Asked(
-        examples=chosen,
-        contexts=contexts,
-        agent=agent,
-        max_prompt_tokens=max_prompt_tokens,
-        max_response_tokens=longest_stage(config).max_response_tokens,
+        examples=chosen, contexts=contexts, agent=agent, max_response_tokens=answer_tokens
     )
 
 
@@ -232,15 +241,6 @@ def _fitting(chosen: Sequence[Example], max_prompt_tokens: int) -> list[Example]
             f"has {shortest}; raise max_prompt_tokens, or ask by agent truncated or memory"
         )
     return fitting
-
-
-def _check_window(
-    asked: _Asked, name: AgentName, memory: MemoryConfig, sampler: LocalSampler
-) -> None:
-    if name == "memory":
-        check_sections_fit(memory, sampler.tokenizer, "", sampler.window_tokens)
-    elif name != "closed_book":
-        check_prompt_fits(asked.max_prompt_tokens, asked.max_response_tokens, sampler.window_tokens)
 
 
 def _described(progress: Progress | None, total: int) -> Callable[[int], None] | None:

@@ -1,0 +1,21 @@
+# What type checkers see: the verbs as if they were imported, which __init__.py does on first use.
+from longloom.recipes.api import evaluate as evaluate
+from longloom.recipes.api import merge as merge
+from longloom.recipes.api import read as read
+from longloom.recipes.api import run as run
+from longloom.recipes.api import synthesize as synthesize
+from longloom.recipes.api import train as train
+from longloom.recipes.api import write_report as write_report
+
+__version__: str
+
+__all__ = [
+    "__version__",
+    "evaluate",
+    "merge",
+    "read",
+    "run",
+    "synthesize",
+    "train",
+    "write_report",
+]
