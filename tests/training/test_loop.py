@@ -73,6 +73,11 @@ class FragileEngine:
         self._reached("after update")
         return metrics
 
+    def save_policy(self, folder):
+        self._reached("before save")
+        self.engine.save_policy(folder)
+        self._reached("after save")
+
     def save(self, folder):
         self._reached("before save")
         self.engine.save(folder)

@@ -103,9 +103,13 @@ class LocalEngine:
             self._reference = load_model(self._folder)
         return score_sequences(self._reference, sequences, temperature=update.temperature)[0]
 
+    def save_policy(self, folder: Path) -> None:
+        """Write the policy alone, as a model folder that others load."""
+        save_model(self._model, folder, like=self._folder)
+
     def save(self, folder: Path) -> None:
         """Write the policy as a model folder, with the optimizer's state beside it."""
-        save_model(self._model, folder, like=self._folder)
+        self.save_policy(folder)
         tensors = {
             f"{name}.{key}": torch.as_tensor(value).contiguous()
             for name, parameter in self._model.named_parameters()

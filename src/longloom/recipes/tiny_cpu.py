@@ -14,32 +14,32 @@ from longloom.training.stage import TrainingConfig
 def tiny_cpu() -> RunConfig:
     """Return the tiny counterpart of QwenLong-L1.5, Fig. 6.
 
-    Prompts and answers of 96/32, 192/40 and 384/48 tokens stand for 20K/12K, 60K/20K and 120K/50K.
+    Prompts and answers of 96/32, 160/40 and 256/48 tokens stand for 20K/12K, 60K/20K and 120K/50K.
     Departures from the paper's values, all for the size of the model: learning rate, batch, steps,
-    temperature and top-p 1, entropy bounds as multiples of the first step's entropy.
+    temperature and top-p 1, entropy bounds as multiples of each stage's first entropy.
     """
     stage_1 = TrainingConfig(
-        num_steps=24,
+        num_steps=20,
         group_size=8,
         max_prompt_tokens=96,
         max_response_tokens=32,
         temperature=1.0,
         top_p=1.0,
-        learning_rate=3e-4,
-        sampling=PromptSamplingConfig(batch_size=15),
-        aepo=AepoConfig(bounds="multiple_of_first", entropy_high=0.9, entropy_low=0.6),
+        learning_rate=2e-4,
+        sampling=PromptSamplingConfig(batch_size=30),
+        aepo=AepoConfig(bounds="multiple_of_first", entropy_high=1.1, entropy_low=0.6),
     )
     stage_2 = stage_1.replace(
-        num_steps=16, min_prompt_tokens=96, max_prompt_tokens=192, max_response_tokens=40
+        num_steps=30, min_prompt_tokens=96, max_prompt_tokens=160, max_response_tokens=40
     )
     stage_3 = stage_2.replace(
-        num_steps=16, min_prompt_tokens=192, max_prompt_tokens=384, max_response_tokens=48
+        num_steps=40, min_prompt_tokens=160, max_prompt_tokens=256, max_response_tokens=48
     )
     memory = stage_3.replace(
-        num_steps=12,
-        min_prompt_tokens=384,
-        max_prompt_tokens=2_000,
-        sampling=PromptSamplingConfig(batch_size=6),
+        num_steps=16,
+        min_prompt_tokens=256,
+        max_prompt_tokens=1_000,
+        sampling=PromptSamplingConfig(batch_size=9),
         advantage=AdvantageConfig(kind="group_std"),
         aepo=AepoConfig(enabled=False),
     )
@@ -47,17 +47,17 @@ def tiny_cpu() -> RunConfig:
         recipe="tiny-cpu",
         model="tiny-base",
         synthesis=SynthesisConfig(
-            num_train_examples=500,
+            num_train_examples=900,
             num_held_out_examples=400,
-            length_bands=(96, 192, 384),
+            length_bands=(96, 160, 256),
             max_hops=2,
             max_choice_hops=1,
         ),
         # Names contain each other and numbers are small: substrings and scalings would score.
         reward=RewardConfig(cover_match="whole_words", numeric_scales=()),
-        memory=MemoryConfig(chunk_tokens=192, memory_tokens=48, wording="compact"),
-        memory_document_tokens=700,
-        num_memory_examples=120,
+        memory=MemoryConfig(chunk_tokens=160, memory_tokens=48, wording="compact"),
+        memory_document_tokens=640,
+        num_memory_examples=240,
         stages=(
             StageConfig(name="stage-1", kind="full_context", start="base", training=stage_1),
             StageConfig(name="stage-2", kind="full_context", start="stage-1", training=stage_2),

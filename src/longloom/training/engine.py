@@ -40,6 +40,9 @@ class TrainEngine(Protocol):
             EngineError: the loss or the gradient is not finite.
         """
 
+    def save_policy(self, folder: Path) -> None:
+        """Write the policy alone, as a model folder that others load."""
+
     def save(self, folder: Path) -> None:
         """Write the policy as a model folder, with the optimizer's state beside it."""
 

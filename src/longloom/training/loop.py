@@ -122,7 +122,7 @@ def train_stage(
         listener(StepResult(step=step, groups=groups, metrics=metrics))
         _save(inputs, step, sampler, aepo)
     with atomic_folder(final, error_class=CheckpointError) as partial:
-        inputs.engine.save(partial)
+        inputs.engine.save_policy(partial)
     _forget(inputs.folder, keep=None)
     return final
 
