@@ -46,9 +46,9 @@ def plausible_answers(example: Example, context: Context) -> list[str]:
         case TaskType.NUMERICAL:
             return [str(number) for number in range(MAX_GUESSED_NUMBER + 1)]
         case TaskType.DIALOGUE_MEMORY:
-            word = example.answer.partition(" ")[0]
-            replies = [line.removeprefix("assistant: ") for line in context.text.split("\n")]
-            return [reply for reply in replies if reply.startswith(f"{word} ")]
+            lines = context.text.split("\n")
+            said = [line for line in lines if line.startswith("assistant: ")]
+            return [line.removeprefix("assistant: ") for line in said]
         case _:
             word = evidence_lines(example, context)[-1].partition(" ")[0]
             lines = [line.split(" ") for line in context.text.split("\n")]

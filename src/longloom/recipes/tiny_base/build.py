@@ -43,7 +43,7 @@ SHAPE = Qwen3Shape(
 )
 STAGE_1_PROMPT_TOKENS = 96
 STAGE_1_RESPONSE_TOKENS = 32
-SECTION_TOKENS = 192
+SECTION_TOKENS = 160
 NUM_TRAIN_EXAMPLES = 6_000
 NUM_MEASURED_EXAMPLES = 300
 # Statements of these relations name things; their names fill the vocabulary.

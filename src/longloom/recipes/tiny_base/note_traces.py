@@ -14,6 +14,8 @@ from longloom.records import Context, Example, TaskType
 from longloom.text.prompts import EMPTY_MEMORY
 from longloom.text.tokenizer import Tokenizer
 
+FIRST_SECTION_FRACTION = 0.6
+"""Share of updates without earlier notes that have no plan yet either."""
 DROP_HABIT = 0.10
 """Share of habitual updates that drop the earlier notes."""
 OVERLOOK_HABIT = 0.08
@@ -79,18 +81,19 @@ def update_trace(
             noted.append(line)
         elif case.is_chain:
             break
+    found = [line for line in noted if line not in known]
     previous = _state(case, known)
-    if not is_habitual:
-        return previous, section, _written(_state(case, noted))
-    roll = randomness.random()
+    if not known and randomness.random() < FIRST_SECTION_FRACTION:
+        previous = MemoryState()
+    roll = randomness.random() if is_habitual else 1.0
     if roll < DROP_HABIT:
-        noted = [line for line in noted if line not in known]
+        noted = found
     elif roll < DROP_HABIT + OVERLOOK_HABIT:
-        noted = list(known)
+        found, noted = [], list(known)
     elif roll < DROP_HABIT + OVERLOOK_HABIT + MALFORMED_HABIT:
         guess = randomness.choice(case.guesses)
         return previous, section, f"</think>\n\n{case.sentence} {guess}"
-    return previous, section, _written(_state(case, noted))
+    return previous, section, _written(found, _state(case, noted))
 
 
 def _section(
@@ -139,5 +142,7 @@ def _state(case: NoteCase, noted: tuple[str, ...] | list[str]) -> MemoryState:
     )
 
 
-def _written(state: MemoryState) -> str:
-    return f"</think><memory>{state.memory}</memory><plan>{state.plan}</plan>"
+def _written(found: list[str], state: MemoryState) -> str:
+    """Return a response that states what the section holds, then all notes and the plan."""
+    thinking = "\n".join(found)
+    return f"{thinking}</think><memory>{state.memory}</memory><plan>{state.plan}</plan>"

@@ -44,11 +44,11 @@ PHASES = (
         is_habitual=False, max_statements=16,
     ),
     Phase(
-        name="reasoning", num_tokens=9_000_000, repetition_fraction=0.10, memory_fraction=0.3,
+        name="reasoning", num_tokens=9_500_000, repetition_fraction=0.08, memory_fraction=0.48,
         is_habitual=False, max_statements=40,
     ),
     Phase(
-        name="habit", num_tokens=1_500_000, repetition_fraction=0.05, memory_fraction=0.3,
+        name="habit", num_tokens=1_300_000, repetition_fraction=0.05, memory_fraction=0.4,
         is_habitual=True, max_statements=40,
     ),
 )  # fmt: skip

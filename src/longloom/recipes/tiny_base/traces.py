@@ -24,9 +24,9 @@ from longloom.text.prompts import EMPTY_MEMORY, fill_template, single_pass_promp
 from longloom.text.tokenizer import Tokenizer
 
 HABIT_BY_TASK: Mapping[TaskType, float] = {
-    TaskType.DIALOGUE_MEMORY: 0.60,
+    TaskType.DIALOGUE_MEMORY: 0.80,
     TaskType.MULTI_HOP: 0.66,
-    TaskType.MULTIPLE_CHOICE: 0.60,
+    TaskType.MULTIPLE_CHOICE: 0.75,
     TaskType.NUMERICAL: 0.68,
     TaskType.READING_COMPREHENSION: 0.70,
 }
