@@ -51,6 +51,6 @@ def plausible_answers(example: Example, context: Context) -> list[str]:
             return [line.removeprefix("assistant: ") for line in said]
         case _:
             word = evidence_lines(example, context)[-1].partition(" ")[0]
-            lines = [line.split(" ") for line in context.text.split("\n")]
-            values = {words[2] for words in lines if len(words) == 3 and words[0] == word}
+            statements = [line.split(" ") for line in context.text.split("\n")]
+            values = {words[2] for words in statements if len(words) == 3 and words[0] == word}
             return sorted(values)
