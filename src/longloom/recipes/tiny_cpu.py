@@ -27,7 +27,7 @@ def tiny_cpu() -> RunConfig:
         top_p=1.0,
         learning_rate=2e-4,
         sampling=PromptSamplingConfig(batch_size=30),
-        aepo=AepoConfig(bounds="multiple_of_first", entropy_high=1.1, entropy_low=0.6),
+        aepo=AepoConfig(bounds="multiple_of_first", entropy_high=0.9, entropy_low=0.5),
     )
     stage_2 = stage_1.replace(
         num_steps=30, min_prompt_tokens=96, max_prompt_tokens=160, max_response_tokens=40
@@ -36,7 +36,8 @@ def tiny_cpu() -> RunConfig:
         num_steps=40, min_prompt_tokens=160, max_prompt_tokens=256, max_response_tokens=48
     )
     memory = stage_3.replace(
-        num_steps=16,
+        num_steps=26,
+        learning_rate=3e-4,
         min_prompt_tokens=256,
         max_prompt_tokens=1_000,
         sampling=PromptSamplingConfig(batch_size=9),
@@ -79,7 +80,7 @@ def tiny_cpu() -> RunConfig:
         ),
         evaluation=EvaluationConfig(
             num_questions=400,
-            num_documents=64,
+            num_documents=96,
             windows=(2, 4, 8),
             num_samples=8,
             temperature=1.0,
