@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from questions import make_example
 
 from longloom.recipes.tiny_base.answers import answered, plausible_answers, reasoning
 from longloom.recipes.tiny_base.note_traces import NoteCase, update_trace
 from longloom.records import Context, Evidence, TaskType
+from questions import make_example
 
 CHAIN = NoteCase(
     question="What is the base of the error of f?",
