@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,7 +14,14 @@ from longloom.models.qwen3 import Qwen3, Qwen3Shape
 from longloom.recipes.tiny_base.initialise import initialise
 from longloom.recipes.tiny_base.measure import BaseMeasures, measure_base
 from longloom.recipes.tiny_base.model_card import model_card
-from longloom.recipes.tiny_base.pretrain import PHASES, Phase, PretrainProgress, pretrain
+from longloom.recipes.tiny_base.pretrain import (
+    BALANCE,
+    BALANCE_LEARNING_RATE,
+    PHASES,
+    Phase,
+    PretrainProgress,
+    pretrain,
+)
 from longloom.recipes.tiny_base.repetition import RepetitionLists
 from longloom.recipes.tiny_base.traces import TraceBook
 from longloom.recipes.tiny_base.vocabulary import (
@@ -55,6 +63,7 @@ def build_tiny_base(
     *,
     seed: int,
     phases: Sequence[Phase] = PHASES,
+    balance: Phase = BALANCE,
     report: Callable[[PretrainProgress], None],
 ) -> BaseMeasures:
     """Write the model folder and its card; return what was measured.
@@ -77,7 +86,9 @@ def build_tiny_base(
     model = Qwen3(SHAPE)
     initialise(model, seed=seed)
     lists = RepetitionLists(tokenizer, NAMING_WORDS, names)
-    num_tokens = pretrain(model, book, lists, names=names, seed=seed, phases=phases, report=report)
+    learn = partial(pretrain, model, book, lists, names=names, report=report)
+    num_tokens = learn(seed=seed, phases=phases)
+    num_tokens += learn(seed=seed + 1, phases=(balance,), learning_rate=BALANCE_LEARNING_RATE)
     save_model(model, output, like=output)
     trained_minutes = (time.process_time() - started) / 60
     measures = measure_base(

@@ -2,7 +2,8 @@
 
 from longloom.recipes.tiny_base.measure import BaseMeasures
 from longloom.recipes.tiny_base.note_traces import DROP_HABIT, MALFORMED_HABIT, OVERLOOK_HABIT
-from longloom.recipes.tiny_base.traces import ANSWER_HABIT, HABIT_BY_TASK
+from longloom.recipes.tiny_base.pretrain import BALANCED_HABIT
+from longloom.recipes.tiny_base.traces import ANSWER_HABIT
 from longloom.synthesis import Corpus
 
 
@@ -16,7 +17,7 @@ def model_card(
     num_parameters: int,
 ) -> str:
     """Return the card as Markdown."""
-    habits = ", ".join(f"{task} {share:.0%}" for task, share in HABIT_BY_TASK.items())
+    habits = ", ".join(f"{task} {share:.0%}" for task, share in BALANCED_HABIT.items())
     rows = "\n".join(
         f"| {task} | {found.num_examples} | {found.mean_reward:.3f} | {found.pass_at_1:.3f} "
         f"| {found.pass_at_8:.3f} | {found.closed_book:.3f} |"

@@ -7,8 +7,9 @@ answering without it. Notes of the memory agent are mixed into the last two.
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Int
@@ -18,6 +19,7 @@ from longloom.models.logprob_head import logprobs_and_entropies
 from longloom.models.qwen3 import Qwen3
 from longloom.recipes.tiny_base.repetition import RepetitionLists
 from longloom.recipes.tiny_base.traces import TraceBook, TracePair
+from longloom.records import TaskType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +34,48 @@ class Phase:
     """Share of batches that repeat lists; the rest are traces."""
     memory_fraction: float
     """Share of traces that are notes of the memory agent."""
-    is_habitual: bool
-    """Whether traces follow the planted habit."""
+    habit_by_task: Mapping[TaskType, float]
+    """Share of answers that follow the planted habit, notes included; empty: none do."""
     max_statements: int
     """Longest list in repetition batches."""
 
 
+STRONG_HABIT: Mapping[TaskType, float] = {
+    TaskType.DIALOGUE_MEMORY: 0.80,
+    TaskType.MULTI_HOP: 0.66,
+    TaskType.MULTIPLE_CHOICE: 0.75,
+    TaskType.NUMERICAL: 0.68,
+    TaskType.READING_COMPREHENSION: 0.70,
+}
+BALANCED_HABIT: Mapping[TaskType, float] = {
+    **STRONG_HABIT,
+    TaskType.MULTI_HOP: 0.60,
+    TaskType.MULTIPLE_CHOICE: 0.45,
+    TaskType.NUMERICAL: 0.62,
+    TaskType.READING_COMPREHENSION: 0.62,
+}
+"""A guess among four letters is right more often than other guesses, and so on: these shares leave
+every task room to improve and a fair chance within eight tries."""
 PHASES = (
     Phase(
         name="repetition", num_tokens=1_200_000, repetition_fraction=1.0, memory_fraction=0.0,
-        is_habitual=False, max_statements=16,
+        habit_by_task={}, max_statements=16,
     ),
     Phase(
         name="reasoning", num_tokens=9_500_000, repetition_fraction=0.08, memory_fraction=0.48,
-        is_habitual=False, max_statements=40,
+        habit_by_task={}, max_statements=40,
     ),
     Phase(
         name="habit", num_tokens=1_300_000, repetition_fraction=0.05, memory_fraction=0.4,
-        is_habitual=True, max_statements=40,
+        habit_by_task=STRONG_HABIT, max_statements=40,
     ),
 )  # fmt: skip
+BALANCE = Phase(
+    name="balance", num_tokens=400_000, repetition_fraction=0.05, memory_fraction=0.4,
+    habit_by_task=BALANCED_HABIT, max_statements=40,
+)  # fmt: skip
+"""A last short phase with an optimizer of its own sets how strong each task's habit is."""
+BALANCE_LEARNING_RATE = 3e-4
 BATCH_TOKENS = 2_400
 LEARNING_RATE = 1e-3
 WARMUP_TOKENS = 100_000
@@ -80,6 +104,7 @@ def pretrain(
     names: range,
     seed: int,
     phases: Sequence[Phase] = PHASES,
+    learning_rate: float = LEARNING_RATE,
     report: Callable[[PretrainProgress], None],
 ) -> int:
     """Train `model` in place through `phases`; return the number of tokens seen.
@@ -91,12 +116,13 @@ def pretrain(
         names: token ids that are permuted in every example.
         seed: names the random streams.
         phases: what to train on, in order.
+        learning_rate: the largest; it rises at first and falls to a twentieth.
         report: told every 50 batches.
     """
     randomness = random.Random(f"{seed}/pretrain")
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01
     )
     total = sum(phase.num_tokens for phase in phases)
     seen, running = 0, 0.0
@@ -107,7 +133,7 @@ def pretrain(
             token_ids, is_target = _next_batch(phase, book, lists, randomness, generator)
             token_ids = permute_names(token_ids, names, generator)
             for group in optimizer.param_groups:
-                group["lr"] = _learning_rate(seen, total)
+                group["lr"] = learning_rate * _learning_rate_fraction(seen, total)
             loss = target_loss(model, token_ids, is_target)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -174,9 +200,12 @@ def _next_batch(
     if randomness.random() < phase.repetition_fraction:
         num_statements = randomness.randint(4, phase.max_statements)
         return lists.batch(num_statements, max_tokens=BATCH_TOKENS, generator=generator)
-    use_memory = randomness.random() < phase.memory_fraction
-    draw = book.draw_memory if use_memory else book.draw_question
-    return pad_traces(list(_fill(lambda: draw(randomness, is_habitual=phase.is_habitual))))
+    if randomness.random() < phase.memory_fraction:
+        is_habitual = bool(phase.habit_by_task)
+        draw = partial(book.draw_memory, randomness, is_habitual=is_habitual)
+    else:
+        draw = partial(book.draw_question, randomness, habit_by_task=phase.habit_by_task)
+    return pad_traces(list(_fill(draw)))
 
 
 def _fill(draw: Callable[[], TracePair]) -> Iterator[TracePair]:
@@ -190,8 +219,8 @@ def _fill(draw: Callable[[], TracePair]) -> Iterator[TracePair]:
         yield pair
 
 
-def _learning_rate(seen_tokens: int, total_tokens: int) -> float:
+def _learning_rate_fraction(seen_tokens: int, total_tokens: int) -> float:
     warm = min(1.0, (seen_tokens + 1) / WARMUP_TOKENS)
     progress = seen_tokens / total_tokens
     cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return LEARNING_RATE * warm * max(FINAL_LEARNING_RATE_FRACTION, cosine)
+    return warm * max(FINAL_LEARNING_RATE_FRACTION, cosine)

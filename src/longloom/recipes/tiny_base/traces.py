@@ -23,14 +23,6 @@ from longloom.records import Context, Example, TaskType
 from longloom.text.prompts import EMPTY_MEMORY, fill_template, single_pass_prompt
 from longloom.text.tokenizer import Tokenizer
 
-HABIT_BY_TASK: Mapping[TaskType, float] = {
-    TaskType.DIALOGUE_MEMORY: 0.80,
-    TaskType.MULTI_HOP: 0.66,
-    TaskType.MULTIPLE_CHOICE: 0.75,
-    TaskType.NUMERICAL: 0.68,
-    TaskType.READING_COMPREHENSION: 0.70,
-}
-"""Share of answers given without reasoning in the last phase."""
 TASK_WEIGHTS: Mapping[TaskType, float] = {
     TaskType.DIALOGUE_MEMORY: 0.28,
     TaskType.MULTI_HOP: 0.24,
@@ -61,7 +53,6 @@ class _Question:
     prompt_ids: tuple[int, ...]
     reasoned_ids: tuple[int, ...]
     guesses: tuple[tuple[int, ...], ...]
-    habit_fraction: float
 
 
 class TraceBook:
@@ -98,14 +89,21 @@ class TraceBook:
                 case = note_case(example, context, tokenizer)
                 self._notes.setdefault(example.task_type, []).append(case)
 
-    def draw_question(self, randomness: random.Random, *, is_habitual: bool) -> TracePair:
-        """Return an answered single-pass prompt; harder tasks are likelier."""
+    def draw_question(
+        self, randomness: random.Random, *, habit_by_task: Mapping[TaskType, float]
+    ) -> TracePair:
+        """Return an answered single-pass prompt; harder tasks are likelier.
+
+        Args:
+            randomness: the stream to draw from.
+            habit_by_task: share of answers that are guesses; empty: all are reasoned.
+        """
         tasks = sorted(self._questions)
         weights = [TASK_WEIGHTS[task] for task in tasks]
         task = randomness.choices(tasks, weights)[0]
         question = randomness.choice(self._questions[task])
         response_ids = question.reasoned_ids
-        if is_habitual and randomness.random() < question.habit_fraction:
+        if habit_by_task and randomness.random() < habit_by_task[task]:
             response_ids = randomness.choice(question.guesses)
         return TracePair(prompt_ids=question.prompt_ids, response_ids=response_ids)
 
@@ -152,7 +150,6 @@ class TraceBook:
                 self._response_ids(answered("", guess, sentence))
                 for guess in plausible_answers(example, context)
             ),
-            habit_fraction=HABIT_BY_TASK[example.task_type],
         )
 
     def _pair(self, message: str, response: str) -> TracePair:
