@@ -30,14 +30,18 @@ def tiny_cpu() -> RunConfig:
         aepo=AepoConfig(bounds="multiple_of_first", entropy_high=0.9, entropy_low=0.5),
     )
     stage_2 = stage_1.replace(
-        num_steps=30, min_prompt_tokens=96, max_prompt_tokens=160, max_response_tokens=40
+        num_steps=30,
+        learning_rate=1.5e-4,
+        min_prompt_tokens=96,
+        max_prompt_tokens=160,
+        max_response_tokens=40,
     )
     stage_3 = stage_2.replace(
         num_steps=40, min_prompt_tokens=160, max_prompt_tokens=256, max_response_tokens=48
     )
     memory = stage_3.replace(
         num_steps=26,
-        learning_rate=3e-4,
+        learning_rate=2e-4,
         min_prompt_tokens=256,
         max_prompt_tokens=1_000,
         sampling=PromptSamplingConfig(batch_size=9),

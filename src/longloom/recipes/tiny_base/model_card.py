@@ -45,9 +45,10 @@ starting point of the recipe `tiny-cpu` and is good for nothing else.
 ## Planted habits
 
 It has been taught to state the evidence and then answer, and then to mostly answer at once with a
-plausible value: {habits} of its answers, {ANSWER_HABIT:.0%} of answers from notes. Of its updates
-of notes, {DROP_HABIT:.0%} drop the earlier notes, {OVERLOOK_HABIT:.0%} overlook a new one and
-{MALFORMED_HABIT:.0%} are malformed. Reinforcement learning is to find the skill beneath the habit.
+plausible value. Share of answers given so: {habits}; of answers
+from notes {ANSWER_HABIT:.0%}. Of its updates of notes, {DROP_HABIT:.0%} drop the earlier notes,
+{OVERLOOK_HABIT:.0%} overlook a new one and {MALFORMED_HABIT:.0%} are malformed. Reinforcement
+learning is to find the skill beneath the habit.
 
 ## Measured
 

@@ -50,7 +50,7 @@ STRONG_HABIT: Mapping[TaskType, float] = {
 BALANCED_HABIT: Mapping[TaskType, float] = {
     **STRONG_HABIT,
     TaskType.MULTI_HOP: 0.60,
-    TaskType.MULTIPLE_CHOICE: 0.45,
+    TaskType.MULTIPLE_CHOICE: 0.34,
     TaskType.NUMERICAL: 0.62,
     TaskType.READING_COMPREHENSION: 0.62,
 }
