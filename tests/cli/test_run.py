@@ -40,6 +40,15 @@ def test_plan_counts_rollouts_and_tokens(longloom) -> None:
     assert line.endswith("92,160 tokens")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let SIGINT interrupt, also where the tests were started with it ignored (in a background)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupted_run_resumes_to_the_same_weights(
     longloom, short_recipe, tmp_path, monkeypatch
 ) -> None:
