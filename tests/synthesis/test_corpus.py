@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_unusable_files_are_skipped_and_counted(folder_of) -> None:
         "unparsable": 2,
         "unreadable": 1,
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_files_whose_names_are_not_utf8_are_skipped_and_counted(folder_of) -> None:
+    root = folder_of({"good.txt": "good"})
+    (root / os.fsdecode(b"\xff\xfe.md")).write_text("# A")
+    (root / os.fsdecode(b"\xff")).mkdir()
+    (root / os.fsdecode(b"\xff/b.py")).write_text("x = 1")
+    corpus = read_corpus(str(root))
+    assert [document.title for document in corpus.documents] == ["good.txt"]
+    assert corpus.skipped == {"undecodable": 2}
 
 
 def test_links_between_files_become_statements(folder_of) -> None:

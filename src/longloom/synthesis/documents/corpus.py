@@ -93,9 +93,6 @@ class _Shelf:
         self._titles: set[str] = set()
         self._texts: set[str] = set()
 
-    def has_title(self, title: str) -> bool:
-        return title in self._titles
-
     def add(self, document: Document) -> bool:
         if not document.text:
             self.skipped[SkipReason.EMPTY] += 1
@@ -221,6 +218,9 @@ def _read_files(shelf: _Shelf, origins: list[_Origin], tell: Progress) -> dict[s
     for position, origin in enumerate(origins):
         if position % 20 == 0:
             tell("reading documents", position, len(origins))
+        if not _is_unicode(origin.relative):
+            shelf.skipped[SkipReason.UNDECODABLE] += 1
+            continue
         text = _read_text(origin.path, shelf.skipped)
         if text is None:
             continue
@@ -236,6 +236,15 @@ def _read_files(shelf: _Shelf, origins: list[_Origin], tell: Progress) -> dict[s
     by_relative = {origin.relative: origin for origin in origins}
     _add_texts(shelf, texts, by_relative)
     return references
+
+
+def _is_unicode(name: str) -> bool:
+    """Return False for a name whose bytes are no UTF-8: Python holds them as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_text(path: Path, skipped: Counter[str]) -> str | None:
