@@ -56,7 +56,15 @@ def test_half_precision_weights_are_read_as_fp32(copy):
         ({"model_type": "llama"}, "'llama'"),
         ({"use_sliding_window": True}, "sliding windows"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rotary scaling"),
-        ({"hidden_size": "many"}, "hidden_size"),
+        ({"hidden_size": "many"}, "hidden_size is 'many'; expected a positive whole number"),
+        ({"hidden_size": -1}, "hidden_size is -1; expected a positive whole number"),
+        ({"num_hidden_layers": 2.5}, r"num_hidden_layers is 2\.5; expected a positive whole"),
+        ({"vocab_size": True}, "vocab_size is True; expected a positive whole number"),
+        ({"rope_theta": 0}, "rope_theta is 0; expected a positive number"),
+        ({"rms_norm_eps": float("nan")}, "rms_norm_eps is nan; expected a positive number"),
+        ({"tie_word_embeddings": 1}, "tie_word_embeddings is 1; expected true or false"),
+        ({"num_key_value_heads": 3}, "expected a multiple of num_key_value_heads, which is 3"),
+        ({"head_dim": 15}, "head_dim is 15; expected an even number"),
     ],
 )
 def test_unsupported_configurations_are_named(copy, changes, message):

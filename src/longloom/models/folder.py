@@ -4,6 +4,7 @@ What it leaves out: any architecture but dense Qwen3; those go through transform
 """
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,35 @@ def read_shape(folder: Path) -> Qwen3Shape:
     missing = sorted(names - set(settings))
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}")
-    wrong = sorted(name for name in names if not isinstance(settings[name], int | float))
-    if wrong:
-        raise ModelError(f"{path}: {wrong[0]} is {settings[wrong[0]]!r}; expected a number")
-    theta = settings.get("rope_theta") or rope.get("rope_theta", 10_000.0)
-    return Qwen3Shape(rope_theta=float(theta), **{name: settings[name] for name in names})
+    theta = settings.get("rope_theta")
+    settings["rope_theta"] = rope.get("rope_theta", 10_000.0) if theta is None else theta
+    _check_sizes(settings, path)
+    sizes = {name: settings[name] for name in names}
+    return Qwen3Shape(rope_theta=float(settings["rope_theta"]), **sizes)
+
+
+def _check_sizes(settings: dict[str, Any], path: Path) -> None:
+    """Refuse sizes that no network has; the error names the first of them."""
+    numbers = ("rms_norm_eps", "rope_theta")
+    for name in sorted(Qwen3Shape.__dataclass_fields__):
+        value = settings[name]
+        if name == "tie_word_embeddings":
+            expected, fits = "true or false", isinstance(value, bool)
+        elif name in numbers:
+            expected, fits = "a positive number", type(value) in (int, float)
+            fits = fits and math.isfinite(value) and value > 0
+        else:
+            expected, fits = "a positive whole number", type(value) is int and value > 0
+        if not fits:
+            raise ModelError(f"{path}: {name} is {value!r}; expected {expected}")
+    heads, key_heads = settings["num_attention_heads"], settings["num_key_value_heads"]
+    if heads % key_heads:
+        raise ModelError(
+            f"{path}: num_attention_heads is {heads}; expected a multiple of num_key_value_heads, "
+            f"which is {key_heads}"
+        )
+    if settings["head_dim"] % 2:
+        raise ModelError(f"{path}: head_dim is {settings['head_dim']}; expected an even number")
 
 
 def load_model(folder: Path) -> Qwen3:
@@ -130,7 +155,7 @@ def save_model(model: Qwen3, folder: Path, *, like: Path) -> None:
     try:
         save_file(weights, partial, metadata={"format": "pt"})
         partial.replace(folder / WEIGHTS_FILE)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the writer wraps a full disk in its own error
         raise ModelError(f"could not write {folder}: {error}; free space and run again") from None
     finally:
         partial.unlink(missing_ok=True)
