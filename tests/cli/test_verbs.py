@@ -85,10 +85,19 @@ def test_reading_shows_sections_and_saves_the_history(longloom, parts, tmp_path)
     history = json.loads((tmp_path / "history.json").read_text())
     num_sections = len(history["sections"])
     assert num_sections > 1
-    assert [line.split("  ")[0] for line in shown.out.splitlines()[:num_sections]] == [
+    first, *lines = shown.out.splitlines()
+    assert first == f"sections to read: {num_sections}"
+    assert [line.split("  ")[0] for line in lines[:num_sections]] == [
         f"section {index} of {num_sections}" for index in range(1, num_sections + 1)
     ]
     assert (history["schema"], history["mode"]) == ("longloom.reading", "memory")
+
+
+def test_reading_with_the_tiny_base_says_what_it_can_read(longloom, tmp_path) -> None:
+    (tmp_path / "a.py").write_text("def f(a): pass\n")
+    shown = longloom("read", "a.py", "-q", "What is the module of f?")
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("tiny-base reads outlines of statements only; give a real model ")
 
 
 @pytest.mark.parametrize(("window", "way"), [(1000, "in one pass"), (330, "section by section")])

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from longloom.runlog import (
     config_hash,
     run_folder_name,
 )
+from longloom.runlog.atomic import describe_write_failure
 
 
 def names_in(folder: Path) -> list[str]:
@@ -64,6 +66,17 @@ def test_full_disk_gives_one_line_with_path_and_advice(tmp_path: Path) -> None:
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert names_in(tmp_path) == []
+
+
+def test_advice_on_a_failed_write_fits_its_cause(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(DataError, match="too long; take a shorter name, then run"):
+        atomic_write_text(tmp_path / ("a" * 300), "one")
+    with pytest.raises(DataError, match="take another path, for something else has that name"):
+        atomic_write_text(tmp_path / "file" / "note.txt", "one")
+    forbidden = describe_write_failure(tmp_path, PermissionError(errno.EACCES, "Permission denied"))
+    assert "make the folder writable" in forbidden
+    assert "free space" not in forbidden
 
 
 def test_atomic_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from longloom.cli.options import Model, Overrides, Recipe, Seed
 if TYPE_CHECKING:
     from longloom.rollout import Event
 
+_TINY_BASE = "tiny-base"
+
 
 def read(
     documents: Annotated[list[str], typer.Argument(help="Files or folders, in order.")],
     question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
-    model: Model = "tiny-base",
+    model: Model = _TINY_BASE,
     mode: Annotated[str, typer.Option(help="auto, single or memory.")] = "auto",
     window_tokens: Annotated[
         int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
@@ -30,6 +32,11 @@ def read(
     """Answer a question about documents, section by section if they exceed the window."""
     from longloom.recipes import api
 
+    if model == _TINY_BASE:
+        print(
+            "tiny-base reads outlines of statements only; give a real model with --model",
+            flush=True,
+        )
     reading = api.read(
         documents,
         question,
@@ -52,6 +59,8 @@ def read(
 
 
 def _show(event: "Event") -> None:
+    if event.kind == "started" and event.num_sections:
+        print(f"sections to read: {event.num_sections}", flush=True)
     if not event.section_index:
         return
     note = (

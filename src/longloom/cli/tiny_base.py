@@ -6,6 +6,7 @@ import typer
 
 from longloom.cli.console import print_step, print_table, shown_path
 from longloom.cli.options import NewFolder
+from longloom.errors import ModelError
 
 if TYPE_CHECKING:
     from longloom.recipes.tiny_base.pretrain import PretrainProgress
@@ -18,6 +19,8 @@ def tiny_base(
     """Build the tiny base model from a seed: a long computation on one processor."""
     from longloom.recipes import api
 
+    if output.exists():
+        raise ModelError(f"{output} exists already; choose another folder or remove it")
     print("making questions; then training, a line every 50 batches", flush=True)
     measures = api.tiny_base(output, seed=seed, report=_show)
     rows = [

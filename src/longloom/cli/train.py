@@ -11,7 +11,12 @@ from longloom.cli.options import Fresh, Model, NewFolder, Overrides, Recipe, See
 
 def train(
     examples: Annotated[Path, typer.Argument(help="Folder written by `synthesize`.")],
-    output: NewFolder,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder of the training: new, or one to continue in."
+        ),
+    ],
     model: Model = "tiny-base",
     recipe: Recipe = "tiny-cpu",
     stage: Annotated[str, typer.Option(help="Stage of the recipe.")] = "stage-1",

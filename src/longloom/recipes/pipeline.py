@@ -23,11 +23,12 @@ from longloom.merging.merge import merge_models
 from longloom.recipes.background import BackgroundEvaluator
 from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell, jobs_of
 from longloom.recipes.model_source import resolve_model
-from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.recipes.run_config import RunConfig, StageConfig, check_lengths
 from longloom.recipes.run_examples import (
     MEMORY_TRAINING,
     QUESTIONS,
     RunExamples,
+    check_examples,
     prepare_examples,
     read_set,
     stage_examples,
@@ -95,13 +96,14 @@ def run_recipe(
         ConfigError: the folder holds another run, or another process works in it.
         LongloomError: a part failed; the message says which and what to do.
     """
+    check_lengths(config)
     run_folder = RunFolder(folder)
     with run_folder.lock():
         if fresh:
             _clear(run_folder)
         _write_or_check_manifest(config, run_folder)
-        if run_folder.report_file.exists() and _is_complete(config, run_folder):
-            return run_folder.report_file
+        if _is_complete(config, run_folder):
+            return write_report(folder)
         torch.set_num_threads(config.num_threads)
         torch.use_deterministic_algorithms(True)
         return _carry_out(config, run_folder, listener)
@@ -111,6 +113,7 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
     base = resolve_model(config.model)
     tokenizer = FolderTokenizer(base)
     prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
+    check_examples(config, folder.path / "synthesis")
     with ExitStack() as stack:
         evaluator = None
         if config.evaluation.in_background:
@@ -240,7 +243,10 @@ def _wait_for_evaluation(run: _Run, evaluator: BackgroundEvaluator) -> None:
 
 
 def _is_complete(config: RunConfig, folder: RunFolder) -> bool:
-    """Return whether the last stage and every evaluation cell are there."""
+    """Return whether every stage and every evaluation cell are there."""
+    finals = [folder.checkpoints_folder / stage.name / "final" for stage in config.stages]
+    if not all(final.is_dir() for final in finals):
+        return False
     computed = {
         (cell.checkpoint, cell.suite, cell.agent) for cell in read_cells(folder.path / "evaluation")
     }
@@ -275,11 +281,10 @@ def _clear(folder: RunFolder) -> None:
     for part in parts:
         shutil.rmtree(part, ignore_errors=True)
     written = (
-        folder.run_file,
         folder.metrics_file,
-        folder.events_file,
         folder.rollouts_file,
         folder.report_file,
+        folder.run_file,  # last: without it the folder would not be known as a run's
     )
     for path in written:
         path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
+from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.rewards import RewardConfig
@@ -58,6 +59,12 @@ class EvaluationConfig(FrozenConfig):
     in_background: bool = True
     """Evaluate finished checkpoints in a second process while training goes on."""
 
+    @model_validator(mode="after")
+    def _windows_differ(self) -> Self:
+        if len(set(self.windows)) < len(self.windows):
+            raise ValueError(f"windows is {list(self.windows)}; expected each length once")
+        return self
+
 
 class RunConfig(FrozenConfig):
     """A whole run."""
@@ -103,3 +110,36 @@ class RunConfig(FrozenConfig):
                 raise ValueError(f"two stages are called {stage.name!r}; names must differ")
             known.append(stage.name)
         return self
+
+    @model_validator(mode="after")
+    def _trains_on_full_contexts(self) -> Self:
+        if not any(stage.kind == "full_context" for stage in self.stages):
+            raise ValueError("stages has no full_context stage; expected at least one")
+        return self
+
+
+def check_lengths(config: RunConfig) -> None:
+    """Check that examples are made for every stage's lengths.
+
+    Apart from the class, because the parts by hand use a recipe's settings one part at a time.
+
+    Raises:
+        ConfigError: a stage would find no example; names both settings.
+    """
+    for stage in config.stages:
+        if stage.training is None:
+            continue
+        low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
+        lengths, source = config.synthesis.length_bands, "synthesis.length_bands"
+        if stage.kind == "memory":
+            if not config.num_memory_examples:
+                raise ConfigError(
+                    f"num_memory_examples is 0, but stage {stage.name!r} trains on long "
+                    "documents; expected more than 0, or leave the stage out"
+                )
+            lengths, source = (config.memory_document_tokens,), "memory_document_tokens"
+        if not any(low < length <= high for length in lengths):
+            raise ConfigError(
+                f"stage {stage.name!r} takes prompts of {low + 1} to {high} tokens, but {source} "
+                f"is {', '.join(map(str, lengths))}; expected a length within the stage's limits"
+            )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from longloom.errors import DataError
 from longloom.recipes.run_config import RunConfig
 from longloom.records import Context, Example, Split
 from longloom.synthesis import Corpus, read_corpus
@@ -61,6 +62,37 @@ def prepare_examples(
             progress(f"weaving {name}", 0, 1)
             _write_long(config, folder / name, corpus, tokenizer, name)
             progress(f"weaving {name}", 1, 1)
+
+
+def check_examples(config: RunConfig, folder: Path) -> None:
+    """Check that every stage and every suite has an example before anything is trained.
+
+    Raises:
+        DataError: one has none; the message says which and what to change.
+    """
+    advice = (
+        f"documents {config.synthesis.documents!r} give too few; take more documents, raise "
+        "synthesis.max_name_tokens, or shorten what is asked for"
+    )
+    questions = read_set(folder, QUESTIONS)
+    for split in Split:
+        if not stage_examples(questions, split):
+            raise DataError(f"no question of the split {split} could be made: {advice}")
+    memory = read_set(folder, MEMORY_TRAINING) if MEMORY_TRAINING in set_names(config) else None
+    for stage in config.stages:
+        found = memory if stage.kind == "memory" else questions
+        if stage.training is None or found is None:
+            continue
+        low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
+        lengths = [example.num_prompt_tokens for example in stage_examples(found, Split.TRAIN)]
+        if not any(low < length <= high for length in lengths):
+            raise DataError(
+                f"no example with a prompt of {low + 1} to {high} tokens for stage "
+                f"{stage.name!r}: {advice}"
+            )
+    for name in set_names(config):
+        if name not in (QUESTIONS, MEMORY_TRAINING) and not read_set(folder, name).examples:
+            raise DataError(f"no long document for the suite {name}: {advice}")
 
 
 def set_names(config: RunConfig) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ A file is written under a temporary name in its own folder, flushed to the disk 
 `kill -9` leaves at most a hidden `.partial` file, never a damaged final one.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from longloom.errors import DataError, LongloomError
+
+_FULL = "free space on its disk"
+_IN_THE_WAY = "take another path, for something else has that name"
+_FORBIDDEN = "make the folder writable or take another one"
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.ENAMETOOLONG: "take a shorter name",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.EACCES: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+}
+"""What to do about a failed write, by its cause."""
 
 
 def atomic_write_bytes(
@@ -105,7 +122,5 @@ def sync_folder(path: Path) -> None:
 def describe_write_failure(path: Path, error: OSError) -> str:
     """Return one line: what could not be written, why, and what to do."""
     reason = error.strerror or str(error)
-    return (
-        f"cannot write {path}: {reason}; free space on its disk or make the folder writable, "
-        "then run the same command again"
-    )
+    advice = _ADVICE.get(error.errno or 0, "put that right")
+    return f"cannot write {path}: {reason}; {advice}, then run the command again"

@@ -51,8 +51,9 @@ class SynthesisConfig(FrozenConfig):
     """Fraction of documents whose facts are never asked in training nor shown there."""
     task_weights: TaskWeights = TaskWeights()
     """Share of each task type; the paper's batches hold equal shares."""
-    max_name_tokens: int = Field(default=1, ge=1)
-    """Names and values in questions and answers have at most so many tokens."""
+    max_name_tokens: int | None = Field(default=None, ge=1)
+    """Names and values in questions and answers have at most so many tokens. Not given: 1 for the
+    builtin documents, whose names a tiny vocabulary knows, and 6 for others."""
     max_block_tokens: int = Field(default=32, ge=4)
     """Blocks that are longer are not placed in contexts."""
     prose_fraction: float = Field(default=0.0, ge=0, le=0.9)
@@ -67,6 +68,13 @@ class SynthesisConfig(FrozenConfig):
     """Single-pass template of the prompt file."""
     seed: int = 0
     """Everything is drawn from this seed."""
+
+    @property
+    def longest_name_tokens(self) -> int:
+        """Return `max_name_tokens`, or what it stands for if it is not given."""
+        if self.max_name_tokens is not None:
+            return self.max_name_tokens
+        return 1 if self.documents == "builtin" else 6
 
     @field_validator("length_bands")
     @classmethod

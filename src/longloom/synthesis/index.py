@@ -142,7 +142,7 @@ class CorpusIndex:
         """Return whether a name is short enough to be asked for."""
         fits = self._name_fits.get(name)
         if fits is None:
-            fits = len(self._tokenizer.encode(f" {name}")) <= self.config.max_name_tokens
+            fits = len(self._tokenizer.encode(f" {name}")) <= self.config.longest_name_tokens
             self._name_fits[name] = fits
         return fits
 

@@ -21,7 +21,7 @@ from longloom.synthesis.documents import Corpus, Progress, read_corpus
 from longloom.synthesis.generators import GENERATORS
 from longloom.synthesis.index import CorpusIndex, View
 from longloom.synthesis.programs import Difference, Maximum, Sum
-from longloom.synthesis.prompt_length import PromptMeter
+from longloom.synthesis.prompt_length import PromptMeter, check_template_fits
 from longloom.synthesis.second_opinion import NumericClaim, disagreements
 from longloom.synthesis.writer import ExampleWriter, LengthRange, Written
 from longloom.text.tokenizer import Tokenizer
@@ -76,8 +76,10 @@ def synthesize(
     """Make training and held-out examples of every task and length band.
 
     Raises:
+        ConfigError: the shortest band has no room for a document.
         DataError: the documents cannot be read, or no question can be made from them.
     """
+    check_template_fits(config, tokenizer)
     corpus = corpus or read_corpus(config.documents, progress=progress)
     index = CorpusIndex(corpus, config, tokenizer=tokenizer)
     meter = PromptMeter(tokenizer, config.template)

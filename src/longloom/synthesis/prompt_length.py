@@ -1,6 +1,8 @@
 """Count the tokens of prompts as the model will see them."""
 
+from longloom.errors import ConfigError
 from longloom.records import TaskType
+from longloom.synthesis.config import SynthesisConfig
 from longloom.text.prompts import load_templates, single_pass_prompt
 from longloom.text.tokenizer import Tokenizer
 
@@ -43,3 +45,19 @@ class PromptMeter:
         if form not in self._fixed_tokens:
             self._fixed_tokens[form] = self.prompt_tokens(task_type, context="", question="")
         return self._fixed_tokens[form] + self.text_tokens(question)
+
+
+def check_template_fits(config: SynthesisConfig, tokenizer: Tokenizer) -> None:
+    """Check that the shortest band leaves room for a document.
+
+    Raises:
+        ConfigError: the template alone is as long as the band.
+    """
+    shortest = config.length_bands[0]
+    meter = PromptMeter(tokenizer, config.template)
+    template_tokens = meter.prompt_tokens(TaskType.MULTI_HOP, context="", question="")
+    if template_tokens >= shortest:
+        raise ConfigError(
+            f"synthesis.length_bands begins with {shortest} tokens, but template "
+            f"{config.template!r} alone takes {template_tokens}; raise the first length"
+        )

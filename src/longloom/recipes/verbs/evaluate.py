@@ -99,13 +99,17 @@ def evaluate(
     name = agent_name(agent)
     if num_samples < 1:
         raise ConfigError(f"num_samples is {num_samples}; expected at least 1")
+    if max_prompt_tokens is None:
+        max_prompt_tokens = longest_stage(config).max_prompt_tokens
+    if max_prompt_tokens < 1:
+        raise ConfigError(f"max_prompt_tokens is {max_prompt_tokens}; expected at least 1")
     folder = resolve_model(str(model))
     cell = EvaluationCell(
         checkpoint=_label(folder),
         suite=_label(Path(examples)),
         agent=name,
         num_samples=num_samples,
-        max_prompt_tokens=max_prompt_tokens or longest_stage(config).max_prompt_tokens,
+        max_prompt_tokens=max_prompt_tokens,
         seconds=0.0,
         scores=(),
     )

@@ -2,10 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from longloom.errors import ConfigError, LongloomError
-from longloom.runlog import RunFolder
+from longloom.runlog import RunFolder, read_manifest
 
 
 def check_run_folder(folder: RunFolder) -> None:
@@ -13,11 +13,17 @@ def check_run_folder(folder: RunFolder) -> None:
 
     Raises:
         ConfigError: `folder` is a file, or holds files but no run.yaml.
+        DataError: its run.yaml is damaged, or was not written by a run.
     """
-    unfinished = {folder.lock_file, folder.checkpoints_folder}  # stopped before run.yaml
-    if folder.run_file.exists() or not folder.path.exists():
+    if not folder.path.exists():
         return
-    if not folder.path.is_dir() or not set(folder.path.iterdir()) <= unfinished:
+    if folder.run_file.exists():
+        read_manifest(folder.run_file)
+        return
+    # A run that was stopped before run.yaml has a lock and an empty folder for checkpoints.
+    unfinished = {folder.lock_file, folder.checkpoints_folder}
+    is_empty = folder.path.is_dir() and set(folder.path.iterdir()) <= unfinished
+    if not is_empty or any(folder.checkpoints_folder.glob("*")):
         raise ConfigError(f"{folder.path} exists and is no run folder; choose another one")
 
 
@@ -31,7 +37,13 @@ def removed_if_unused(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except LongloomError:
-        results = ("checkpoints/*", "synthesis/*", "evaluation/*")
-        if is_new and not any(any(folder.path.glob(pattern)) for pattern in results):
-            shutil.rmtree(folder.path, ignore_errors=True)
+        if is_new:
+            _remove_unless_used(folder)
         raise
+
+
+def _remove_unless_used(folder: RunFolder) -> None:
+    results = ("checkpoints/*", "synthesis/*", "evaluation/*")
+    with suppress(LongloomError), folder.lock():  # another process may have taken it meanwhile
+        if not any(any(folder.path.glob(pattern)) for pattern in results):
+            shutil.rmtree(folder.path, ignore_errors=True)

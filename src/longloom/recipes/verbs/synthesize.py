@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.errors import ConfigError
+from longloom.errors import ConfigError, DataError
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
-from longloom.records import Split, TaskType
+from longloom.records import Example, Split, TaskType
 from longloom.runlog import atomic_folder
 from longloom.synthesis import pipeline
 from longloom.synthesis.config import SynthesisConfig
@@ -69,7 +69,8 @@ def synthesize(
 
     Raises:
         ConfigError: a setting is refused, or prompts are shorter than their template.
-        DataError: the documents cannot be used, or the folder exists or cannot be written.
+        DataError: the documents cannot be used, a split that was asked for gets no example, or
+            the folder exists or cannot be written.
         ModelError: the model's tokenizer cannot be read.
     """
     config = load_config(recipe, overrides=overrides, seed=seed)
@@ -97,6 +98,7 @@ def _write_questions(
 ) -> SynthesisOutcome:
     _check_template_fits(settings, tokenizer)
     made = pipeline.synthesize(settings, tokenizer=tokenizer, progress=progress)
+    _check_splits(settings, {Split.TRAIN: made.train, Split.HELD_OUT: made.held_out})
     examples = [*made.train, *made.held_out]
     write_examples(partial, examples, made.contexts, made.summary, template=settings.template)
     return SynthesisOutcome(
@@ -135,6 +137,9 @@ def _write_long(
             (Split.HELD_OUT, settings.num_held_out_examples),
         )
     }
+    _check_splits(
+        settings, {split: part.examples for split, part in made.items()}, document_tokens
+    )
     examples = [example for part in made.values() for example in part.examples]
     contexts = {key: context for part in made.values() for key, context in part.contexts.items()}
     write_examples(partial, examples, contexts, template=settings.template)
@@ -144,6 +149,28 @@ def _write_long(
         num_train=len(made[Split.TRAIN].examples),
         num_held_out=len(made[Split.HELD_OUT].examples),
         summary=None,
+    )
+
+
+def _check_splits(
+    settings: SynthesisConfig,
+    made: Mapping[Split, Sequence[Example]],
+    document_tokens: int | None = None,
+) -> None:
+    """Refuse a split that was asked for and got no example."""
+    asked = {
+        Split.TRAIN: settings.num_train_examples,
+        Split.HELD_OUT: settings.num_held_out_examples,
+    }
+    empty = [str(split) for split in asked if asked[split] and not made[split]]
+    if not empty:
+        return
+    size = "" if document_tokens is None else f" with contexts of {document_tokens} tokens"
+    change = "" if document_tokens is None else ", change document_tokens"
+    raise DataError(
+        f"no {' and no '.join(empty)} example{size} could be made from {settings.documents!r}; "
+        f"give more documents{change}, raise synthesis.max_name_tokens "
+        f"({settings.max_name_tokens} now) or ask for no {' and no '.join(empty)} examples"
     )
 
 

@@ -175,9 +175,10 @@ def _check_settings(folder: RunFolder, settings: StageSettings) -> None:
 
 
 def _clear(folder: RunFolder) -> None:
+    shutil.rmtree(folder.checkpoints_folder)
+    # run.yaml goes last: without it the folder would not be known as a training's.
     for path in (folder.metrics_file, folder.rollouts_file, folder.report_file, folder.run_file):
         path.unlink(missing_ok=True)
-    shutil.rmtree(folder.checkpoints_folder)
     folder.create()
 
 
