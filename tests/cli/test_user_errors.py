@@ -55,6 +55,20 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
         ],
         "begins with 5 tokens, but template 'plain' alone takes",
     ),
+    "documents too short for a question": (
+        lambda parts, here: [
+            "synthesize", parts.documents, "-o", "out", "--model", parts.model,
+            "--train", 3, "--held-out", 3, "--document-tokens", 5,
+        ],
+        "no train and no held_out example with contexts of 5 tokens could be made",
+    ),
+    "too few documents to hold one out": (
+        lambda parts, here: [
+            "synthesize", parts.documents / "heapq.py", "-o", "out", "--model", parts.model,
+            "--train", 5, "--held-out", 5,
+        ],
+        "give more documents, raise synthesis.max_name_tokens (1 now)",
+    ),
     "missing model": (
         lambda parts, here: ["synthesize", parts.documents, "-o", "out", "--model", "gone"],
         "model 'gone' is not a model folder",
@@ -149,6 +163,12 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
         ],
         "agent 'oracle' is unknown; expected one of single_pass",
     ),
+    "prompts of no tokens": (
+        lambda parts, here: [
+            "evaluate", parts.questions, "--model", parts.model, "--max-prompt-tokens", 0
+        ],
+        "max_prompt_tokens is 0; expected at least 1",
+    ),
     "sections beyond the window": (
         lambda parts, here: [
             "evaluate", parts.long_questions, "--model", parts.model, "--agent", "memory",
@@ -231,7 +251,7 @@ def test_nothing_is_overwritten(longloom, parts, tmp_path) -> None:
     ]
     for call in calls:
         shown = longloom(*call)
-        assert (shown.code, "exists" in shown.err) == (2, True), call
+        assert (shown.code, "exists" in shown.err, shown.out) == (2, True, ""), call
     assert (tmp_path / "out/notes.txt").read_text() == "mine"
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -6,16 +6,14 @@ from typing import Annotated
 import typer
 
 from longloom.cli.console import shown_path
-from longloom.cli.options import Fresh, Model, NewFolder, Overrides, Recipe, Seed
+from longloom.cli.options import Fresh, Model, Overrides, Recipe, Seed
 
 
 def train(
     examples: Annotated[Path, typer.Argument(help="Folder written by `synthesize`.")],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", help="Folder of the training: new, or one to continue in."
-        ),
+        typer.Option("--output", "-o", help="Folder of the training: new, or one to continue in."),
     ],
     model: Model = "tiny-base",
     recipe: Recipe = "tiny-cpu",

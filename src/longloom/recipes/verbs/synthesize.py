@@ -137,9 +137,7 @@ def _write_long(
             (Split.HELD_OUT, settings.num_held_out_examples),
         )
     }
-    _check_splits(
-        settings, {split: part.examples for split, part in made.items()}, document_tokens
-    )
+    _check_splits(settings, {split: part.examples for split, part in made.items()}, document_tokens)
     examples = [example for part in made.values() for example in part.examples]
     contexts = {key: context for part in made.values() for key, context in part.contexts.items()}
     write_examples(partial, examples, contexts, template=settings.template)
