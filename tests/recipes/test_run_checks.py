@@ -1,0 +1,58 @@
+"""What is refused before a run trains anything."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from longloom.errors import ConfigError, DataError
+from longloom.recipes.catalogue import RECIPES, load_config
+from longloom.recipes.run_config import check_lengths
+from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
+from longloom.runlog import RunFolder
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_every_recipe_makes_examples_for_its_stages(name):
+    check_lengths(RECIPES[name]())
+
+
+def test_a_stage_without_examples_of_its_length_is_refused():
+    config = load_config("tiny-cpu", overrides=["synthesis.length_bands=[96,160]"])
+    with pytest.raises(ConfigError, match="stage 'stage-3' takes prompts of 161 to 256 tokens"):
+        check_lengths(config)
+
+
+def test_a_memory_stage_without_documents_is_refused():
+    config = load_config("tiny-cpu", overrides=["num_memory_examples=0"])
+    with pytest.raises(ConfigError, match="num_memory_examples is 0"):
+        check_lengths(config)
+
+
+@pytest.mark.parametrize("override", ["stages=[]", "evaluation.windows=[2,2]"])
+def test_a_run_without_training_or_with_repeated_windows_is_refused(override):
+    with pytest.raises(ConfigError, match="expected"):
+        load_config("tiny-cpu", overrides=[override])
+
+
+@pytest.mark.parametrize("name", ["checkpoints/mine/weights", "notes.txt"])
+def test_a_folder_with_foreign_files_is_no_run_folder(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(ConfigError, match="no run folder"):
+        check_run_folder(RunFolder(tmp_path))
+
+
+def test_a_foreign_run_file_is_not_taken_for_a_run(tmp_path):
+    (tmp_path / "run.yaml").write_text("lr: 1\n")
+    with pytest.raises(DataError, match="not a run file"):
+        check_run_folder(RunFolder(tmp_path))
+
+
+def test_a_run_that_lost_the_race_leaves_the_folder_of_the_winner(tmp_path):
+    folder = tmp_path / "run"
+    with ExitStack() as winner, pytest.raises(ConfigError, match="in use"):
+        with removed_if_unused(RunFolder(folder)):  # the folder does not exist yet
+            winner.enter_context(RunFolder(folder).lock())
+            with RunFolder(folder).lock():
+                pass
+    assert folder.is_dir()
