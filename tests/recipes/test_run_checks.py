@@ -50,9 +50,13 @@ def test_a_foreign_run_file_is_not_taken_for_a_run(tmp_path):
 
 def test_a_run_that_lost_the_race_leaves_the_folder_of_the_winner(tmp_path):
     folder = tmp_path / "run"
-    with ExitStack() as winner, pytest.raises(ConfigError, match="in use"):
+
+    def lose(winner):
         with removed_if_unused(RunFolder(folder)):  # the folder does not exist yet
             winner.enter_context(RunFolder(folder).lock())
-            with RunFolder(folder).lock():
-                pass
-    assert folder.is_dir()
+            winner.enter_context(RunFolder(folder).lock())
+
+    with ExitStack() as winner:
+        with pytest.raises(ConfigError, match="in use"):
+            lose(winner)
+        assert folder.is_dir()
