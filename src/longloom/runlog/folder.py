@@ -19,8 +19,8 @@ _NUM_HASH_CHARACTERS = 12
 class RunFolder:
     """Paths of one run. Making the object touches nothing on the disk.
 
-    A run folder holds run.yaml, metrics.jsonl, events.jsonl, rollouts.jsonl, checkpoints/ and
-    report.html; synthesis and evaluation use the same shape.
+    A run folder holds run.yaml, metrics.jsonl, rollouts.jsonl, checkpoints/ and report.html;
+    synthesis and evaluation use the same shape.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,11 +35,6 @@ class RunFolder:
     def metrics_file(self) -> Path:
         """Metrics by step."""
         return self.path / "metrics.jsonl"
-
-    @property
-    def events_file(self) -> Path:
-        """What happened besides metrics: stages, checkpoints, skipped inputs, failures."""
-        return self.path / "events.jsonl"
 
     @property
     def rollouts_file(self) -> Path:
