@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
             "synthesize", parts.documents / "heapq.py", "-o", "out", "--model", parts.model,
             "--train", 5, "--held-out", 5,
         ],
-        "give more documents, raise synthesis.max_name_tokens (1 now)",
+        "give more documents, raise synthesis.max_name_tokens (6 now)",
     ),
     "missing model": (
         lambda parts, here: ["synthesize", parts.documents, "-o", "out", "--model", "gone"],

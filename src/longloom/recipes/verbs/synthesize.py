@@ -15,7 +15,6 @@ from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.documents import read_corpus
 from longloom.synthesis.long_documents import synthesize_long
 from longloom.synthesis.pipeline import SynthesisSummary
-from longloom.synthesis.prompt_length import PromptMeter
 from longloom.synthesis.storage import write_examples
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 
@@ -96,7 +95,6 @@ def _write_questions(
     partial: Path,
     progress: Progress | None,
 ) -> SynthesisOutcome:
-    _check_template_fits(settings, tokenizer)
     made = pipeline.synthesize(settings, tokenizer=tokenizer, progress=progress)
     _check_splits(settings, {Split.TRAIN: made.train, Split.HELD_OUT: made.held_out})
     examples = [*made.train, *made.held_out]
@@ -168,20 +166,9 @@ def _check_splits(
     raise DataError(
         f"no {' and no '.join(empty)} example{size} could be made from {settings.documents!r}; "
         f"give more documents{change}, raise synthesis.max_name_tokens "
-        f"({settings.max_name_tokens} now) or ask for no {' and no '.join(empty)} examples"
+        f"({settings.longest_name_tokens} now) or ask for no {' and no '.join(empty)} examples"
     )
 
 
 def _count(tasks: Sequence[TaskType]) -> dict[TaskType, int]:
     return {task: tasks.count(task) for task in TaskType if task in tasks}
-
-
-def _check_template_fits(settings: SynthesisConfig, tokenizer: Tokenizer) -> None:
-    meter = PromptMeter(tokenizer, settings.template)
-    shortest = settings.length_bands[0]
-    template_tokens = meter.prompt_tokens(TaskType.MULTI_HOP, context="", question="")
-    if template_tokens >= shortest:
-        raise ConfigError(
-            f"synthesis.length_bands begins with {shortest} tokens, but template "
-            f"{settings.template!r} alone takes {template_tokens}; raise the first length"
-        )
