@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from longloom.evaluation.evaluate import (
     EvaluatedExample,
@@ -13,7 +12,7 @@ from longloom.evaluation.evaluate import (
     evaluate_examples,
     truncated_contexts,
 )
-from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
+from longloom.evaluation.results import AgentName, EvaluationCell, ExampleScore, write_cell
 from longloom.memory import MemoryAgent
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
@@ -30,8 +29,6 @@ from longloom.records import Context, Example, FinishReason, SamplingParams, Spl
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
 from longloom.text.tokenizer import FolderTokenizer
-
-AgentName = Literal["single_pass", "truncated", "memory", "closed_book"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
