@@ -42,6 +42,10 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
         lambda parts, here: ["synthesize", "gone", "-o", "out", "--model", parts.model],
         "'gone' does not exist",
     ),
+    "documents of too long a name": (
+        lambda parts, here: ["synthesize", "d" * 300, "-o", "out", "--model", parts.model],
+        "does not exist; expected a folder or a file",
+    ),
     "empty documents": (
         lambda parts, here: [
             "synthesize", _empty(here / "none"), "-o", "out", "--model", parts.model

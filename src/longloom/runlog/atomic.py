@@ -20,7 +20,7 @@ _ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.ENAMETOOLONG: "take a shorter name",
-    errno.ENOTDIR: _IN_THE_WAY,
+    errno.ENOTDIR: "take another path, for a part of this one is a file",
     errno.EEXIST: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
     errno.EACCES: _FORBIDDEN,

@@ -128,7 +128,7 @@ def read_corpus(documents: str, *, progress: Progress | None = None) -> Corpus:
         return _read_builtin(tell)
     root = Path(documents).expanduser()
     suffixes = ", ".join(sorted([*_READERS, _PYTHON]))
-    if not root.exists():
+    if not os.path.exists(root):  # unlike Path.exists, no error if the name is too long
         raise DataError(
             f"documents path {documents!r} does not exist; expected a folder or a file of type "
             f"{suffixes}, or {BUILTIN!r} (set synthesis.documents)"
