@@ -20,6 +20,9 @@ from longloom.synthesis.documents.rendering import (
 )
 from longloom.synthesis.documents.rst import read_rst
 
+_LEFT_OUT = frozenset({"longloom", "pip", "setuptools", "wheel"})
+"""Ourselves and what installs: else every change of our README, or of the tool that made the
+environment, would be another corpus and so another run."""
 _MAX_LICENCE_CHARACTERS = 40
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _EXTRA = re.compile(r";.*\bextra\s*==")
@@ -32,7 +35,8 @@ def read_distributions() -> list[Document]:
         name = distribution.metadata["Name"]
         if name:
             by_name.setdefault(_normalised(name), distribution)
-    return [_render(name, by_name[name]) for name in sorted(by_name)]
+    names = sorted(set(by_name) - _LEFT_OUT)
+    return [_render(name, by_name[name]) for name in names]
 
 
 def _normalised(name: str) -> str:
