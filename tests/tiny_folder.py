@@ -17,7 +17,7 @@ import torch
 from longloom.models.folder import save_model, shape_settings
 from longloom.models.qwen3 import Qwen3, Qwen3Shape
 from longloom.recipes.tiny_base.build import SHAPE, write_tokenizer
-from longloom.synthesis import Corpus, read_corpus
+from longloom.synthesis.miniature import Corpus, read_corpus
 from longloom.text.tokenizer import FolderTokenizer
 
 WINDOW_TOKENS = 1_024

@@ -6,7 +6,7 @@ from a model that has had one.
 
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.rewards import OverlongConfig, RewardConfig
-from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.entropy_control import AepoConfig
 from longloom.training.filters import GroupFilterConfig
@@ -34,7 +34,7 @@ def qwenlong_l1() -> RunConfig:
         recipe="qwenlong-l1",
         model="deepseek-ai/DeepSeek-R1-Distill-Qwen-32B",
         template="l1",
-        synthesis=SynthesisConfig(
+        synthesis=MiniatureConfig(
             num_train_examples=800,  # 1.6K in two bands
             num_held_out_examples=200,  # ours
             length_bands=(20_000, 60_000),

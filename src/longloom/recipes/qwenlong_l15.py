@@ -6,7 +6,7 @@ Values marked inferred are not in the paper; `docs/departures.md` gives the reas
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
-from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.entropy_control import AepoConfig
 from longloom.training.stage import TrainingConfig
@@ -50,7 +50,7 @@ def qwenlong_l15() -> RunConfig:
         recipe="qwenlong-l15",
         model="Qwen/Qwen3-30B-A3B-Thinking-2507",
         template="l1",
-        synthesis=SynthesisConfig(
+        synthesis=MiniatureConfig(
             num_train_examples=5_000,  # 14.1K in three bands
             num_held_out_examples=400,  # ours
             length_bands=(20_000, 60_000, 120_000),

@@ -9,7 +9,7 @@ from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.rewards import RewardConfig
-from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.stage import TrainingConfig
 
 
@@ -79,7 +79,7 @@ class RunConfig(FrozenConfig):
     """Single-pass prompt template."""
     num_threads: PositiveInt = 1
     """Threads of each process."""
-    synthesis: SynthesisConfig
+    synthesis: MiniatureConfig
     """How questions are made."""
     reward: RewardConfig = RewardConfig()
     """How answers are scored."""

@@ -1,15 +1,15 @@
 """The questions of a run: made once, kept in the run folder, read again on resume."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.recipes.run_config import RunConfig
 from longloom.records import Context, Example, Split
-from longloom.synthesis import Corpus, read_corpus
-from longloom.synthesis.long_documents import synthesize_long
-from longloom.synthesis.pipeline import synthesize
+from longloom.synthesis.miniature import Corpus, read_corpus
+from longloom.synthesis.miniature.long_documents import synthesize_long
+from longloom.synthesis.miniature.pipeline import synthesize
 from longloom.synthesis.storage import read_examples, write_examples
 from longloom.text.tokenizer import Tokenizer
 
@@ -55,7 +55,7 @@ def prepare_examples(
                 folder / name,
                 [*made.train, *made.held_out],
                 made.contexts,
-                made.summary,
+                asdict(made.summary),
                 template=config.template,
             )
         else:

@@ -4,7 +4,7 @@ from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.rewards import RewardConfig
-from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.entropy_control import AepoConfig
 from longloom.training.sampling import PromptSamplingConfig
@@ -51,7 +51,7 @@ def tiny_cpu() -> RunConfig:
     return RunConfig(
         recipe="tiny-cpu",
         model="tiny-base",
-        synthesis=SynthesisConfig(
+        synthesis=MiniatureConfig(
             num_train_examples=900,
             num_held_out_examples=400,
             length_bands=(96, 160, 256),

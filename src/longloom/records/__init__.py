@@ -11,7 +11,7 @@ N packed tokens, P prompts, G rollouts per prompt, C chunks, V vocabulary, D mod
 Read `documents.py`, then `examples.py`, then `rollouts.py`.
 """
 
-from longloom.records.documents import Block, BlockKind, Document, DocumentKind, Fact
+from longloom.records.documents import Block, BlockKind, Document, DocumentKind
 from longloom.records.examples import (
     Context,
     ContextPart,
@@ -43,7 +43,6 @@ __all__ = [
     "DocumentKind",
     "Evidence",
     "Example",
-    "Fact",
     "FinishReason",
     "Reward",
     "RewardRule",

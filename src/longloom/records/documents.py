@@ -1,4 +1,4 @@
-"""Documents as they are read, and the facts found in them."""
+"""Documents as they are read."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +34,8 @@ class Block:
     """First character, in document coordinates."""
     end: int
     """One past the last character, in document coordinates."""
+    level: int = 0
+    """Depth of a heading, 1 for the highest; 0 for everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +56,9 @@ class Document:
     """The rendered text: NFC, newline line ends."""
     blocks: tuple[Block, ...]
     """Blocks in order, without overlap."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One statement of a document: `relation(subject) = value`, with the place that says it."""
-
-    subject: str
-    """What the fact is about."""
-    relation: str
-    """Relation name; see `synthesis.facts.relations`."""
-    value: str
-    """What is stated, as it stands in the text."""
-    is_number: bool
-    """Whether `value` is a number."""
-    doc_id: str
-    """The document that states it."""
-    start: int
-    """First character of the statement, in document coordinates."""
-    end: int
-    """One past the last character of the statement."""
-    certainty: int
-    """1 asserted by markup, 2 by grammar or syntax tree, 3 by a model that quoted its span."""
+    genre: str = ""
+    """What it is, more closely than its kind: `filing`, `law`, `novel`, `table`, ..."""
+    date: str = ""
+    """ISO date of the document itself, as far as it states one (`2024`, `2024-05-31`)."""
+    may_be_altered: bool = True
+    """False if its licence forbids changes; such a document is placed whole or not at all."""

@@ -2,7 +2,6 @@
 
 from longloom.errors import ConfigError
 from longloom.records import TaskType
-from longloom.synthesis.config import SynthesisConfig
 from longloom.text.prompts import load_templates, single_pass_prompt
 from longloom.text.tokenizer import Tokenizer
 
@@ -47,17 +46,16 @@ class PromptMeter:
         return self._fixed_tokens[form] + self.text_tokens(question)
 
 
-def check_template_fits(config: SynthesisConfig, tokenizer: Tokenizer) -> None:
-    """Check that the shortest band leaves room for a document.
+def check_template_fits(template: str, shortest: int, tokenizer: Tokenizer) -> None:
+    """Check that a prompt of `shortest` tokens leaves room for a document.
 
     Raises:
         ConfigError: the template alone is as long as the band.
     """
-    shortest = config.length_bands[0]
-    meter = PromptMeter(tokenizer, config.template)
+    meter = PromptMeter(tokenizer, template)
     template_tokens = meter.prompt_tokens(TaskType.MULTI_HOP, context="", question="")
     if template_tokens >= shortest:
         raise ConfigError(
             f"synthesis.length_bands begins with {shortest} tokens, but template "
-            f"{config.template!r} alone takes {template_tokens}; raise the first length"
+            f"{template!r} alone takes {template_tokens}; raise the first length"
         )

@@ -27,8 +27,6 @@ from longloom.records import (
     TaskType,
 )
 from longloom.runlog import atomic_path
-from longloom.synthesis.pipeline import SynthesisSummary
-from longloom.synthesis.programs import from_json
 from longloom.synthesis.prompt_length import CONTEXT_SLOT, user_message
 from longloom.synthesis.schemas import CONTEXTS_SCHEMA, EXAMPLES_SCHEMA, SCHEMA_VERSION
 from longloom.text.prompts import prompt_version
@@ -48,7 +46,7 @@ def write_examples(
     folder: Path,
     examples: Sequence[Example],
     contexts: Mapping[str, Context],
-    summary: SynthesisSummary | None = None,
+    summary: Mapping[str, object] | None = None,
     *,
     template: str = "plain",
 ) -> None:
@@ -107,8 +105,8 @@ def _write_table(target: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
 
 
-def _write_summary(target: Path, summary: SynthesisSummary) -> None:
-    fields = {"schema": _SUMMARY_SCHEMA_NAME, "version": SCHEMA_VERSION, **asdict(summary)}
+def _write_summary(target: Path, summary: Mapping[str, object]) -> None:
+    fields = {"schema": _SUMMARY_SCHEMA_NAME, "version": SCHEMA_VERSION, **summary}
     with atomic_path(target) as temporary:
         temporary.write_text(json.dumps(fields, indent=1, ensure_ascii=False), "utf-8")
 
@@ -210,10 +208,8 @@ def _example(row: Row, contexts: Mapping[str, Context], fail: Fail) -> Example:
         raise fail("extra_info.context_id", extra["context_id"], f"a context of {CONTEXTS_FILE}")
     if not row["reward_model"]["ground_truth"]:
         raise fail("reward_model.ground_truth", "", "an answer")
-    try:
-        from_json(extra["program"])
-    except DataError as error:
-        raise fail("extra_info.program", extra["program"], str(error)) from None
+    if not _is_program(extra["program"]):
+        raise fail("extra_info.program", extra["program"], "the JSON object of a program")
     evidence = tuple(Evidence(**fields) for fields in extra["evidence"])
     for span in evidence:
         if not 0 <= span.context_start < span.context_end <= len(context.text):
@@ -235,6 +231,14 @@ def _example(row: Row, contexts: Mapping[str, Context], fail: Fail) -> Example:
         licences=tuple(extra["licences"]),
         provenance=tuple(extra["provenance"]),
     )
+
+
+def _is_program(text: str) -> bool:
+    try:
+        program = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(program, dict) and isinstance(program.get("kind"), str)
 
 
 def _choice(choices: type[ChoiceT], value: str, column: str, fail: Fail) -> ChoiceT:

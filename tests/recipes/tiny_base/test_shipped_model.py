@@ -8,8 +8,8 @@ from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_examples import limited
 from longloom.recipes.tiny_base.measure import measure_base
 from longloom.records import Split, TaskType
-from longloom.synthesis import SynthesisConfig
-from longloom.synthesis.pipeline import synthesize
+from longloom.synthesis.miniature import MiniatureConfig
+from longloom.synthesis.miniature.pipeline import synthesize
 from longloom.text.tokenizer import FolderTokenizer
 
 FOLDER = resolve_model("tiny-base")
@@ -40,7 +40,7 @@ def test_transformers_loads_it_as_it_is():
 @pytest.mark.slow
 def test_it_has_the_skill_and_mostly_does_not_use_it():
     tokenizer = FolderTokenizer(FOLDER)
-    config = SynthesisConfig(
+    config = MiniatureConfig(
         num_train_examples=0,
         num_held_out_examples=200,
         length_bands=(96,),

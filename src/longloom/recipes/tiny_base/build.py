@@ -31,8 +31,8 @@ from longloom.recipes.tiny_base.vocabulary import (
     save_tokenizer,
 )
 from longloom.records import Context, Example, Split
-from longloom.synthesis import Corpus, SynthesisConfig, read_corpus
-from longloom.synthesis.pipeline import synthesize
+from longloom.synthesis.miniature import Corpus, MiniatureConfig, read_corpus
+from longloom.synthesis.miniature.pipeline import synthesize
 from longloom.text.prompts import load_templates
 from longloom.text.tokenizer import FolderTokenizer
 
@@ -153,7 +153,7 @@ def _wording() -> list[str]:
 def _synthesize(
     corpus: Corpus, tokenizer: FolderTokenizer, seed: int
 ) -> tuple[list[Example], Mapping[str, Context]]:
-    config = SynthesisConfig(
+    config = MiniatureConfig(
         num_train_examples=NUM_TRAIN_EXAMPLES,
         num_held_out_examples=NUM_MEASURED_EXAMPLES,
         length_bands=(STAGE_1_PROMPT_TOKENS, 2 * STAGE_1_PROMPT_TOKENS),

@@ -4,7 +4,7 @@ from longloom.recipes.tiny_base.measure import BaseMeasures
 from longloom.recipes.tiny_base.note_traces import DROP_HABIT, MALFORMED_HABIT, OVERLOOK_HABIT
 from longloom.recipes.tiny_base.pretrain import BALANCED_HABIT
 from longloom.recipes.tiny_base.traces import ANSWER_HABIT
-from longloom.synthesis import Corpus
+from longloom.synthesis.miniature import Corpus
 
 
 def model_card(

@@ -28,7 +28,7 @@ from longloom.records import (
 from longloom.rewards.extraction import extract_answer
 from longloom.rollout import Agent, Attempt, Emit, Event, EventKind, SinglePassAgent, run_attempts
 from longloom.runlog import atomic_write_text
-from longloom.synthesis.documents import read_corpus
+from longloom.synthesis.miniature.documents import read_corpus
 from longloom.text.prompts import single_pass_prompt
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 

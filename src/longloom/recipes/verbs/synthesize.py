@@ -1,7 +1,7 @@
 """Make questions from documents."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from longloom.errors import ConfigError, DataError
@@ -10,11 +10,11 @@ from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.records import Example, Split, TaskType
 from longloom.runlog import atomic_folder
-from longloom.synthesis import pipeline
-from longloom.synthesis.config import SynthesisConfig
-from longloom.synthesis.documents import read_corpus
-from longloom.synthesis.long_documents import synthesize_long
-from longloom.synthesis.pipeline import SynthesisSummary
+from longloom.synthesis.miniature import pipeline
+from longloom.synthesis.miniature.config import MiniatureConfig
+from longloom.synthesis.miniature.documents import read_corpus
+from longloom.synthesis.miniature.long_documents import synthesize_long
+from longloom.synthesis.miniature.pipeline import MiniatureSummary
 from longloom.synthesis.storage import write_examples
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 
@@ -34,7 +34,7 @@ class SynthesisOutcome:
     """Training examples."""
     num_held_out: int
     """Held-out examples."""
-    summary: SynthesisSummary | None
+    summary: MiniatureSummary | None
     """What was read, made and refused; None for long documents."""
 
 
@@ -89,7 +89,7 @@ def synthesize(
 
 
 def _write_questions(
-    settings: SynthesisConfig,
+    settings: MiniatureConfig,
     tokenizer: Tokenizer,
     folder: Path,
     partial: Path,
@@ -98,7 +98,9 @@ def _write_questions(
     made = pipeline.synthesize(settings, tokenizer=tokenizer, progress=progress)
     _check_splits(settings, {Split.TRAIN: made.train, Split.HELD_OUT: made.held_out})
     examples = [*made.train, *made.held_out]
-    write_examples(partial, examples, made.contexts, made.summary, template=settings.template)
+    write_examples(
+        partial, examples, made.contexts, asdict(made.summary), template=settings.template
+    )
     return SynthesisOutcome(
         folder=folder,
         num_by_task=_count([example.task_type for example in examples]),
@@ -109,7 +111,7 @@ def _write_questions(
 
 
 def _write_long(
-    settings: SynthesisConfig,
+    settings: MiniatureConfig,
     config: RunConfig,
     tokenizer: Tokenizer,
     document_tokens: int,
@@ -149,7 +151,7 @@ def _write_long(
 
 
 def _check_splits(
-    settings: SynthesisConfig,
+    settings: MiniatureConfig,
     made: Mapping[Split, Sequence[Example]],
     document_tokens: int | None = None,
 ) -> None:
