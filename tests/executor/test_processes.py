@@ -1,0 +1,59 @@
+import multiprocessing
+
+import pytest
+
+from executor.tasks import die_at_two, hang_at_two, refuse_two, square, swallow_memory
+from longloom.errors import ConfigError, DataError
+from longloom.executor import Executor, Failure, InlineExecutor, ProcessExecutor
+
+
+def _results(executor: Executor, function, tasks, **options) -> dict[int, object]:
+    outcomes = executor.map(function, tasks, **options)
+    return {outcome.place: outcome.result for outcome in outcomes}
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), ProcessExecutor(2)])
+def test_every_task_gives_its_result_once(executor: Executor) -> None:
+    assert _results(executor, square, [3, 1, 2]) == {0: 9, 1: 1, 2: 4}
+    assert _results(executor, square, []) == {}
+
+
+@pytest.mark.parametrize("executor", [InlineExecutor(), ProcessExecutor(2)])
+def test_an_error_of_a_task_reaches_the_caller(executor: Executor) -> None:
+    with pytest.raises(DataError, match="2 is refused"):
+        _results(executor, refuse_two, [1, 2, 3])
+
+
+def test_a_crash_harms_no_other_task() -> None:
+    results = _results(ProcessExecutor(2), die_at_two, [1, 2, 3, 4])
+    crash = results.pop(1)
+    assert results == {0: 1, 2: 3, 3: 4}
+    assert crash == Failure(reason="its process died (signal 11)", last_beat="number 2")
+
+
+def test_a_task_that_hangs_is_stopped() -> None:
+    results = _results(ProcessExecutor(1), hang_at_two, [1, 2, 3], silent_seconds=2.0)
+    stopped = results.pop(1)
+    assert results == {0: 1, 2: 3}
+    assert stopped == Failure(reason="took longer than 2 s", last_beat="number 2")
+
+
+def test_memory_is_limited() -> None:
+    executor = ProcessExecutor(1, max_memory_bytes=2 * 2**30)
+    results = _results(executor, swallow_memory, [1000, 4 * 2**30, 2000])
+    refused = results.pop(1)
+    assert results == {0: 1000, 2: 2000}
+    assert refused == Failure(reason="needs more memory than it may have", last_beat="allocating")
+
+
+def test_no_worker_is_refused() -> None:
+    with pytest.raises(ConfigError, match="num_workers is 0"):
+        ProcessExecutor(0)
+
+
+def test_stopping_early_leaves_no_process() -> None:
+    executor = ProcessExecutor(2)
+    outcomes = executor.map(hang_at_two, [1, 2, 2, 2])
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
