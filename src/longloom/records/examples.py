@@ -104,3 +104,13 @@ class Example:
     """Licences of the documents in the context."""
     provenance: tuple[str, ...]
     """Sources of the documents in the context."""
+    num_hops: int = 1
+    """Steps from what the question names to the answer."""
+    gold_documents: tuple[str, ...] = ()
+    """Titles of the documents the answer needs, each by itself."""
+    genres: tuple[str, ...] = ()
+    """Genres of the gold documents."""
+    shape: str = ""
+    """The program with its constants removed, as JSON."""
+    depths: tuple[float, ...] = ()
+    """Where the evidence stands in the context: 0 at its start, 1 at its end."""

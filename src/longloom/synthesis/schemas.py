@@ -4,7 +4,7 @@ import pyarrow as pa
 
 EXAMPLES_SCHEMA_NAME = "longloom.examples"
 CONTEXTS_SCHEMA_NAME = "longloom.contexts"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _EVIDENCE = pa.struct(
     [
@@ -41,6 +41,11 @@ _EXTRA = pa.struct(
         ("num_prompt_tokens", pa.int64()),
         ("licences", pa.list_(pa.string())),
         ("provenance", pa.list_(pa.string())),
+        ("num_hops", pa.int64()),
+        ("gold_documents", pa.list_(pa.string())),
+        ("genres", pa.list_(pa.string())),
+        ("shape", pa.string()),
+        ("depths", pa.list_(pa.float64())),
     ]
 )
 

@@ -96,6 +96,11 @@ def example_row(
             "num_prompt_tokens": example.num_prompt_tokens,
             "licences": list(example.licences),
             "provenance": list(example.provenance),
+            "num_hops": example.num_hops,
+            "gold_documents": list(example.gold_documents),
+            "genres": list(example.genres),
+            "shape": example.shape,
+            "depths": list(example.depths),
         },
     }
 
@@ -230,6 +235,11 @@ def _example(row: Row, contexts: Mapping[str, Context], fail: Fail) -> Example:
         split=_choice(Split, extra["split"], "extra_info.split", fail),
         licences=tuple(extra["licences"]),
         provenance=tuple(extra["provenance"]),
+        num_hops=extra["num_hops"],
+        gold_documents=tuple(extra["gold_documents"]),
+        genres=tuple(extra["genres"]),
+        shape=extra["shape"],
+        depths=tuple(extra["depths"]),
     )
 
 

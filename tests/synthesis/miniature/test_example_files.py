@@ -40,7 +40,7 @@ def test_files_carry_schema_names_and_nothing_half_written(written) -> None:
     folder, _ = written
     assert sorted(os.listdir(folder)) == ["contexts.parquet", "examples.parquet", "summary.json"]
     assert pq.read_schema(folder / "examples.parquet").metadata[b"schema"] == b"longloom.examples"
-    assert json.loads((folder / "summary.json").read_text("utf-8"))["version"] == 1
+    assert json.loads((folder / "summary.json").read_text("utf-8"))["version"] == 2
 
 
 def test_rows_have_verls_columns_and_a_slot_for_the_document(written) -> None:
@@ -87,9 +87,9 @@ def test_flipped_bytes_within_the_file_are_noticed(written) -> None:
 def test_other_schema_and_version_are_refused(written) -> None:
     folder, _ = written
     table = pq.read_table(folder / "examples.parquet")
-    newer = {"schema": "longloom.examples", "version": "2"}
+    newer = {"schema": "longloom.examples", "version": "3"}
     pq.write_table(table.replace_schema_metadata(newer), folder / "examples.parquet")
-    with pytest.raises(DataError, match=r"longloom.examples version 2; expected .* version 1"):
+    with pytest.raises(DataError, match=r"longloom.examples version 3; expected .* version 2"):
         read_examples(folder)
 
 
@@ -165,7 +165,7 @@ def test_json_lines_export_quotes_the_evidence(written, result) -> None:
     target = folder / "file.jsonl"
     export_examples(folder, target, "jsonl")
     rows = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
-    assert {(row["schema"], row["version"]) for row in rows} == {("longloom.example", 1)}
+    assert {(row["schema"], row["version"]) for row in rows} == {("longloom.example", 2)}
     assert [row["example_id"] for row in rows] == [example.example_id for example in examples]
     text = result.contexts[examples[0].context_id].text
     span = examples[0].evidence[0]

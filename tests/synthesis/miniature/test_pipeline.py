@@ -12,7 +12,8 @@ from longloom.errors import ConfigError, DataError
 from longloom.records import Context, Example, RewardRule, Split, TaskType
 from longloom.synthesis.miniature import MiniatureConfig, TaskWeights, split_of_title
 from longloom.synthesis.miniature.long_documents import synthesize_long
-from longloom.synthesis.miniature.pipeline import synthesize, task_quotas
+from longloom.synthesis.miniature.pipeline import synthesize
+from longloom.synthesis.task_weights import task_quotas
 from longloom.text.prompts import single_pass_prompt
 from synthesis.miniature.conftest import SMALL_CONFIG
 from synthesis.word_tokenizer import WordTokenizer

@@ -110,7 +110,7 @@ class DocumentBuilder:
         self._append(cleaned)
         return start, self._length
 
-    def mark(self, name: str, span: Span, **attributes: str) -> None:
+    def mark(self, name: str, span: Span, /, **attributes: str) -> None:
         """Say something about a span."""
         self._marks.append(Mark(name=name, start=span[0], end=span[1], attributes=attributes))
 

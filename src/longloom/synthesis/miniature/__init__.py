@@ -11,8 +11,9 @@ Paper: QwenLong-L1.5, section 3; the five task types of section 4.2.
 Read `pipeline.py`, `programs.py`, `checks.py`.
 """
 
-from longloom.synthesis.miniature.config import MiniatureConfig, TaskWeights
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.synthesis.miniature.documents import Corpus, read_corpus
 from longloom.synthesis.miniature.split import split_of_title
+from longloom.synthesis.task_weights import TaskWeights
 
 __all__ = ["Corpus", "MiniatureConfig", "TaskWeights", "read_corpus", "split_of_title"]

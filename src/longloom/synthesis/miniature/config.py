@@ -1,37 +1,11 @@
 """Settings of synthesis."""
 
 from itertools import pairwise
-from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from longloom.config import FrozenConfig
-from longloom.records import TaskType
-
-
-class TaskWeights(FrozenConfig):
-    """Share of each task type; only the proportions count."""
-
-    dialogue_memory: float = Field(default=1.0, ge=0)
-    """Recall of the n-th reply of a dialogue."""
-    multi_hop: float = Field(default=1.0, ge=0)
-    """Chains over at least two documents."""
-    multiple_choice: float = Field(default=1.0, ge=0)
-    """Chains with four lettered options."""
-    numerical: float = Field(default=1.0, ge=0)
-    """Arithmetic over numbers of two documents."""
-    reading_comprehension: float = Field(default=1.0, ge=0)
-    """Single look-ups."""
-
-    @model_validator(mode="after")
-    def _some_task_counts(self) -> Self:
-        if not any(self.weight_of(task) for task in TaskType):
-            raise ValueError("task weights are all 0; expected at least one above 0")
-        return self
-
-    def weight_of(self, task: TaskType) -> float:
-        """Return the weight of one task type."""
-        return float(getattr(self, task.value))
+from longloom.synthesis.task_weights import TaskWeights
 
 
 class MiniatureConfig(FrozenConfig):

@@ -16,7 +16,7 @@ from random import Random
 from longloom.errors import DataError
 from longloom.records import Context, Example, Split, TaskType
 from longloom.synthesis.miniature.checks import Refusal
-from longloom.synthesis.miniature.config import MiniatureConfig, TaskWeights
+from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.synthesis.miniature.documents import Corpus, Progress, read_corpus
 from longloom.synthesis.miniature.generators import GENERATORS
 from longloom.synthesis.miniature.index import CorpusIndex, View
@@ -24,6 +24,7 @@ from longloom.synthesis.miniature.programs import Difference, Maximum, Sum
 from longloom.synthesis.miniature.second_opinion import NumericClaim, disagreements
 from longloom.synthesis.miniature.writer import ExampleWriter, LengthRange, Written
 from longloom.synthesis.prompt_length import PromptMeter, check_template_fits
+from longloom.synthesis.task_weights import task_quotas
 from longloom.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -158,17 +159,6 @@ def _write_split(
                 progress(f"writing {split} questions", len(entries), total)
         shorter = band
     return entries
-
-
-def task_quotas(num_examples: int, weights: TaskWeights) -> dict[TaskType, int]:
-    """Return how many examples of each task to make; they add up to `num_examples`."""
-    total = sum(weights.weight_of(task) for task in TaskType)
-    exact = {task: num_examples * weights.weight_of(task) / total for task in TaskType}
-    quotas = {task: int(share) for task, share in exact.items()}
-    by_remainder = sorted(TaskType, key=lambda task: quotas[task] - exact[task])
-    for task in by_remainder[: num_examples - sum(quotas.values())]:
-        quotas[task] += 1
-    return quotas
 
 
 def write_examples_of(

@@ -1,0 +1,20 @@
+"""Which extractors there are, and how their relations and kinds of entities are worded."""
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+
+from longloom.synthesis.documents.building import Reading
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.relation import EntityKind, Relation
+
+Extractor = Callable[[Reading], list[Fact]]
+
+_MODULES: tuple[ModuleType, ...] = ()
+
+RELATIONS: Mapping[str, Relation] = {
+    relation.name: relation for module in _MODULES for relation in module.RELATIONS
+}
+"""Wordings by relation name; open families (`cell.`, `infobox.`, `filing.`) are not listed."""
+
+KINDS: Mapping[str, EntityKind] = {kind.name: kind for module in _MODULES for kind in module.KINDS}
+"""How entities are called, by kind."""
