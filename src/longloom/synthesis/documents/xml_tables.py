@@ -1,0 +1,158 @@
+"""Tables of XML documents: spans spread over a grid, one line a row, one mark a body cell.
+
+The convention is the same for every reader: a TABLE block with the header line first, cells joined
+by ` | `, and a mark `cell` on each body cell that shows something, with `row` (key of the row),
+`column` (its header, empty if there is none) and `table` (caption, or title of the section).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from longloom.records import BlockKind
+from longloom.synthesis.documents.building import DocumentBuilder
+from longloom.synthesis.documents.safe_xml import Element, attribute, children, local_name
+
+CELL_SEPARATOR = " | "
+MAX_SPAN = 60
+MAX_CELLS = 40_000
+
+_NUMERIC = re.compile(r"[\s\d.,()%$<>=~+-]*")
+_MAX_KEY_CELLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with its spans spread out."""
+
+    header: tuple[str, ...]
+    """One name a column, header rows joined; empty if the table has no header."""
+    rows: tuple[tuple[str, ...], ...]
+    """Body rows, each as wide as the table."""
+
+
+def grid_of(table: Element, text_of: Callable[[Element], str]) -> Grid:
+    """Read `tr` rows with `th` and `td` cells, as HTML, JATS and xml2rfc write them."""
+    lines = [node for node in table.iter("{*}tr")]
+    spread = _spread(lines, text_of)
+    num_header = 0
+    for line in lines:
+        parent = line.getparent()
+        in_head = parent is not None and local_name(parent) == "thead"
+        cells = children(line, "th", "td")
+        if not in_head and not (cells and all(local_name(cell) == "th" for cell in cells)):
+            break
+        num_header += 1
+    width = max((len(row) for row in spread), default=0)
+    padded = [tuple(row + [""] * (width - len(row))) for row in spread]
+    if not padded[num_header:]:
+        return Grid((), tuple(row for row in padded if any(row)))
+    header = _joined(padded[:num_header], width) if num_header else ()
+    return Grid(header, tuple(row for row in padded[num_header:] if any(row)))
+
+
+def write_table(builder: DocumentBuilder, grid: Grid, title: str) -> None:
+    """Write a grid as one TABLE block with its cell marks."""
+    if not grid.rows:
+        return
+    builder.begin(BlockKind.TABLE)
+    separator = ""
+    if any(grid.header):
+        builder.add(CELL_SEPARATOR.join(grid.header))
+        separator = "\n"
+    for key, row in zip(row_keys(grid.rows), grid.rows, strict=True):
+        shown = row if key or not _is_heading(row) else row[:1]
+        for column, cell in enumerate(shown):
+            builder.add(separator)
+            separator = CELL_SEPARATOR
+            span = builder.add(cell)
+            header = grid.header[column] if column < len(grid.header) else ""
+            if cell and key:
+                builder.mark("cell", span, row=key, column=header, table=title)
+        separator = "\n"
+    builder.end()
+
+
+def row_keys(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Name every row by its first cells, as many as tell it from the others.
+
+    A row that shows its first cell alone is the heading of the rows below it; it has no key, and
+    its text goes before theirs where their own first cell does not tell them apart.
+    """
+    groups: list[str] = []
+    group = ""
+    for row in rows:
+        group = row[0] if _is_heading(row) else group
+        groups.append(group)
+    keys = ["" if _is_heading(row) else _key(row, 1) for row in rows]
+    for num_cells in range(2, _MAX_KEY_CELLS + 1):
+        counts = Counter(keys)
+        keys = [
+            _key(row, num_cells) if key and counts[key] > 1 else key
+            for key, row in zip(keys, rows, strict=True)
+        ]
+    counts = Counter(keys)
+    return [
+        f"{group}: {key}" if key and group and counts[key] > 1 else key
+        for key, group in zip(keys, groups, strict=True)
+    ]
+
+
+def _is_heading(row: Sequence[str]) -> bool:
+    """Whether the first cell is all that a row shows: alone, or spread over every column."""
+    return len(row) > 1 and bool(row[0]) and set(row) <= {row[0], ""}
+
+
+def _key(row: Sequence[str], num_cells: int) -> str:
+    """Join the first cells that show something; past the first, only those that hold words."""
+    shown = [cell for cell in row if cell]
+    named = shown[:1] + [cell for cell in shown[1:num_cells] if not _NUMERIC.fullmatch(cell)]
+    return ", ".join(dict.fromkeys(named))
+
+
+def _spread(lines: Sequence[Element], text_of: Callable[[Element], str]) -> list[list[str]]:
+    """Repeat each cell over the rows and columns it spans."""
+    waiting: dict[int, tuple[int, str]] = {}
+    spread: list[list[str]] = []
+    num_cells = 0
+    for line in lines:
+        row: list[str] = []
+        for cell in children(line, "th", "td"):
+            _fill(row, waiting)
+            text = text_of(cell).replace("\n", " ")
+            num_rows = _span(cell, "rowspan")
+            for _ in range(_span(cell, "colspan")):
+                if num_rows > 1:
+                    waiting[len(row)] = (num_rows - 1, text)
+                row.append(text)
+        _fill(row, waiting)
+        num_cells += len(row)
+        if num_cells > MAX_CELLS:
+            break
+        spread.append(row)
+    return spread
+
+
+def _fill(row: list[str], waiting: dict[int, tuple[int, str]]) -> None:
+    """Put in the cells that reach down from rows above."""
+    while len(row) in waiting:
+        column = len(row)
+        num_left, text = waiting.pop(column)
+        row.append(text)
+        if num_left > 1:
+            waiting[column] = (num_left - 1, text)
+
+
+def _span(cell: Element, name: str) -> int:
+    number = attribute(cell, name)
+    return min(max(int(number), 1), MAX_SPAN) if number.isascii() and number.isdigit() else 1
+
+
+def _joined(rows: Sequence[Sequence[str]], width: int) -> tuple[str, ...]:
+    """Join the header rows of every column, each text once."""
+    names = []
+    for column in range(width):
+        parts = dict.fromkeys(row[column] for row in rows if row[column])
+        names.append(" / ".join(parts))
+    return tuple(names)
