@@ -1,0 +1,308 @@
+"""Inline-XBRL filings (10-K, 10-Q): the text as displayed, and what is tagged in it.
+
+Marks: `number` for every tagged number (concept, value, unit, scale, decimals, period_start,
+period_end, dimensions, and in tables row, section, table) and `stated` for tagged facts about the
+company and the filing (concept, value, dimensions). What a browser hides is left out, and so are
+page numbers and links back to the contents.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from lxml import etree
+
+from longloom.errors import DataError
+from longloom.records import BlockKind, DocumentKind
+from longloom.synthesis.documents.building import DocumentBuilder, Reading
+from longloom.synthesis.documents.inline_text import InlineText, Run
+from longloom.synthesis.documents.ixbrl_numbers import (
+    iso_date,
+    number_value,
+    read_contexts,
+    read_units,
+)
+from longloom.synthesis.documents.ixbrl_tables import (
+    FilingCell,
+    Row,
+    arranged,
+    joined_cells,
+    place_table,
+    with_signs,
+)
+from longloom.synthesis.documents.reader import SourceFile
+
+LICENCE = "public SEC filing"
+_SNIFFED_BYTES = 4096
+_MAX_HEADING_CHARACTERS = 160
+_MAX_COLUMNS = 1000
+_MAX_PLACED_CELLS = 2_000_000
+_BLOCKS = frozenset("div p h1 h2 h3 h4 h5 h6 li ul ol hr body section center tr td th".split())
+_HIDDEN = frozenset("header hidden head script style references resources relationship".split())
+_BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
+_PART = re.compile(r"part\s+[ivx]+\b", re.IGNORECASE)
+_ITEM = re.compile(r"item\s+\d+[a-c]?\b", re.IGNORECASE)
+_PAGE_FURNITURE = re.compile(r"\d{1,3}|table of contents", re.IGNORECASE)
+_SMALL_WORDS = frozenset({"and", "of", "the", "for", "in"})
+
+
+def accepts(source: SourceFile) -> bool:
+    """Say whether a file looks like an inline-XBRL filing."""
+    named = source.name.lower().endswith((".html", ".htm", ".xhtml", ".xml"))
+    return named and b"inlineXBRL" in source.payload[:_SNIFFED_BYTES]
+
+
+def read(source: SourceFile) -> Iterable[Reading]:
+    """Return the one document of a filing.
+
+    Raises:
+        DataError: It is no well-formed XHTML with inline XBRL.
+    """
+    # Without huge_tree libxml2 refuses nesting beyond its limit and text nodes above 10 MB;
+    # entities are never expanded and nothing is fetched.
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(source.payload, parser)
+    except etree.XMLSyntaxError as error:
+        raise DataError(f"not well-formed XHTML: {(error.msg or '')[:120]}") from error
+    return (_FilingReader(root, source).reading(),)
+
+
+def company_name(tagged: str, text: str) -> str:
+    """Return how a filing writes its company in running text.
+
+    Covers shout (`APPLE INC.`) and tags may end within a word (`NVIDIA CORP`+`ORATION`): the most
+    frequent spelling that is not all capitals counts, completed to the end of its word.
+    """
+    spellings = Counter(
+        match[0] for match in re.finditer(re.escape(tagged) + r"\w*", text, re.IGNORECASE)
+    )
+    mixed = [(-count, name) for name, count in spellings.items() if name != name.upper()]
+    if mixed:
+        return min(mixed)[1]
+    if tagged != tagged.upper():
+        return tagged
+    words = tagged.lower().split()
+    return " ".join(
+        word if place and word in _SMALL_WORDS else word[:1].upper() + word[1:]
+        for place, word in enumerate(words)
+    )
+
+
+class _FilingReader:
+    """Walks a filing once and builds its document."""
+
+    def __init__(self, root: etree._Element, source: SourceFile) -> None:
+        self._contexts = read_contexts(root)
+        if not self._contexts:
+            raise DataError("not inline XBRL: no context")
+        self._units = read_units(root)
+        self._root = root
+        self._builder = DocumentBuilder(
+            title=source.name,
+            kind=DocumentKind.PROFESSIONAL,
+            genre="filing",
+            source=source.name,
+            licence=LICENCE if source.licence == "unknown" else source.licence,
+            may_be_altered=source.may_be_altered,
+        )
+        self._texts: list[str] = []
+        self._inline = InlineText()
+        self._is_in_cell = False
+        self._is_plain = False
+        self._bold = [False]
+        self._heading = ""
+        self._skipped: etree._Element | None = None
+        self._local: dict[str, str] = {}
+        self._stated: dict[str, str] = {}
+        self._num_placed = 0
+
+    def reading(self) -> Reading:
+        """Return the document with its marks."""
+        self._walk(self._root)
+        self._end_block()
+        company = company_name(self._stated.get("EntityRegistrantName", ""), " ".join(self._texts))
+        form = self._stated.get("DocumentType", "")
+        period = self._stated.get("DocumentPeriodEndDate", "")
+        if company and form and period:
+            self._builder.title = f"{company} {form} for the period ended {period}"
+            self._builder.date = period
+        return self._builder.build()
+
+    def _walk(self, top: etree._Element) -> None:
+        walker = etree.iterwalk(top, events=("start", "end"))
+        local_by_tag = self._local
+        for event, element in walker:
+            tag = element.tag
+            local = local_by_tag.get(tag)
+            if local is None:
+                local = local_by_tag[tag] = tag.rpartition("}")[2]
+            if event == "start":
+                if self._enter(element, local):
+                    self._skipped = element
+                    walker.skip_subtree()
+            else:
+                self._leave(element, local)
+                if element.tail and element is not top:
+                    self._add(element.tail)
+
+    def _enter(self, element: etree._Element, local: str) -> bool:
+        """Begin an element; true if what is inside is hidden or already read."""
+        style = element.get("style", "")
+        if local in _HIDDEN or "display:none" in style or "display: none" in style:
+            return True
+        if local == "table" and not self._is_in_cell and not _holds_table(element):
+            self._end_block()
+            self._read_table(element)
+            return True
+        if local in _BLOCKS:
+            self._end_block()
+        elif local == "br":
+            self._inline.separate()
+        elif local == "nonFraction":
+            self._inline.open("number", self._number(element))
+        elif local == "nonNumeric" and _is_about_filing(element):
+            self._inline.open("stated", self._statement(element))
+        is_bold = self._bold[-1]
+        if "font-weight" in style:
+            is_bold = _BOLD.search(style) is not None
+        self._bold.append(is_bold or local == "b" or local == "strong")
+        if element.text:
+            self._add(element.text)
+        return False
+
+    def _leave(self, element: etree._Element, local: str) -> None:
+        if element is self._skipped:
+            self._skipped = None
+            return
+        self._bold.pop()
+        if local in _BLOCKS:
+            self._end_block()
+        elif local == "nonFraction" or (local == "nonNumeric" and _is_about_filing(element)):
+            self._inline.close()
+
+    def _add(self, text: str) -> None:
+        self._inline.add(text)
+        if not self._bold[-1] and not self._is_plain and not text.isspace():
+            self._is_plain = True
+
+    def _end_block(self) -> None:
+        if self._is_in_cell:
+            self._inline.separate()
+            return
+        if self._inline:
+            self._place(with_signs(self._inline.finish()), not self._is_plain)
+        self._is_plain = False
+
+    def _place(self, run: Run, is_bold: bool) -> None:
+        """Append a paragraph or a heading."""
+        text = run.text
+        if not text or _PAGE_FURNITURE.fullmatch(text):
+            return
+        level = _heading_level(text) if is_bold else 0
+        self._builder.begin(BlockKind.HEADING if level else BlockKind.PARAGRAPH, level)
+        run.place(self._builder)
+        self._builder.end()
+        self._texts.append(text)
+        if level:
+            self._heading = text
+
+    def _read_table(self, element: etree._Element) -> None:
+        rows = []
+        for line in element.iter("{*}tr"):
+            row = joined_cells(self._cells(line))
+            if row:
+                rows.append(row)
+        if any(len(row) > 1 for row in rows) and len(rows) > 1:
+            table = arranged(rows)
+            self._num_placed += len(rows) * len(table.columns)
+            if self._num_placed > _MAX_PLACED_CELLS:
+                raise DataError(f"tables of more than {_MAX_PLACED_CELLS} cells")
+            place_table(self._builder, table, self._heading)
+            self._texts += [cell.run.text for row in rows for cell in row]
+            return
+        for row in rows:
+            run = row[0].run
+            for cell in row[1:]:
+                run = run.joined(cell.run, " ")
+            self._place(with_signs(run), bool(_PART.match(run.text) or _ITEM.match(run.text)))
+
+    def _cells(self, line: etree._Element) -> Row:
+        cells: Row = []
+        column = 0
+        for cell in line:
+            colspan = cell.get("colspan", "1")
+            width = int(colspan) if colspan.isdigit() and len(colspan) < 4 else 1
+            last = min(column + width, _MAX_COLUMNS)
+            if (len(cell) or cell.text) and column < last:
+                run = self._cell_run(cell)
+                if run.text:
+                    cells.append(FilingCell(column, last, run))
+            column = last
+        return cells
+
+    def _cell_run(self, cell: etree._Element) -> Run:
+        outer, self._inline, self._is_in_cell = self._inline, InlineText(), True
+        self._walk(cell)
+        run = self._inline.finish()
+        self._inline, self._is_in_cell = outer, False
+        return run
+
+    def _number(self, element: etree._Element) -> dict[str, str]:
+        """Return what the tag says about its number."""
+        context = self._contexts.get(element.get("contextRef", ""))
+        scale = element.get("scale", "0")
+        power = int(scale) if scale.removeprefix("-").isdigit() and len(scale) < 4 else 0
+        unit = self._units.get(element.get("unitRef", ""), "")
+        if unit == "" and power == -2:
+            unit, power = "%", 0
+        value = number_value(
+            "".join(element.itertext()).strip(),
+            element.get("format", ""),
+            power,
+            element.get("sign") == "-",
+        )
+        return {
+            "concept": element.get("name", ""),
+            "value": value or "",
+            "unit": unit,
+            "scale": str(power),
+            "decimals": element.get("decimals", ""),
+            "period_start": context.period_start if context else "",
+            "period_end": context.period_end if context else "",
+            "dimensions": context.dimensions if context else "?",
+        }
+
+    def _statement(self, element: etree._Element) -> dict[str, str]:
+        """Return what the tag says about the company or the filing."""
+        concept = element.get("name", "").rpartition(":")[2]
+        text = " ".join("".join(element.itertext()).split())
+        if concept.endswith("Date"):
+            text = iso_date(text) or text
+        context = self._contexts.get(element.get("contextRef", ""))
+        dimensions = context.dimensions if context else "?"
+        if not dimensions:
+            self._stated.setdefault(concept, text)
+        return {"concept": concept, "value": text, "dimensions": dimensions}
+
+
+def _is_about_filing(element: etree._Element) -> bool:
+    name = element.get("name", "")
+    return name.startswith("dei:") and not name.endswith(("TextBlock", "Flag"))
+
+
+def _holds_table(element: etree._Element) -> bool:
+    return next(element.iterdescendants("{*}table"), None) is not None
+
+
+def _heading_level(text: str) -> int:
+    """Return the level of a bold paragraph, 0 if it is no heading."""
+    if _PART.match(text):
+        return 1
+    if len(text) > _MAX_HEADING_CHARACTERS or text.startswith("(") or not text[:1].isalnum():
+        return 0
+    if _ITEM.match(text):
+        return 2
+    return 3 if any(character.isalpha() for character in text) else 0
