@@ -16,7 +16,7 @@ SIMPLE_BORDER = re.compile(r"=+(?: +=+)+\s*\Z")
 _GRID_HEADER = re.compile(r"\+[=+]*=\+\s*\Z")
 _SPANNING = re.compile(r"-[ -]*\Z")
 _OPTION = re.compile(r":([a-z-]{1,40}):\s*(.*)")
-_MAX_COLUMNS = 200
+_MAX_CELLS = 400_000
 
 Row = list[str]
 
@@ -37,8 +37,7 @@ def grid_table(lines: Sequence[str]) -> Table:
     """Read a grid table from its lines, borders included."""
     borders = [line.rstrip() for line in lines if GRID_BORDER.match(line)]
     stops = sorted({place for line in borders for place, sign in enumerate(line) if sign == "+"})
-    if len(stops) > _MAX_COLUMNS:
-        raise DataError(f"table of {len(stops)} columns, limit {_MAX_COLUMNS}")
+    _check_size(len(lines), len(stops))
     rows: list[Row] = []
     cells: list[list[str]] = [[] for _ in stops[1:]]
     num_header_rows, is_ragged = 0, False
@@ -69,7 +68,8 @@ def _split_grid(line: str, stops: Sequence[int]) -> Row:
 
 def simple_table(lines: Sequence[str]) -> Table:
     """Read a simple table from its lines, borders included."""
-    starts = [match.start() for match in re.finditer(r"=+", lines[0])][:_MAX_COLUMNS]
+    starts = [match.start() for match in re.finditer(r"=+", lines[0])]
+    _check_size(len(lines), len(starts))
     borders = [place for place, line in enumerate(lines) if SIMPLE_BORDER.match(line)]
     header_end = borders[1] if len(borders) > 2 else 0
     header = [cut for line in lines[1:header_end] if (cut := _split_simple(line, starts))]
@@ -139,14 +139,21 @@ def options(lines: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:
 
 def _table(rows: list[Row], num_header_rows: int, is_ragged: bool) -> Table:
     """Join header rows into one and make all rows equally wide."""
-    num_columns = min(max((len(row) for row in rows), default=0), _MAX_COLUMNS)
+    num_columns = max((len(row) for row in rows), default=0)
+    _check_size(len(rows), num_columns)
     is_ragged |= any(len(row) != num_columns for row in rows)
-    rows = [(row + [""] * num_columns)[:num_columns] for row in rows]
+    rows = [row + [""] * (num_columns - len(row)) for row in rows]
     header, body = rows[:num_header_rows], rows[num_header_rows:]
     if len(header) > 1:
         header = [[" ".join(filter(None, column)) for column in zip(*header, strict=True)]]
     body = [row for row in body if any(row)]
     return Table(rows=[*header, *body], has_header=bool(header), is_ragged=is_ragged)
+
+
+def _check_size(num_rows: int, num_columns: int) -> None:
+    """Refuse a table whose empty cells would swell the text."""
+    if num_columns > 20 and num_rows * num_columns > _MAX_CELLS:
+        raise DataError(f"table of {num_rows} rows and {num_columns} columns, limit {_MAX_CELLS}")
 
 
 def _collect(cells: list[list[str]], cut: Row) -> None:
