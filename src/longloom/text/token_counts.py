@@ -13,9 +13,10 @@ begin with white space: blocks are counted once and summed.
 import math
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Protocol
 
-from longloom.text.tokenizer import Tokenizer
+from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 
 _PIECE = re.compile(
     r"'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])"
@@ -110,3 +111,18 @@ def _mean(means: tuple[int, ...], length: int) -> int:
     """Return the mean for a length; beyond the table as many as its last entry gives a letter."""
     last = len(means) - 1
     return means[length] if length <= last else means[last] * length // last
+
+
+ESTIMATE = "estimate"
+"""Name of the estimate of Qwen3's tokens."""
+
+
+def load_counter(name: str) -> TokenCounter:
+    """Return the counter called `name`: `estimate`, or a model folder whose tokenizer counts.
+
+    Raises:
+        ModelError: the folder's tokenizer cannot be read.
+    """
+    if name == ESTIMATE:
+        return EstimatedCounter()
+    return TokenizerCounter(FolderTokenizer(Path(name)), Path(name).name)

@@ -6,6 +6,7 @@ from types import ModuleType
 from longloom.synthesis.documents.building import Reading
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.relation import EntityKind, Relation
+from longloom.synthesis.facts.showing import shows_value
 
 Extractor = Callable[[Reading], list[Fact]]
 
@@ -18,3 +19,15 @@ RELATIONS: Mapping[str, Relation] = {
 
 KINDS: Mapping[str, EntityKind] = {kind.name: kind for module in _MODULES for kind in module.KINDS}
 """How entities are called, by kind."""
+
+
+def extract_facts(reading: Reading) -> list[Fact]:
+    """Return the facts of a document that its spans really show, each span and relation once."""
+    text = reading.document.text
+    found: dict[tuple[str, str, str, int, int], Fact] = {}
+    for extract in EXTRACTORS:
+        for fact in extract(reading):
+            if shows_value(fact, text[fact.start : fact.end]):
+                key = (fact.subject, fact.relation, fact.value, fact.start, fact.end)
+                found.setdefault(key, fact)
+    return list(found.values())

@@ -1,0 +1,209 @@
+"""Verify a folder of examples from its files alone.
+
+Every context is rebuilt from its documents, every program executed on the facts of those
+documents, every answer and every span compared. Nothing of what made them is trusted.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.errors import DataError
+from longloom.records import Context, Document, Example
+from longloom.synthesis.corpus_files import read_documents, read_facts
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.showing import shows_value
+from longloom.synthesis.programs.catalogue import read_program
+from longloom.synthesis.programs.codec import shape_of
+from longloom.synthesis.programs.world import World
+from longloom.synthesis.storage import read_examples
+
+DOCUMENTS_FOLDER = "documents"
+FACTS_FOLDER = "facts"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something wrong with an example."""
+
+    example_id: str
+    """The example."""
+    problem: str
+    """What is wrong: what was found and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationReport:
+    """What verification saw."""
+
+    num_examples: int
+    """Examples executed."""
+    num_spans: int
+    """Evidence spans compared."""
+    findings: tuple[Finding, ...]
+    """What is wrong, in the order of the examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusView:
+    """The documents and facts of a folder."""
+
+    documents: Mapping[str, Document]
+    """Documents by id."""
+    facts_by_document: Mapping[str, Sequence[Fact]]
+    """Facts by document."""
+
+
+def read_corpus_view(folder: Path) -> CorpusView:
+    """Read the documents and facts beside the examples of a folder.
+
+    Raises:
+        DataError: they are missing or damaged.
+    """
+    document_paths = sorted((folder / DOCUMENTS_FOLDER).glob("*.parquet"))
+    if not document_paths:
+        raise DataError(
+            f"{folder / DOCUMENTS_FOLDER} holds no documents; expected a folder written by "
+            "`longloom synthesize` (the miniature keeps no documents and cannot be verified)"
+        )
+    documents = {
+        stored.document.doc_id: stored.document
+        for path in document_paths
+        for stored in read_documents(path)
+        if not stored.drop_reason
+    }
+    facts: dict[str, list[Fact]] = defaultdict(list)
+    for path in sorted((folder / FACTS_FOLDER).glob("*.parquet")):
+        for fact in read_facts(path):
+            facts[fact.doc_id].append(fact)
+    return CorpusView(documents=documents, facts_by_document=facts)
+
+
+def verify_folder(folder: Path, progress: Progress | None = None) -> VerificationReport:
+    """Execute every example of a folder again.
+
+    Raises:
+        DataError: the folder cannot be read at all.
+    """
+    examples, contexts = read_examples(folder)
+    return verify_examples(examples, contexts, read_corpus_view(folder), progress)
+
+
+def verify_examples(
+    examples: Sequence[Example],
+    contexts: Mapping[str, Context],
+    corpus: CorpusView,
+    progress: Progress | None = None,
+) -> VerificationReport:
+    """Execute examples again, context by context."""
+    by_context: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_context[example.context_id].append(example)
+    problems: dict[str, str] = {}
+    for number, (context_id, asked) in enumerate(by_context.items(), start=1):
+        context = contexts[context_id]
+        broken = _context_problem(context, corpus.documents)
+        world = World({}) if broken else _world(context, corpus)
+        for example in asked:
+            problem = broken or example_problem(example, context, world, corpus.documents)
+            if problem:
+                problems[example.example_id] = problem
+        if progress is not None:
+            progress("verifying contexts", number, len(by_context))
+    for example_id, times in Counter(example.example_id for example in examples).items():
+        if times > 1:
+            problems[example_id] = f"example_id stands {times} times; expected once"
+    return VerificationReport(
+        num_examples=len(examples),
+        num_spans=sum(len(example.evidence) for example in examples),
+        findings=tuple(
+            Finding(example_id=example.example_id, problem=problems[example.example_id])
+            for example in examples
+            if example.example_id in problems
+        ),
+    )
+
+
+def _context_problem(context: Context, documents: Mapping[str, Document]) -> str:
+    """Say what is wrong with a context; its hash was compared when it was read."""
+    for part in context.parts:
+        document = documents.get(part.doc_id)
+        if document is None:
+            return f"document {part.doc_id} of the context is not among the documents"
+        digest = hashlib.sha256(
+            f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
+        )
+        if digest.hexdigest()[:32] != part.doc_id:
+            return f"the text of document {document.title!r} is not the one its id stands for"
+        shown = document.text[part.doc_start : part.doc_end]
+        start = part.context_start
+        if context.text[start : start + len(shown)] != shown:
+            return f"the context does not show {document.title!r} from {part.doc_start} on"
+    return ""
+
+
+def _world(context: Context, corpus: CorpusView) -> World:
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for part in context.parts:
+        spans[part.doc_id].append((part.doc_start, part.doc_end))
+    return World(
+        {
+            doc_id: _visible(corpus.facts_by_document.get(doc_id, ()), shown)
+            for doc_id, shown in spans.items()
+        }
+    )
+
+
+def _visible(facts: Iterable[Fact], spans: Sequence[tuple[int, int]]) -> list[Fact]:
+    return [
+        fact
+        for fact in facts
+        if any(start <= fact.start and fact.end <= end for start, end in spans)
+    ]
+
+
+def example_problem(
+    example: Example, context: Context, world: World, documents: Mapping[str, Document]
+) -> str:
+    """Say what is wrong with an example; empty if nothing is."""
+    try:
+        program = read_program(example.program)
+    except DataError as error:
+        return str(error)
+    execution = program.execute(world)
+    if execution.only_answer != example.answer:
+        given = sorted(execution.answers)[:3]
+        return f"answer is {example.answer[:80]!r}, but the program gives {given}"
+    if shape_of(program) != example.shape:
+        return f"shape is {example.shape[:80]!r}; expected {shape_of(program)[:80]!r}"
+    stated = [(span.doc_id, span.doc_start, span.doc_end) for span in example.evidence]
+    used = [(fact.doc_id, fact.start, fact.end) for fact in execution.evidence]
+    if stated != used:
+        return f"evidence is {stated[:3]}, but the program rests on {used[:3]}"
+    for span, fact in zip(example.evidence, execution.evidence, strict=True):
+        shown = documents[span.doc_id].text[span.doc_start : span.doc_end]
+        if not shows_value(fact, shown):
+            return f"evidence {shown[:60]!r} does not show {fact.value[:60]!r}"
+        if not shown.strip() or context.text[span.context_start : span.context_end] != shown:
+            return f"evidence at {span.context_start} of the context does not show {shown[:60]!r}"
+    return ""
+
+
+def as_json(report: VerificationReport) -> str:
+    """Return the report as JSON."""
+    return json.dumps(
+        {
+            "num_examples": report.num_examples,
+            "num_spans": report.num_spans,
+            "findings": [
+                {"example_id": finding.example_id, "problem": finding.problem}
+                for finding in report.findings
+            ],
+        },
+        indent=1,
+    )

@@ -1,0 +1,198 @@
+"""Ask about one context: drafts from every generator, checked, in balance."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+
+from longloom.records import Context, Evidence, Example, Split, TaskType
+from longloom.synthesis.checks.drafts import Checked, Refusal, check_draft
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.generators.catalogue import GENERATORS
+from longloom.synthesis.generators.draft import Draft, Setting
+from longloom.synthesis.programs.codec import shape_of, to_json
+from longloom.synthesis.programs.world import World
+from longloom.synthesis.task_weights import TaskWeights, task_quotas
+from longloom.synthesis.weaving.assembly import Assembled
+from longloom.text.token_counts import TokenCounter
+
+_DRAFTS_PER_QUESTION = 12
+"""Drafts a generator may offer for each question wanted of a task."""
+_MIN_PER_SHAPE = 3
+_SHAPE_SLACK = 1.6
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been made so far, so that no shape takes over."""
+
+    max_shape_fraction: float
+    """Largest share of a shape within its task."""
+    by_task: Counter[str] = field(default_factory=Counter)
+    """Questions by task."""
+    by_shape: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Questions by task and shape."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Drafts refused, by `task/reason`."""
+    programs: set[str] = field(default_factory=set)
+    """Programs asked already."""
+
+    def has_room(self, task: str, shape: str) -> bool:
+        """Tell whether one more question of this shape keeps the balance, about."""
+        share = self.max_shape_fraction * _SHAPE_SLACK * self.by_task[task]
+        return self.by_shape[task, shape] < max(_MIN_PER_SHAPE, share)
+
+    def add(self, task: str, shape: str, program: str) -> None:
+        """Count a question."""
+        self.by_task[task] += 1
+        self.by_shape[task, shape] += 1
+        self.programs.add(program)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A context to ask about, with what examples record of it."""
+
+    assembled: Assembled
+    """The context."""
+    split: Split
+    """Its split."""
+    held_out: frozenset[str]
+    """Its held-out documents; a held-out question must end in one of them."""
+    num_fixed_tokens: Mapping[TaskType, int]
+    """Tokens of a prompt without context and question."""
+
+
+def ask(
+    asked: Asked,
+    *,
+    num_questions: int,
+    weights: TaskWeights,
+    counter: TokenCounter,
+    tally: Tally,
+    rng: Random,
+) -> list[Example]:
+    """Return up to `num_questions` checked questions about one context."""
+    documents = {placed.entry.doc_id: placed.entry.document for placed in asked.assembled.placed}
+    setting = Setting(world=World(asked.assembled.facts_by_document), documents=documents)
+    quotas = task_quotas(num_questions, weights)
+    examples: list[Example] = []
+    for task, drafts in _drafts_by_task(setting, quotas, rng).items():
+        made: list[Example] = []
+        for draft in drafts:
+            if len(made) >= quotas[task]:
+                break
+            example = _try(draft, asked, setting, counter, tally)
+            if example is not None:
+                made.append(example)
+        examples += made
+    return examples
+
+
+def _drafts_by_task(
+    setting: Setting, quotas: Mapping[TaskType, int], rng: Random
+) -> dict[TaskType, list[Draft]]:
+    """Draw a bounded number of drafts of each generator and sort them by task."""
+    by_task: dict[TaskType, list[Draft]] = {task: [] for task in quotas}
+    most = max(quotas.values()) * _DRAFTS_PER_QUESTION
+    for name in sorted(GENERATORS):
+        drafts: Iterator[Draft] = GENERATORS[name](setting, Random(rng.random()))
+        for draft in islice(drafts, most):
+            by_task[draft.task_type].append(draft)
+    for drawn in by_task.values():
+        rng.shuffle(drawn)
+    return by_task
+
+
+def _try(
+    draft: Draft, asked: Asked, setting: Setting, counter: TokenCounter, tally: Tally
+) -> Example | None:
+    task = draft.task_type.value
+    program = to_json(draft.program)
+    shape = shape_of(draft.program)
+    if program in tally.programs:
+        tally.refused[f"{task}/{Refusal.REPEATED}"] += 1
+        return None
+    if not tally.has_room(task, shape):
+        tally.refused[f"{task}/shape_has_enough"] += 1
+        return None
+    checked = check_draft(draft, setting.world, setting.documents)
+    if isinstance(checked, Refusal):
+        tally.refused[f"{task}/{checked}"] += 1
+        return None
+    if asked.split is Split.HELD_OUT and checked.evidence[-1].doc_id not in asked.held_out:
+        tally.refused[f"{task}/not_held_out"] += 1
+        return None
+    tally.add(task, shape, program)
+    return _example(checked, asked, setting, counter, program, shape)
+
+
+def _example(
+    checked: Checked,
+    asked: Asked,
+    setting: Setting,
+    counter: TokenCounter,
+    program: str,
+    shape: str,
+) -> Example:
+    draft = checked.draft
+    context = asked.assembled.context
+    evidence = place_evidence(context, checked.evidence)
+    key = "\0".join([context.context_id, draft.question, draft.answer])
+    shown = [placed.entry.document for placed in asked.assembled.placed]
+    gold = [setting.documents[doc_id] for doc_id in checked.gold]
+    num_context_tokens = asked.assembled.num_tokens
+    num_question_tokens = int(counter.measure(draft.question)) + 1
+    return Example(
+        example_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        task_type=draft.task_type,
+        ability=draft.ability,
+        context_id=context.context_id,
+        question=draft.question,
+        answer=draft.answer,
+        reward_rule=draft.reward_rule,
+        program=program,
+        evidence=evidence,
+        num_context_tokens=num_context_tokens,
+        num_prompt_tokens=(
+            num_context_tokens + num_question_tokens + asked.num_fixed_tokens[draft.task_type]
+        ),
+        split=asked.split,
+        licences=tuple(dict.fromkeys(document.licence for document in shown)),
+        provenance=tuple(dict.fromkeys(document.source for document in shown)),
+        num_hops=draft.num_hops,
+        gold_documents=tuple(document.title for document in gold),
+        genres=tuple(dict.fromkeys(document.genre for document in gold)),
+        shape=shape,
+        depths=tuple(round(span.context_start / max(1, len(context.text)), 4) for span in evidence),
+    )
+
+
+def place_evidence(context: Context, facts: tuple[Fact, ...]) -> tuple[Evidence, ...]:
+    """Return where each fact is stated in the context.
+
+    Raises:
+        KeyError: a fact is not shown.
+    """
+    placed = []
+    for fact in facts:
+        shift = _shift(context, fact)
+        placed.append(
+            Evidence(
+                doc_id=fact.doc_id,
+                doc_start=fact.start,
+                doc_end=fact.end,
+                context_start=fact.start + shift,
+                context_end=fact.end + shift,
+            )
+        )
+    return tuple(placed)
+
+
+def _shift(context: Context, fact: Fact) -> int:
+    for part in context.parts:
+        if part.doc_id == fact.doc_id and part.doc_start <= fact.start < part.doc_end:
+            return part.context_start - part.doc_start
+    raise KeyError(f"{fact} is not in context {context.context_id}")
