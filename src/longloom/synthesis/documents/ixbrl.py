@@ -7,7 +7,6 @@ page numbers and links back to the contents.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 
 from lxml import etree
@@ -16,6 +15,12 @@ from longloom.errors import DataError
 from longloom.records import BlockKind, DocumentKind
 from longloom.synthesis.documents.building import DocumentBuilder, Reading
 from longloom.synthesis.documents.inline_text import InlineText, Run
+from longloom.synthesis.documents.ixbrl_company import (
+    REGISTRANT,
+    company_name,
+    registrant,
+    text_of,
+)
 from longloom.synthesis.documents.ixbrl_numbers import (
     iso_date,
     number_value,
@@ -35,15 +40,20 @@ from longloom.synthesis.documents.reader import SourceFile
 LICENCE = "public SEC filing"
 _SNIFFED_BYTES = 4096
 _MAX_HEADING_CHARACTERS = 160
+_MAX_INTRO_CHARACTERS = 200
 _MAX_COLUMNS = 1000
 _MAX_PLACED_CELLS = 2_000_000
-_BLOCKS = frozenset("div p h1 h2 h3 h4 h5 h6 li ul ol hr body section center tr td th".split())
-_HIDDEN = frozenset("header hidden head script style references resources relationship".split())
+_BLOCKS = frozenset(
+    ("div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th")
+    + ("h1", "h2", "h3", "h4", "h5", "h6")
+)
+_HIDDEN = frozenset(
+    ["header", "hidden", "head", "script", "style", "references", "resources", "relationship"]
+)
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
 _PART = re.compile(r"part\s+[ivx]+\b", re.IGNORECASE)
 _ITEM = re.compile(r"item\s+\d+[a-c]?\b", re.IGNORECASE)
 _PAGE_FURNITURE = re.compile(r"\d{1,3}|table of contents", re.IGNORECASE)
-_SMALL_WORDS = frozenset({"and", "of", "the", "for", "in"})
 
 
 def accepts(source: SourceFile) -> bool:
@@ -70,27 +80,6 @@ def read(source: SourceFile) -> Iterable[Reading]:
     return (_FilingReader(root, source).reading(),)
 
 
-def company_name(tagged: str, text: str) -> str:
-    """Return how a filing writes its company in running text.
-
-    Covers shout (`APPLE INC.`) and tags may end within a word (`NVIDIA CORP`+`ORATION`): the most
-    frequent spelling that is not all capitals counts, completed to the end of its word.
-    """
-    spellings = Counter(
-        match[0] for match in re.finditer(re.escape(tagged) + r"\w*", text, re.IGNORECASE)
-    )
-    mixed = [(-count, name) for name, count in spellings.items() if name != name.upper()]
-    if mixed:
-        return min(mixed)[1]
-    if tagged != tagged.upper():
-        return tagged
-    words = tagged.lower().split()
-    return " ".join(
-        word if place and word in _SMALL_WORDS else word[:1].upper() + word[1:]
-        for place, word in enumerate(words)
-    )
-
-
 class _FilingReader:
     """Walks a filing once and builds its document."""
 
@@ -100,6 +89,7 @@ class _FilingReader:
             raise DataError("not inline XBRL: no context")
         self._units = read_units(root)
         self._root = root
+        self._company = company_name(registrant(root), source.payload)
         self._builder = DocumentBuilder(
             title=source.name,
             kind=DocumentKind.PROFESSIONAL,
@@ -108,12 +98,12 @@ class _FilingReader:
             licence=LICENCE if source.licence == "unknown" else source.licence,
             may_be_altered=source.may_be_altered,
         )
-        self._texts: list[str] = []
         self._inline = InlineText()
         self._is_in_cell = False
         self._is_plain = False
         self._bold = [False]
         self._heading = ""
+        self._intro = ""
         self._skipped: etree._Element | None = None
         self._local: dict[str, str] = {}
         self._stated: dict[str, str] = {}
@@ -123,11 +113,10 @@ class _FilingReader:
         """Return the document with its marks."""
         self._walk(self._root)
         self._end_block()
-        company = company_name(self._stated.get("EntityRegistrantName", ""), " ".join(self._texts))
         form = self._stated.get("DocumentType", "")
         period = self._stated.get("DocumentPeriodEndDate", "")
-        if company and form and period:
-            self._builder.title = f"{company} {form} for the period ended {period}"
+        if self._company and form and period:
+            self._builder.title = f"{self._company} {form} for the period ended {period}"
             self._builder.date = period
         return self._builder.build()
 
@@ -205,9 +194,14 @@ class _FilingReader:
         self._builder.begin(BlockKind.HEADING if level else BlockKind.PARAGRAPH, level)
         run.place(self._builder)
         self._builder.end()
-        self._texts.append(text)
+        is_intro = (
+            not level
+            and len(text) <= _MAX_INTRO_CHARACTERS
+            and ("table" in text or text.endswith(":"))
+        )
+        self._intro = text.rstrip(":") if is_intro else ""
         if level:
-            self._heading = text
+            self._heading, self._intro = text, ""
 
     def _read_table(self, element: etree._Element) -> None:
         rows = []
@@ -220,8 +214,7 @@ class _FilingReader:
             self._num_placed += len(rows) * len(table.columns)
             if self._num_placed > _MAX_PLACED_CELLS:
                 raise DataError(f"tables of more than {_MAX_PLACED_CELLS} cells")
-            place_table(self._builder, table, self._heading)
-            self._texts += [cell.run.text for row in rows for cell in row]
+            place_table(self._builder, table, (self._company, self._heading, self._intro))
             return
         for row in rows:
             run = row[0].run
@@ -259,7 +252,7 @@ class _FilingReader:
         if unit == "" and power == -2:
             unit, power = "%", 0
         value = number_value(
-            "".join(element.itertext()).strip(),
+            text_of(element),
             element.get("format", ""),
             power,
             element.get("sign") == "-",
@@ -278,9 +271,11 @@ class _FilingReader:
     def _statement(self, element: etree._Element) -> dict[str, str]:
         """Return what the tag says about the company or the filing."""
         concept = element.get("name", "").rpartition(":")[2]
-        text = " ".join("".join(element.itertext()).split())
+        text = text_of(element)
         if concept.endswith("Date"):
             text = iso_date(text) or text
+        if concept == REGISTRANT:
+            text = self._company
         context = self._contexts.get(element.get("contextRef", ""))
         dimensions = context.dimensions if context else "?"
         if not dimensions:

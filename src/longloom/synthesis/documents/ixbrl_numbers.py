@@ -29,20 +29,19 @@ _MONTHS = {
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
-_SMALL = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {"no": 0, "none": 0, "a": 1, "an": 1}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2
-    )
-}
+_SMALL_WORDS = (
+    "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
+    "fifteen|sixteen|seventeen|eighteen|nineteen"
+)
+_TENS_WORDS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_SMALL = {word: number for number, word in enumerate(re.split(r"\|", _SMALL_WORDS))}
+_SMALL |= {"no": 0, "none": 0, "a": 1, "an": 1}
+_TENS = {word: 10 * number for number, word in enumerate(re.split(r"\|", _TENS_WORDS), 2)}
 _MULTIPLES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_OPPOSITES = re.compile(
+    r"\b(increase|gain|income|profit|expense|provided by|accretion|proceeds from) "
+    r"(decrease|loss|benefit|used in|amortization|payments for|repayments of)\b"
+)
 _OPENING = ("(", "-", "\u2212", "\u2013")
 
 
@@ -174,6 +173,7 @@ def split_words(name: str) -> str:
     words = _WORD_BREAK.split(name)
     spoken = [word if len(word) > 1 and word.isupper() else word.lower() for word in words if word]
     text = " ".join(spoken)
+    text = _OPPOSITES.sub(r"\1 (\2)", text)
     return text[:1].upper() + text[1:]
 
 

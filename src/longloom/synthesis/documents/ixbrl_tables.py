@@ -9,15 +9,18 @@ import re
 from dataclasses import dataclass, field
 
 from longloom.records import BlockKind
-from longloom.synthesis.documents.building import DocumentBuilder
+from longloom.synthesis.documents.building import DocumentBuilder, Span
 from longloom.synthesis.documents.inline_text import Run
 from longloom.synthesis.documents.ixbrl_numbers import shown_with_sign
 
 CELL_SEPARATOR = " | "
-_PREFIXES = frozenset({"$", "\u20ac", "\u00a3", "\u00a5", "(", "$(", "-", "US$"})
+_PREFIXES = frozenset({"$", "\u20ac", "\u00a3", "\u00a5", "(", "$(", "US$"})
 _SUFFIXES = frozenset({")", "%", ")%", "%)"})
-_AMOUNT = re.compile(r"[$\u20ac\u00a3\u00a5]?\s?\(?[-\u2013\u2212]?[$\u20ac\u00a3]?\d[\d,]*(\.\d+)?\)?\s?%?\)?")
+_AMOUNT = re.compile(
+    r"[$\u20ac\u00a3\u00a5]?\s?\(?[-\u2013\u2212]?[$\u20ac\u00a3]?\d[\d,]*(\.\d+)?\)?\s?%?\)?"
+)
 _DASH = re.compile(r"[$\u20ac\u00a3]?\s?[-\u2014\u2013\u2212]\s?%?")
+_INDEX_HEADERS = frozenset({"page", "page number", "page no.", "exhibit", "exhibit number"})
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
@@ -83,10 +86,17 @@ def arranged(rows: list[Row]) -> FilingTable:
     return table
 
 
-def place_table(builder: DocumentBuilder, table: FilingTable, heading: str) -> None:
-    """Append a table block, one line a row, with the marks of its cells."""
+def place_table(builder: DocumentBuilder, table: FilingTable, about: tuple[str, str, str]) -> None:
+    """Append a table block, one line a row, with the marks of its cells.
+
+    Amounts without a tag are marked as cells, in tables that hold no tagged one. `about` is
+    the company, the heading and the sentence that announces the table; a cell needs all three to
+    be told from its like.
+    """
     builder.begin(BlockKind.TABLE)
-    is_tagged = any(span[2] == "number" for row in table.rows for cell in row for span in cell.run.spans)
+    is_tagged = any(_is_tagged(cell) for row in table.rows for cell in row)
+    company, heading, intro = about
+    title = f"{heading}: {intro}" if heading and intro else heading or intro
     section = ""
     for index, row in enumerate(table.rows):
         if index:
@@ -94,7 +104,13 @@ def place_table(builder: DocumentBuilder, table: FilingTable, heading: str) -> N
         label = row[0].run.text if row[0].first < table.columns[0][1] else ""
         if index >= table.first_body_row or (label and len(row) == 1):
             section = _section(section, row, label)
-        _place_row(builder, table, index, (label, section, heading), is_tagged)
+        spans = _place_row(builder, table, index, (label, section, heading))
+        if label and not is_tagged and index >= table.first_body_row:
+            name = f"{label} of {company}" if company else label
+            for cell, (column, span) in zip(row[1:], spans[1:], strict=True):
+                header = table.headers[column]
+                if header and header.lower() not in _INDEX_HEADERS and _is_amount(cell):
+                    builder.mark("cell", span, row=name, column=header, table=title)
     builder.end()
 
 
@@ -107,10 +123,12 @@ def with_signs(run: Run) -> Run:
 
 
 def _place_row(
-    builder: DocumentBuilder, table: FilingTable, index: int, where: tuple[str, str, str], is_tagged: bool
-) -> None:
+    builder: DocumentBuilder, table: FilingTable, index: int, where: tuple[str, str, str]
+) -> list[tuple[int, Span]]:
+    """Append a line and return the column and span of every cell."""
     label, section, heading = where
     at = 0
+    placed = []
     for place, cell in enumerate(table.rows[index]):
         column = max(at, _column_of(table.columns, cell))
         if place:
@@ -121,10 +139,8 @@ def _place_row(
         for span in cell.run.spans:
             if span[2] == "number":
                 span[3].update(row=label, section=section, table=heading)
-        span = with_signs(cell.run).place(builder)
-        header = table.headers[column]
-        if not is_tagged and place and label and header and index >= table.first_body_row:
-            builder.mark("cell", span, row=label, column=header, table=heading)
+        placed.append((column, with_signs(cell.run).place(builder)))
+    return placed
 
 
 def _section(section: str, row: Row, label: str) -> str:
@@ -135,13 +151,18 @@ def _section(section: str, row: Row, label: str) -> str:
 
 
 def _has_amounts(row: Row) -> bool:
-    for cell in row[1:] if len(row) > 1 else ():
-        text = cell.run.text
-        if any(span[2] == "number" for span in cell.run.spans):
-            return True
-        if _DASH.fullmatch(text) or (_AMOUNT.fullmatch(text) and not _YEAR.fullmatch(text)):
-            return True
-    return False
+    return any(_is_amount(cell) for cell in row[1:])
+
+
+def _is_amount(cell: FilingCell) -> bool:
+    text = cell.run.text
+    if _is_tagged(cell) or _DASH.fullmatch(text):
+        return True
+    return _AMOUNT.fullmatch(text) is not None and _YEAR.fullmatch(text) is None
+
+
+def _is_tagged(cell: FilingCell) -> bool:
+    return any(span[2] == "number" for span in cell.run.spans)
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -9,13 +9,13 @@ whole company.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from decimal import Decimal
 
 from longloom.synthesis.documents.building import Mark, Reading
-from longloom.synthesis.documents.ixbrl import company_name
 from longloom.synthesis.documents.ixbrl_numbers import split_words
 from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.filing_labels import label_by_concept
 from longloom.synthesis.facts.relation import EntityKind, Relation
 
 KINDS: tuple[EntityKind, ...] = (
@@ -151,33 +151,23 @@ _RELATION_BY_CONCEPT = {
     "CurrentFiscalYearEndDate": "company.fiscal_year_end",
 }
 _VALUE_KIND = {relation.name: relation.value_kind for relation in RELATIONS}
-_LABEL_BY_CONCEPT = {
-    "EntityCommonStockSharesOutstanding": "Shares of common stock outstanding",
-    "EntityPublicFloat": "Aggregate market value of stock held by non-affiliates",
-}
-_FOOTNOTE = re.compile(r"\s*(?:\((?:\d{1,2}|[a-z])\)|\[\d+\]|[*\u2020])+$")
-_GENERIC = re.compile(
-    r"(?:sub)?total|other(?:, net)?|others?|net|basic|diluted|amounts?|balances?|"
-    r"(?:beginning|ending|end|beginning of) .{0,12}|current|non-?current|long-term|short-term|"
-    r"thereafter|federal|state|foreign|u\.s\.?|international|domestic|.{0,3}|[\d\W]+|"
-    r"(?:fiscal )?(?:year )?\d{4}\b.*|"
-    r"balances? (?:at|as of) .*|as of .*|(?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)\w*\.? .*",
-    re.IGNORECASE,
+_COMMON_STOCK = re.compile(r"common (?:stock|shares)|capital stock|ordinary shares", re.IGNORECASE)
+_EXCHANGES = (
+    (re.compile(r"nasdaq", re.IGNORECASE), "Nasdaq"),
+    (re.compile(r"new york stock exchange|nyse", re.IGNORECASE), "New York Stock Exchange"),
 )
-_MAX_LABEL_CHARACTERS = 120
 
 _Key = tuple[str, str, str, str, str]
 
 
 def extract(reading: Reading) -> list[Fact]:
     """Return the facts of a filing; none if it does not state its company."""
-    text = reading.document.text
     numbers = [mark for mark in reading.marks if mark.name == "number"]
     stated = [mark for mark in reading.marks if mark.name == "stated"]
     names = [mark for mark in stated if mark.attributes["concept"] == "EntityRegistrantName"]
     if reading.document.genre != "filing" or not names:
         return []
-    company = company_name(names[0].attributes["value"], text)
+    company = names[0].attributes["value"]
     facts = _stated_facts(reading, stated, company)
     facts += _securities(reading, stated, company)
     facts += _amounts(reading, numbers, company)
@@ -194,15 +184,23 @@ def _stated_facts(reading: Reading, stated: list[Mark], company: str) -> list[Fa
 
 
 def _stated_fact(reading: Reading, mark: Mark, subject: str, relation: str) -> Fact:
+    value = mark.attributes["value"]
+    start, end = mark.start, mark.end
+    if relation == "company.fiscal_year_end":
+        value = value.title()
+    for pattern, name in _EXCHANGES if relation == "company.stock_exchange" else ():
+        match = pattern.search(reading.document.text, start, end)
+        if match:
+            value, start, end = name, match.start(), match.end()
     return Fact(
         subject=subject,
         relation=relation,
-        value=mark.attributes["value"],
+        value=value,
         value_kind=_VALUE_KIND[relation],
         subject_kind=relation.partition(".")[0],
         doc_id=reading.document.doc_id,
-        start=mark.start,
-        end=mark.end,
+        start=start,
+        end=end,
         certainty=1,
     )
 
@@ -218,10 +216,10 @@ def _securities(reading: Reading, stated: list[Mark], company: str) -> list[Fact
         if title is None:
             continue
         exchange = marks.get("SecurityExchangeName")
-        if "common stock" in title.attributes["value"].lower():
-            for mark, name in ((symbol, "trading_symbol"), (exchange, "stock_exchange")):
-                if mark is not None:
-                    facts.append(_stated_fact(reading, mark, company, f"company.{name}"))
+        if _COMMON_STOCK.search(title.attributes["value"]):
+            for said, name in ((symbol, "trading_symbol"), (exchange, "stock_exchange")):
+                if said is not None:
+                    facts.append(_stated_fact(reading, said, company, f"company.{name}"))
         elif symbol is not None and symbol.attributes["value"].isascii():
             subject = f"{title.attributes['value']} of {company}"
             facts.append(_stated_fact(reading, symbol, subject, "security.trading_symbol"))
@@ -249,10 +247,12 @@ def _amounts(reading: Reading, numbers: list[Mark], company: str) -> list[Fact]:
                 said["dimensions"],
             )
             by_key[key].append(mark)
-    label_by_concept = _labels(numbers)
+    labels = label_by_concept(text, numbers)
     facts = []
     for (concept, *_), marks in by_key.items():
-        label = label_by_concept[concept]
+        label = labels[concept]
+        if not label:
+            continue
         for mark in _agreeing(marks):
             facts.append(_amount(reading.document.doc_id, mark, company, label))
     return facts
@@ -313,28 +313,3 @@ def _num_decimals(decimals: str) -> int:
     if decimals == "INF":
         return 20
     return int(decimals) if decimals.removeprefix("-").isdigit() and len(decimals) < 4 else -20
-
-
-def _labels(numbers: list[Mark]) -> dict[str, str]:
-    """Return the wording of every concept: its most frequent row label that is its own."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    concepts_by_label: dict[str, set[str]] = defaultdict(set)
-    for mark in numbers:
-        concept = mark.attributes["concept"]
-        label = _FOOTNOTE.sub("", mark.attributes.get("row", "")).rstrip(" :")
-        counts[concept][""] += 0
-        if label and len(label) <= _MAX_LABEL_CHARACTERS and not _GENERIC.fullmatch(label):
-            concepts_by_label[label.lower()].add(concept)
-            if not mark.attributes["dimensions"]:
-                counts[concept][label] += 1
-    labels = {}
-    for concept, counter in counts.items():
-        name = concept.rpartition(":")[2]
-        own = [
-            (-count, place, label)
-            for place, (label, count) in enumerate(counter.items())
-            if label and len(concepts_by_label[label.lower()]) == 1
-        ]
-        fixed = _LABEL_BY_CONCEPT.get(name)
-        labels[concept] = fixed or (min(own)[2] if own else split_words(name))
-    return labels
