@@ -29,11 +29,12 @@ _SUFFIX = (
     r"(?:Inc|INC|LLC|L\.L\.C|Ltd|LTD|Limited|LIMITED|Corporation|CORPORATION|Corp|CORP|Company"
     r"|COMPANY|Co|CO|L\.P|LP|LLP|AG|S\.A|SA|N\.V|B\.V|GmbH|GMBH|PLC|plc|Bank|Fund)"
 )
+_NEXT_WORD = r"(?:\([A-Z][\w ]{1,20}\)|[A-Z&][\w&'\u2019.\-]*|of|and|the)"
 _COMPANY = re.compile(
-    rf"(?:[A-Z]|[a-z]{{1,3}}-\d)[\w&'’.\-]*(?:,?\s+(?:\([A-Z][\w ]{{1,20}}\)|[A-Z&][\w&'’.\-]*|of|and|the)){{0,8}}?"
+    rf"(?:[A-Z]|[a-z]{{1,3}}-\d)[\w&'\u2019.\-]*(?:,?\s+{_NEXT_WORD}){{0,8}}?"
     rf",?\s+{_SUFFIX}\b\.?(?:,?\s+{_SUFFIX}\b\.?)?"
 )
-_NAMED_PARTY = re.compile(r"[A-Z][\w&'’.\-]*(?:\s+[A-Z&][\w&'’.\-]*){0,4}(?=,\s+an?\s)")
+_NAMED_PARTY = re.compile(r"[A-Z][\w&'\u2019.\-]*(?:\s+[A-Z&][\w&'\u2019.\-]*){0,4}(?=,\s+an?\s)")
 _LEAD = re.compile(
     r"(?:[\s,;:]|and\b|by\b|between\b|among\b|amongst\b|on the one hand\b|on the other hand\b"
     r"|\([a-z0-9]{1,3}\)|[0-9]\.|other\b|hand\b)*",
@@ -41,7 +42,7 @@ _LEAD = re.compile(
 )
 _JOINT = re.compile(r"[,;]\s|\band\s|\baffiliates\s", re.IGNORECASE)
 _DESCRIBED = re.compile(r",?\s+(?:an?\s|having\s|with\s|located\s|incorporated\s)")
-_KIND_WORDS = r"(?:[A-Z][\w&/'’.\-]*|of|and|for|&)"
+_KIND_WORDS = r"(?:[A-Z][\w&/'\u2019.\-]*|of|and|for|&)"
 _THIS_KIND = re.compile(
     rf"\b(?:This|THIS|this)\s+((?:{_KIND_WORDS},?\s+){{1,8}}?(?:Agreement|AGREEMENT|Contract))\b"
 )

@@ -161,10 +161,11 @@ def _text(element: Element) -> str:
 
 def _add_element(builder: DocumentBuilder, element: Element) -> None:
     """Add one paragraph; elements that hold further paragraphs are left to those."""
-    if any(local_name(inner) in _PARAGRAPHS for inner in element.iterdescendants()):
-        if local_name(element) != "tr":
-            return
     name = local_name(element)
+    if name != "tr" and any(
+        local_name(inner) in _PARAGRAPHS for inner in element.iterdescendants()
+    ):
+        return
     parent = element.getparent()
     if name == "cite" and parent is not None and local_name(parent) == "p":
         return

@@ -26,7 +26,7 @@ _MAX_HEADING_CHARACTERS = 90
 _NUMBERED = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,4})\.?\s+[A-Z][^\n]*")
 _ARTICLE = re.compile(r"(?:ARTICLE|Article)\s+(?:[IVXLC]+|\d{1,3})\b[^\n]*")
 _SECTION = re.compile(r"(?:SECTION|Section)\s+\d{1,3}(?:\.\d{1,3})*\b[^\n]*")
-_CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,;:&'’\"()/\-]*[A-Z)\"]:?")
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,;:&'\u2019\"()/\-]*[A-Z)\"]:?")
 _GUIDELINE_NAME = re.compile(r"sp800-\d+", re.IGNORECASE)
 _CONTRACT_WORDS = re.compile(
     r"\b(?:agreement|contract|terms|policy|policies|addendum|lease|licence terms)\b", re.IGNORECASE

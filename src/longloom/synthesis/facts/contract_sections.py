@@ -89,8 +89,8 @@ def sections_of(document: Document) -> list[Section]:
             continue
         if head and len(head.group(2).split()) <= 9:
             begun.append((head.group(1), head.group(2), block.start + head.start(2), block.start))
-        elif number := _NUMBER_ALONE.match(first_line):
-            begun.append((number.group(1), "", block.start, block.start))
+        elif bare := _NUMBER_ALONE.match(first_line):
+            begun.append((bare.group(1), "", block.start, block.start))
         elif _MAJOR.match(first_line):
             begun.append(("", "", block.start, block.start))
     ends = [start for _, _, _, start in begun[1:]] + [len(text)][: len(begun)]

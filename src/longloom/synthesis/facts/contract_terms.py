@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from longloom.records import BlockKind, Document
 from longloom.synthesis.facts.fact import Fact
 
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
     r"|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
@@ -21,12 +19,26 @@ DATE = (
 """Pattern of a date with a day, in words or ISO; to be used ignoring case, without groups."""
 _DATE_PARTS = re.compile(r"\d+|[A-Za-z]{3,}")
 _NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty-five": 45, "sixty": 60, "ninety": 90, "one hundred eighty": 180}
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "fifteen": 15,
+    "eighteen": 18,
+    "twenty": 20,
+    "thirty": 30,
+    "forty-five": 45,
+    "sixty": 60,
+    "ninety": 90,
+    "one hundred eighty": 180,
+}
 _WORD = "|".join(sorted(_NUMBER_WORDS, key=len, reverse=True))
 _COUNT = rf"(?:(?:{_WORD})\s*\(\s*\d{{1,3}}\s*\)|(?:{_WORD})|\d{{1,3}})"
 _UNIT = r"(?:years?|months?|days?)"
@@ -65,7 +77,7 @@ _WITHOUT_CAUSE = re.compile(
     re.IGNORECASE,
 )
 _NOTICE = re.compile(
-    rf"({_COUNT})[\s-]+(?:calendar\s+)?days?['’]?\s*(?:prior\s+|advance\s+|written\s+|prior,?\s+)*"
+    rf"({_COUNT})[\s-]+(?:calendar\s+)?days?['\u2019]?\s*(?:prior\s+|advance\s+|written\s+|prior,?\s+)*"
     rf"notice\b",
     re.IGNORECASE,
 )
@@ -84,7 +96,7 @@ def iso_date(words: str) -> str:
         if part.isdigit():
             numbers.append(part)
             continue
-        named = [n for n, name in enumerate(_MONTHS, 1) if name.startswith(part.lower()[:3])]
+        named = [n for n, name in enumerate(_MONTHS, 1) if name == part.lower()[:3]]
         month = month or (named[0] if named and part.lower() != "day" else 0)
     if len(numbers) == 3 and len(numbers[0]) == 4:
         year, month, day = int(numbers[0]), int(numbers[1]), int(numbers[2])

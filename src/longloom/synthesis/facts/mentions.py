@@ -55,13 +55,14 @@ RELATIONS: tuple[Relation, ...] = (
 )
 
 _ABBREVIATION = r"(?:Mr|Mrs|Dr|St|Messrs|Mme|Mlle)\."
-_WORD = r"(?:[A-Z]['’])?[A-Z][a-zà-ÿ]+(?:[A-Z][a-zà-ÿ]+)?(?:-[A-Z][a-zà-ÿ]+)*"
+_WORD = r"(?:[A-Z]['\u2019])?[A-Z][a-zà-ÿ]+(?:[A-Z][a-zà-ÿ]+)?(?:-[A-Z][a-zà-ÿ]+)*"
 _RUN = re.compile(
-    rf"(?<![\w’'])(?:{_ABBREVIATION} )*{_WORD}(?: (?:{_ABBREVIATION} )?{_WORD}){{0,3}}(?![\w-])"
+    rf"(?<![\w\u2019'])(?:{_ABBREVIATION} )*{_WORD}"
+    rf"(?: (?:{_ABBREVIATION} )?{_WORD}){{0,3}}(?![\w-])"
 )
 _PIECE = re.compile(rf"{_ABBREVIATION}|{_WORD}")
-_BEGINNING = re.compile(r"(?:^|[.!?…]['’”\")\]]*\s|[“‘\"(\[]|\n)$")
-_LOWER = re.compile(r"(?<![\w’'])[a-z]{2,}(?![\w])")
+_BEGINNING = re.compile(r"(?:^|[.!?…]['\u2019”\")\]]*\s|[“\u2018\"(\[]|\n)$")
+_LOWER = re.compile(r"(?<![\w\u2019'])[a-z]{2,}(?![\w])")
 _NAME = rf"(?:{_ABBREVIATION} )?{_WORD}(?: (?:{_ABBREVIATION} )?{_WORD}){{0,2}}"
 _VERBS = "said|cried|replied|answered|asked|returned|remarked|observed|exclaimed"
 _SPEECH = re.compile(
@@ -94,9 +95,9 @@ def _mention_facts(reading: Reading) -> Iterator[Fact]:
     num_mentions: dict[str, int] = {}
     for start, pieces, begins in runs:
         first = pieces[0]
-        if begins and first not in TITLES and first not in inner:
-            if first.lower() in ordinary:
-                start, pieces, begins = start + len(first) + 1, pieces[1:], False
+        may_be_ordinary = begins and first not in TITLES and first not in inner
+        if may_be_ordinary and first.lower() in ordinary:
+            start, pieces, begins = start + len(first) + 1, pieces[1:], False
         for name, place, is_whole in _names_within(pieces, start):
             num_mentions[name] = num_mentions.get(name, 0) + 1
             yield _fact(
