@@ -16,9 +16,20 @@ from longloom.synthesis.documents.safe_xml import (
 from longloom.synthesis.documents.xml_prose import Prose
 
 _SERIES_SHOWN = ("STD", "BCP", "FYI", "RFC", "DOI", "Internet-Draft", "Work in Progress")
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,6 @@ def parse_xml(payload: bytes) -> Element:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
-        collect_ids=False,
     )
     try:
         root = etree.fromstring(payload, parser)
@@ -119,8 +118,7 @@ def descendants(element: Element | None, *names: str) -> Iterator[Element]:
     """Yield the elements below (and at) `element` with one of these local names, in order."""
     if element is None:
         return
-    for node in element.iter(*[f"{{*}}{name}" for name in names]):
-        yield node
+    yield from element.iter(*[f"{{*}}{name}" for name in names])
 
 
 def plain_text(element: Element | None, without: Sequence[str] = ()) -> str:
@@ -162,13 +160,12 @@ def _entity_values(tree: "etree._ElementTree[Element]") -> dict[str, str]:
 
 
 def _check_limits(root: Element) -> None:
-    depth = num_elements = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
+    depth = 0
+    for count, (event, _) in enumerate(etree.iterwalk(root, events=("start", "end"))):
         depth += 1 if event == "start" else -1
-        num_elements += 1
         if depth > MAX_DEPTH:
             raise DataError(f"XML nested deeper than {MAX_DEPTH} elements")
-        if num_elements > 2 * MAX_ELEMENTS:
+        if count > 2 * MAX_ELEMENTS:
             raise DataError(f"XML of more than {MAX_ELEMENTS} elements")
 
 

@@ -51,12 +51,50 @@ CATEGORIES = {
     "historic": "Historic",
 }
 _BLOCKS = frozenset(
-    "artset artwork aside blockquote dl figure list note ol section sourcecode t table texttable "
-    "ul author postamble preamble references reference referencegroup".split()
+    [
+        "artset",
+        "artwork",
+        "aside",
+        "blockquote",
+        "dl",
+        "figure",
+        "list",
+        "note",
+        "ol",
+        "section",
+        "sourcecode",
+        "t",
+        "table",
+        "texttable",
+        "ul",
+        "author",
+        "postamble",
+        "preamble",
+        "references",
+        "reference",
+        "referencegroup",
+    ]
 )
 _LEFT_OUT = frozenset(
-    "anchor-alias cref displayreference iref link name source toc Description defines "
-    "idempotent safe status svg ttcol annotation displayreference".split()
+    [
+        "anchor-alias",
+        "cref",
+        "displayreference",
+        "iref",
+        "link",
+        "name",
+        "source",
+        "toc",
+        "Description",
+        "defines",
+        "idempotent",
+        "safe",
+        "status",
+        "svg",
+        "ttcol",
+        "annotation",
+        "displayreference",
+    ]
 )
 _CODE = frozenset(["artwork", "sourcecode"])
 

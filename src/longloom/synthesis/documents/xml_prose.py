@@ -112,6 +112,11 @@ class Prose:
         """The character before the place of writing; a space at the start of a line."""
         return " " if self._is_space_due or self._is_line_start else self._last
 
+    @property
+    def is_open(self) -> bool:
+        """Whether running text can be added to what stands last."""
+        return not self._is_line_start
+
     def block(self, kind: BlockKind, text: str, level: int = 0) -> Span:
         """Write a whole block."""
         self.begin(kind, level)

@@ -19,6 +19,8 @@ MAX_SPAN = 60
 MAX_CELLS = 40_000
 
 _NUMERIC = re.compile(r"[\s\d.,()%$<>=~+-]*")
+_FOOTNOTE = re.compile(r"\^[^\W\d]\b|\^[*\u2020\u2021\u00a7]")
+"""A mark of a footnote; the text keeps it, the names of rows and columns do not."""
 _MAX_KEY_CELLS = 3
 
 
@@ -34,7 +36,7 @@ class Grid:
 
 def grid_of(table: Element, text_of: Callable[[Element], str]) -> Grid:
     """Read `tr` rows with `th` and `td` cells, as HTML, JATS and xml2rfc write them."""
-    lines = [node for node in table.iter("{*}tr")]
+    lines = list(table.iter("{*}tr"))
     spread = _spread(lines, text_of)
     num_header = 0
     for line in lines:
@@ -69,7 +71,8 @@ def write_table(builder: DocumentBuilder, grid: Grid, title: str) -> None:
             span = builder.add(cell)
             header = grid.header[column] if column < len(grid.header) else ""
             if cell and key:
-                builder.mark("cell", span, row=key, column=header, table=title)
+                row_name, column_name = _FOOTNOTE.sub("", key), _FOOTNOTE.sub("", header)
+                builder.mark("cell", span, row=row_name, column=column_name, table=title)
         separator = "\n"
     builder.end()
 
@@ -85,18 +88,41 @@ def row_keys(rows: Sequence[Sequence[str]]) -> list[str]:
     for row in rows:
         group = row[0] if _is_heading(row) else group
         groups.append(group)
-    keys = ["" if _is_heading(row) else _key(row, 1) for row in rows]
+    carried = _carried(rows)
+    keys = ["" if _is_heading(row) else _key(row, 1) for row in carried]
     for num_cells in range(2, _MAX_KEY_CELLS + 1):
         counts = Counter(keys)
         keys = [
             _key(row, num_cells) if key and counts[key] > 1 else key
-            for key, row in zip(keys, rows, strict=True)
+            for key, row in zip(keys, carried, strict=True)
         ]
     counts = Counter(keys)
     return [
         f"{group}: {key}" if key and group and counts[key] > 1 else key
         for key, group in zip(keys, groups, strict=True)
     ]
+
+
+def _carried(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Put into empty first cells what stands in the first cell above, where words follow them.
+
+    The first cell is joined to the second then, as it is in the row that begins such a group.
+    """
+    is_open = [not row[0] and len(row) > 1 and _is_words(row[1]) for row in rows]
+    carried: list[tuple[str, ...]] = []
+    above = ""
+    for place, row in enumerate(rows):
+        begins = row[0] and place + 1 < len(rows) and is_open[place + 1] and not _is_heading(row)
+        above = row[0] or above
+        joins = is_open[place] or (begins and len(row) > 1 and _is_words(row[1]))
+        is_joined = bool(joins and above)
+        carried.append((f"{above}, {row[1]}", *row[1:]) if is_joined else tuple(row))
+    return carried
+
+
+def _is_words(cell: str) -> bool:
+    """Whether a cell holds words and not only numbers."""
+    return bool(cell) and _NUMERIC.fullmatch(cell) is None
 
 
 def _is_heading(row: Sequence[str]) -> bool:
