@@ -107,7 +107,7 @@ def _ranking(
         evidence += (*facts, stated[0])
     ranks = ranks_of(values)
     pairs = zip(ranks, (fact.subject for fact in values), strict=True) if ranks else ()
-    return sorted(pairs), distinct(evidence)  # type: ignore[type-var]
+    return sorted(pairs), distinct(evidence)
 
 
 def ranks_of(facts: Sequence[Fact]) -> list[Rank]:

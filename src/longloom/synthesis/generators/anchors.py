@@ -1,0 +1,202 @@
+"""Anchors: what a world says about its entities, and the fewest predicates that single one out.
+
+    Scene(world, vocabulary).describe("PEP 440", rng)
+        -> Only(Described("PEP", (Equals("pep.author", "Ada"), InYears("pep.created", 2010, 5))))
+
+Descriptions replace names (the paper's obfuscation, QwenLong-L1.5, section 3); each predicate is
+then coarsened as far as the description still fits one entity of the world.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from random import Random
+
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.generators.wording import Phraser, Vocabulary
+from longloom.synthesis.programs.coarsening import coarsen, date_rungs, ladder
+from longloom.synthesis.programs.graph import Described, Only
+from longloom.synthesis.programs.node import Program
+from longloom.synthesis.programs.predicates import Equals
+from longloom.synthesis.programs.world import World
+
+PLAIN_KINDS = frozenset({"date", "number", "text"})
+"""Kinds of value that are no entities."""
+
+_MAX_VALUE_CHARACTERS = 70
+_MAX_PREDICATES = 3
+_MAX_ATTRIBUTES = 14
+_MAX_ENTITIES = 4_000
+_MAX_COMBINATIONS = 8
+
+
+class Scene:
+    """The entities of a world, with what describes, joins and answers; built once per context."""
+
+    def __init__(self, world: World, vocabulary: Vocabulary) -> None:
+        self.world = world
+        self.vocabulary = vocabulary
+        self.phraser = Phraser(vocabulary)
+        self.facts_by_entity: dict[str, list[Fact]] = {}
+        self.kind_by_entity: dict[str, str] = {}
+        self._holders: dict[tuple[str, str], frozenset[str]] = {}
+        self._descriptions: dict[str, list[Program]] = {}
+        self._narrowings: dict[tuple[str, frozenset[str]], tuple[Program, ...] | None] = {}
+        for fact in world.facts:
+            self._note(fact)
+        self.entities = tuple(self.facts_by_entity)
+
+    def _note(self, fact: Fact) -> None:
+        if not is_askable(fact) or self.vocabulary.relation(fact.relation) is None:
+            return
+        if fact.subject not in self.facts_by_entity:
+            if len(self.facts_by_entity) == _MAX_ENTITIES:
+                return
+            self.facts_by_entity[fact.subject] = []
+            self.kind_by_entity[fact.subject] = fact.subject_kind
+        self.facts_by_entity[fact.subject].append(fact)
+
+    def attributes(self, entity: str) -> list[Fact]:
+        """Return the facts by which an entity may be described, one per relation and value."""
+        chosen: dict[tuple[str, str], Fact] = {}
+        for fact in self.facts_by_entity.get(entity, ()):
+            relation = self.vocabulary.relation(fact.relation)
+            if relation is None or relation.is_key or "{v}" not in relation.clause:
+                continue
+            if fact.certainty < 3 and is_short(fact.value) and entity not in fact.value:
+                chosen.setdefault((fact.relation, fact.value), fact)
+        # What names many other entities (citations) describes worst, so it comes last.
+        ordered = sorted(chosen.values(), key=self._describes_badly)
+        return ordered[:_MAX_ATTRIBUTES]
+
+    def _describes_badly(self, fact: Fact) -> bool:
+        relation = self.vocabulary.relation(fact.relation)
+        is_entity = self.vocabulary.kind(fact.value_kind).is_document
+        return is_entity and relation is not None and not relation.is_functional
+
+    def values(self, entity: str) -> dict[str, Fact]:
+        """Return the facts that may be asked of an entity: relations with one value."""
+        single: dict[str, Fact | None] = {}
+        for fact in self.facts_by_entity.get(entity, ()):
+            known = single.setdefault(fact.relation, fact)
+            if known is not None and known.value != fact.value:
+                single[fact.relation] = None
+        return {
+            name: fact
+            for name, fact in single.items()
+            if fact is not None and self.is_worth_asking(fact)
+        }
+
+    def is_worth_asking(self, fact: Fact) -> bool:
+        """Return whether the value of a fact makes an answer: short, and no key of its subject."""
+        relation = self.vocabulary.relation(fact.relation)
+        if relation is None or relation.is_key or not is_short(fact.value):
+            return False
+        return contains_words(fact.value, fact.subject) is False
+
+    def describe(self, entity: str, rng: Random) -> Program | None:
+        """Return a description that fits only this entity, or None if there is none."""
+        if entity not in self._descriptions:
+            self._descriptions[entity] = self._describe(entity, rng)
+        found = self._descriptions[entity]
+        return rng.choice(found) if found else None
+
+    def _describe(self, entity: str, rng: Random) -> list[Program]:
+        kind = self.kind_by_entity.get(entity)
+        if kind is None:
+            return []
+        attributes = self.attributes(entity)
+        rng.shuffle(attributes)
+        attributes.sort(key=self._describes_badly)
+        found: list[Program] = []
+        for size in range(1, min(_MAX_PREDICATES, len(attributes)) + 1):
+            for facts in combinations(attributes, size):
+                if len({fact.relation for fact in facts}) == size and self._singles_out(
+                    facts, entity, kind
+                ):
+                    found.append(self._coarsened(kind, facts, entity))
+                if len(found) == _MAX_COMBINATIONS:
+                    return found
+            # One attribute alone reads like a look-up, so a second one is let in where it fits.
+            if found and size > 1:
+                break
+        return found
+
+    def _singles_out(self, facts: Sequence[Fact], entity: str, kind: str) -> bool:
+        holders = [self._holding(fact, kind) for fact in facts]
+        return frozenset.intersection(*holders) == {entity}
+
+    def _holding(self, fact: Fact, kind: str) -> frozenset[str]:
+        key = (fact.relation, fact.value)
+        if key not in self._holders:
+            naming = self.world.facts_naming(*key)
+            self._holders[key] = frozenset(
+                other.subject for other in naming if other.subject_kind == kind
+            )
+        return self._holders[key]
+
+    def _coarsened(self, kind: str, facts: Sequence[Fact], entity: str) -> Program:
+        ladders = [ladder(fact, self.world) for fact in facts]
+        return coarsen(lambda chosen: Only(Described(kind, chosen)), ladders, self.world, entity)
+
+    def narrow(self, entity: str, candidates: frozenset[str]) -> tuple[Program, ...] | None:
+        """Return the fewest predicates that tell `entity` from the other candidates."""
+        if len(candidates) == 1:
+            return ()
+        key = (entity, candidates)
+        if key not in self._narrowings:
+            self._narrowings[key] = self._narrow(entity, candidates)
+        return self._narrowings[key]
+
+    def _narrow(self, entity: str, candidates: frozenset[str]) -> tuple[Program, ...] | None:
+        others = sorted(candidates - {entity})
+        attributes = self.attributes(entity)
+        for size in (1, 2):
+            for facts in combinations(attributes, size):
+                exact = tuple(Equals(fact.relation, fact.value) for fact in facts)
+                if not self._any_fits(exact, others):
+                    return self._coarse_enough(facts, others)
+        return None
+
+    def _coarse_enough(self, facts: Sequence[Fact], others: Sequence[str]) -> tuple[Program, ...]:
+        """Return the coarsest predicates on dates that no other candidate satisfies."""
+        chosen: list[Program] = [Equals(fact.relation, fact.value) for fact in facts]
+        for place, fact in enumerate(facts):
+            if fact.value_kind != "date":
+                continue
+            for rung in reversed(date_rungs(fact)):
+                coarser = [*chosen[:place], rung, *chosen[place + 1 :]]
+                if not self._any_fits(coarser, others):
+                    chosen = coarser
+                    break
+        return tuple(chosen)
+
+    def _any_fits(self, predicates: Iterable[Program], entities: Iterable[str]) -> bool:
+        wanted = tuple(predicates)
+        return any(
+            all(predicate.proof(self.world, entity) for predicate in wanted)  # type: ignore[attr-defined]
+            for entity in entities
+        )
+
+
+def is_askable(fact: Fact) -> bool:
+    """Return whether a fact may take part: no period (that is the numerical generator's)."""
+    return not fact.period_end and bool(fact.value.strip())
+
+
+def is_short(value: str) -> bool:
+    """Return whether a value can stand in a question or be an answer: one short line."""
+    return 0 < len(value) <= _MAX_VALUE_CHARACTERS and "\n" not in value
+
+
+def contains_words(needle: str, text: str) -> bool:
+    """Return whether `needle` occurs in `text` as whole words, case aside."""
+    low, inside = needle.casefold(), text.casefold()
+    start = inside.find(low)
+    while start >= 0:
+        end = start + len(low)
+        is_cut_before = start > 0 and inside[start - 1].isalnum() and low[:1].isalnum()
+        is_cut_after = end < len(inside) and inside[end].isalnum() and low[-1:].isalnum()
+        if not is_cut_before and not is_cut_after:
+            return True
+        start = inside.find(low, start + 1)
+    return False

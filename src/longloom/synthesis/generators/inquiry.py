@@ -1,0 +1,214 @@
+"""An inquiry: all that the families of questions share while they ask about one context."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from longloom.records import RewardRule, TaskType
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.relation import EntityKind, Relation
+from longloom.synthesis.generators.anchors import Scene, contains_words
+from longloom.synthesis.generators.draft import Draft, Setting
+from longloom.synthesis.generators.paths import PathSampler
+from longloom.synthesis.generators.questions import Asker
+from longloom.synthesis.generators.wording import Vocabulary
+from longloom.synthesis.programs.codec import shape_of
+from longloom.synthesis.programs.graph import Named
+from longloom.synthesis.programs.node import Program
+
+NAMING_ABILITIES = frozenset({"comparison", "ordering", "unanswerable"})
+"""Abilities whose questions may say their answer: it is one of those they name."""
+
+_DATING = (".date", ".filed", ".period_end", ".published", ".report_date", ".version_date")
+"""How relations end that date the document they stand in."""
+
+_TRIES_PER_TURN = 6
+_MAX_BARREN_TURNS = 4
+_TURNS_PER_SHAPE = 3
+_MAX_DRAFTS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An entity with the one date or number by which it compares with its like."""
+
+    entity: str
+    """The entity."""
+    fact: Fact
+    """What states the value."""
+
+
+class Inquiry:
+    """One context, one task type, one stream."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        rng: Random,
+        *,
+        task_type: TaskType,
+        relations: Mapping[str, Relation],
+        kinds: Mapping[str, EntityKind],
+    ) -> None:
+        self.setting = setting
+        self.rng = rng
+        self.task_type = task_type
+        self.world = setting.world
+        vocabulary = Vocabulary(relations, kinds, setting.world)
+        self.scene = Scene(setting.world, vocabulary)
+        self.sampler = PathSampler(self.scene)
+        self.asker = Asker(self.scene.phraser, rng)
+        self.ranked = _ranked(self.scene)
+        self._disputed: list[tuple[str, str, str, str]] | None = None
+
+    def draft(
+        self,
+        question: str | None,
+        program: Program,
+        *,
+        answer: str,
+        ability: str,
+        num_hops: int,
+        value_kind: str = "text",
+        min_documents: int = 2,
+    ) -> Draft | None:
+        """Return a draft, or None without a question or if the question says the answer."""
+        if question is None or not answer:
+            return None
+        if ability not in NAMING_ABILITIES and contains_words(answer, question):
+            return None
+        is_numeric = value_kind == "number" or answer in ("yes", "no")
+        return Draft(
+            task_type=self.task_type,
+            ability=ability,
+            question=question,
+            program=program,
+            answer=answer,
+            reward_rule=RewardRule.NUMERIC if is_numeric else RewardRule.COVER_EXACT_MATCH,
+            num_hops=num_hops,
+            min_documents=min_documents,
+        )
+
+    def entity_program(self, entity: str, described_share: float = 0.5) -> Program:
+        """Return a description of an entity, or its name."""
+        if self.rng.random() < described_share:
+            described = self.scene.describe(entity, self.rng)
+            if described is not None:
+                return described
+        return Named(entity)
+
+    def disputed(self) -> list[tuple[str, str, str, str]]:
+        """Return entity, relation, period and dating relation where documents disagree."""
+        if self._disputed is None:
+            self._disputed = _disputed(self.setting)
+        return self._disputed
+
+    def some_ranked(self, count: int, value_kind: str | None = None) -> list[Ranked]:
+        """Draw entities of one kind, from different documents, with different values; or none."""
+        groups = [
+            group
+            for group in self.ranked
+            if len(group) >= count and value_kind in (None, group[0].fact.value_kind)
+        ]
+        if not groups:
+            return []
+        group = list(self.rng.choice(groups))
+        self.rng.shuffle(group)
+        chosen: list[Ranked] = []
+        for ranked in group:
+            is_apart = all(
+                ranked.fact.doc_id != other.fact.doc_id and ranked.fact.value != other.fact.value
+                for other in chosen
+            )
+            if is_apart:
+                chosen.append(ranked)
+            if len(chosen) == count:
+                return chosen
+        return []
+
+
+Family = Callable[[Inquiry], Draft | None]
+"""Draws one draft of its pattern, or none if the draw came to nothing."""
+
+
+def in_turns(inquiry: Inquiry, families: Sequence[Family]) -> Iterator[Draft]:
+    """Yield drafts of all families in turns, the shapes of the programs in turns too.
+
+    A shape that was asked often waits until the others have caught up or have run dry.
+    """
+    seen: set[Program] = set()
+    num_by_shape: dict[str, int] = {}
+    waiting: list[tuple[str, Draft]] = []
+    turn = num_barren = num_yielded = 0
+    while num_barren < _MAX_BARREN_TURNS and num_yielded < _MAX_DRAFTS:
+        turn += 1
+        drawn = list(_one_turn(inquiry, families, seen))
+        num_barren = 0 if drawn else num_barren + 1
+        most = 1 + turn // _TURNS_PER_SHAPE
+        ready, waiting = waiting + drawn, []
+        for shape, draft in ready:
+            if num_by_shape.get(shape, 0) < most:
+                num_by_shape[shape] = num_by_shape.get(shape, 0) + 1
+                num_yielded += 1
+                yield draft
+            else:
+                waiting.append((shape, draft))
+    for _, draft in waiting:
+        yield draft
+
+
+def _one_turn(
+    inquiry: Inquiry, families: Sequence[Family], seen: set[Program]
+) -> Iterator[tuple[str, Draft]]:
+    for family in inquiry.rng.sample(families, len(families)):
+        for _ in range(_TRIES_PER_TURN):
+            draft = family(inquiry)
+            if draft is not None and draft.program not in seen:
+                seen.add(draft.program)
+                yield shape_of(draft.program), draft
+                break
+
+
+def _ranked(scene: Scene) -> list[tuple[Ranked, ...]]:
+    """Return the entities that compare, by kind, relation and unit; at least two each."""
+    groups: dict[tuple[str, str, str], list[Ranked]] = {}
+    for entity in scene.entities:
+        for name, fact in scene.values(entity).items():
+            if fact.value_kind in ("date", "number") and fact.certainty < 3:
+                key = (fact.subject_kind, name, fact.unit)
+                groups.setdefault(key, []).append(Ranked(entity, fact))
+    return [tuple(group) for group in groups.values() if len({r.fact.doc_id for r in group}) > 1]
+
+
+def _disputed(setting: Setting) -> list[tuple[str, str, str, str]]:
+    """Find what two documents state differently, if both say when they are from.
+
+    The statements must agree in everything but the value: label, unit, period and qualifiers.
+    """
+    values: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    for fact in setting.world.facts:
+        key = (fact.subject, fact.relation, fact.period_end)
+        rest = (fact.period_start, fact.unit, fact.label)
+        same = (*key, *rest, *(part for pair in fact.qualifiers for part in pair))
+        values.setdefault(same, {}).setdefault(fact.doc_id, set()).add(fact.value)
+    found: dict[tuple[str, str, str, str], None] = {}
+    for (subject, name, period_end, *_), by_document in values.items():
+        is_one_each = all(len(stated) == 1 for stated in by_document.values())
+        differs = len({value for stated in by_document.values() for value in stated}) > 1
+        if len(by_document) > 1 and is_one_each and differs:
+            for relation in _dating_relations(setting, list(by_document)):
+                found[subject, name, period_end, relation] = None
+    return list(found)
+
+
+def _dating_relations(setting: Setting, doc_ids: Sequence[str]) -> list[str]:
+    """Return the relations that date every one of the documents, each with one value."""
+    shared: list[str] | None = None
+    for doc_id in doc_ids:
+        stated: dict[str, set[str]] = {}
+        for fact in setting.world.facts_in(doc_id):
+            if fact.value_kind == "date" and fact.relation.endswith(_DATING):
+                stated.setdefault(fact.relation, set()).add(fact.value)
+        single = [name for name, dates in stated.items() if len(dates) == 1]
+        shared = single if shared is None else [name for name in shared if name in single]
+    return shared or []

@@ -1,0 +1,272 @@
+"""Wording: descriptions and clauses in plain English, from programs and the phrases of relations.
+
+    Only(Described("PEP", (Equals("pep.author", "Ada"), InYears("pep.created", 2010, 5))))
+        -> "the PEP written by Ada and created in the first half of the 2010s"
+
+A description is worded from the program that finds it, so that both always say the same. What has
+no readable wording gives None, and the question is not asked.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from longloom.synthesis.facts.relation import EntityKind, Relation
+from longloom.synthesis.facts.tables import relation_for
+from longloom.synthesis.programs.graph import Described, Filter, Follow, Inverse, Named, Only, Other
+from longloom.synthesis.programs.node import Program
+from longloom.synthesis.programs.predicates import (
+    After,
+    Before,
+    Equals,
+    InBand,
+    InMonth,
+    InYears,
+    Role,
+    to_decimal,
+)
+from longloom.synthesis.programs.world import World
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_RELATIVE = ("that ", "which ", "who ", "whose ", "for which ", "in which ", "to which ")
+_ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+_PLAIN_KINDS = frozenset({"date", "number", "text"})
+_LABEL = re.compile(r"[A-Za-z][^{}\n]{1,60}")
+
+Known = Mapping[Program, str]
+"""Programs that an earlier sentence has introduced, with what to call their answer."""
+
+
+class Vocabulary:
+    """The relations and kinds of one world, with generic phrases for open families."""
+
+    def __init__(
+        self, relations: Mapping[str, Relation], kinds: Mapping[str, EntityKind], world: World
+    ) -> None:
+        self._kinds = kinds
+        self._relations: dict[str, Relation] = {}
+        for name in world.relations:
+            relation = relations.get(name) or _open_relation(name, world)
+            if relation is not None:
+                self._relations[name] = relation
+
+    def relation(self, name: str) -> Relation | None:
+        """Return how a relation is worded, or None if it has no wording."""
+        return self._relations.get(name)
+
+    def kind(self, name: str) -> EntityKind:
+        """Return how a kind is called; its name with an `s` if nobody says."""
+        known = self._kinds.get(name)
+        return known or EntityKind(name=name, plural=_plural(name), article=_article(name))
+
+
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[:1].lower() in tuple("aeiou") else "a"
+
+
+def _open_relation(name: str, world: World) -> Relation | None:
+    """Make phrases from the label a document gives a relation of an open family."""
+    first = world.facts_with(name)[0]
+    if name.startswith("cell."):
+        return relation_for(first)
+    label = first.label.strip()
+    if not _LABEL.fullmatch(label):
+        return None
+    return Relation(
+        name=name,
+        subject_kind=first.subject_kind,
+        value_kind=first.value_kind,
+        question=f'What do the documents give as "{label}" for {{x}}?',
+        noun=f'the "{label}" entry of {{x}}',
+        clause=f'whose "{label}" entry is {{v}}',
+    )
+
+
+def value_text(value: str, value_kind: str) -> str:
+    """Return a value as a clause says it: dates with their preposition, numbers with commas."""
+    if value_kind == "date":
+        return date_text(value)
+    if value_kind == "number":
+        return number_text(value)
+    return value
+
+
+def date_text(value: str) -> str:
+    """Return `in 2019`, `in May 2019` or `on 3 May 2019`; other text unchanged."""
+    if not _ISO_DATE.fullmatch(value):
+        return value
+    year, month, day = value[:4], value[5:7], value[8:]
+    if not month or not 1 <= int(month) <= 12:
+        return f"in {year}"
+    name = _MONTHS[int(month) - 1]
+    return f"on {int(day)} {name} {year}" if day else f"in {name} {year}"
+
+
+def number_text(value: str) -> str:
+    """Return a plain decimal with commas."""
+    number = to_decimal(value)
+    return value if number is None else f"{number:,f}"
+
+
+def years_text(first: int, num_years: int) -> str:
+    """Return the preposition and the name of some years."""
+    if num_years == 1:
+        return f"in {first}"
+    if num_years == 10:
+        return f"in the {first}s"
+    half = "first" if first % 10 < 5 else "second"
+    return f"in the {half} half of the {first - first % 10}s"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Return `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def joined_clauses(clauses: Sequence[str]) -> str:
+    """Return clauses as they follow a noun: short ones first, relative clauses last."""
+    short = [clause for clause in clauses if not clause.startswith(_RELATIVE)]
+    relative = [clause for clause in clauses if clause.startswith(_RELATIVE)]
+    # The clause with a nested description goes last, so that what follows it is not its own.
+    short.sort(key=lambda clause: " the " in clause and len(clause) > 40)
+    parts = [listed(short)] if short else []
+    return " ".join([*parts, *([" and ".join(relative)] if relative else [])])
+
+
+class Phraser:
+    """Words programs of one world."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    def clause(self, predicate: Program, known: Known) -> str | None:
+        """Return a predicate as a clause that follows the noun."""
+        relation = self.vocabulary.relation(getattr(predicate, "relation", ""))
+        if relation is None or "{v}" not in relation.clause:
+            return None
+        match predicate:
+            case Equals(value=value):
+                said: str | None = value_text(value, relation.value_kind)
+            case InMonth(month=month):
+                said = date_text(month)
+            case InYears(first=first, num_years=num_years):
+                said = years_text(first, num_years)
+            case Before(date=date):
+                said = f"before {_bare_date(date)}"
+            case After(date=date):
+                said = f"after {_bare_date(date)}"
+            case InBand(low=low, high=high):
+                said = f"between {number_text(low)} and {number_text(high)}"
+            case Role(of=of):
+                said = self.noun_phrase(of, known)
+            case _:
+                said = None
+        return None if said is None else relation.clause.replace("{v}", said)
+
+    def clauses(self, predicates: Sequence[Program], known: Known) -> list[str] | None:
+        """Return all predicates as clauses, or None if one has no wording."""
+        worded = [self.clause(predicate, known) for predicate in predicates]
+        return None if None in worded else [clause for clause in worded if clause]
+
+    def noun_phrase(self, program: Program, known: Known) -> str | None:
+        """Return a definite description of a program's one answer."""
+        if program in known:
+            return known[program]
+        match program:
+            case Named(entity=entity):
+                return entity
+            case Only(of=Follow(of=of, relation=name)):
+                return self.value_phrase(of, name, known)
+            case Only(of=of):
+                return self._the_only(of, known)
+            case _:
+                return None
+
+    def value_phrase(self, of: Program, name: str, known: Known) -> str | None:
+        """Return the name of a relation's value: `the author of PEP 440`."""
+        relation, subject = self.vocabulary.relation(name), self.noun_phrase(of, known)
+        if relation is None or subject is None:
+            return None
+        return f"the {relation_head(relation).replace('{x}', subject)}"
+
+    def kind_of(self, program: Program) -> str | None:
+        """Return the kind of entity a program answers; None if it cannot be told."""
+        match program:
+            case Described(kind=kind):
+                return kind
+            case Inverse(relation=name):
+                relation = self.vocabulary.relation(name)
+                return relation.subject_kind if relation else None
+            case Follow(relation=name):
+                relation = self.vocabulary.relation(name)
+                is_entity = relation is not None and relation.value_kind not in _PLAIN_KINDS
+                return relation.value_kind if relation and is_entity else None
+            case Only(of=of) | Filter(of=of) | Other(of=of):
+                return self.kind_of(of)
+            case _:
+                return None
+
+    def set_clauses(self, program: Program, known: Known) -> list[str] | None:
+        """Return the clauses that describe a set of one kind, as they follow its noun."""
+        match program:
+            case Described(predicates=predicates):
+                return self.clauses(predicates, known)
+            case Filter(of=of, predicates=predicates):
+                inner, own = self.set_clauses(of, known), self.clauses(predicates, known)
+                return None if inner is None or own is None else [*own, *inner]
+            case Other(of=of):
+                return self.set_clauses(of, known)
+            case Inverse(of=of, relation=name):
+                relation, value = self.vocabulary.relation(name), self.noun_phrase(of, known)
+                if relation is None or value is None or "{v}" not in relation.clause:
+                    return None
+                return [relation.clause.replace("{v}", value)]
+            case Follow(of=of, relation=name):
+                return self._followed(of, name, known)
+            case _:
+                return None
+
+    def _followed(self, of: Program, name: str, known: Known) -> list[str] | None:
+        """Return what follows the kind in `the PEP that {x} cites`, if its noun is of that form."""
+        relation, subject = self.vocabulary.relation(name), self.noun_phrase(of, known)
+        if relation is None or subject is None:
+            return None
+        head = f"{relation.value_kind} "
+        phrase = relation_head(relation)
+        return (
+            [phrase.removeprefix(head).replace("{x}", subject)] if phrase.startswith(head) else None
+        )
+
+    def _the_only(self, of: Program, known: Known) -> str | None:
+        kind, clauses = self.kind_of(of), self.set_clauses(of, known)
+        if kind is None or not clauses:
+            return None
+        article = "the other" if _leaves_out(of) else "the"
+        return f"{article} {kind} {joined_clauses(clauses)}"
+
+
+def relation_head(relation: Relation) -> str:
+    """Return a relation's noun without its article: `author of {x}`."""
+    return re.sub(r"^(?:the|an?) ", "", relation.noun)
+
+
+def _leaves_out(program: Program) -> bool:
+    match program:
+        case Other():
+            return True
+        case Filter(of=of):
+            return _leaves_out(of)
+        case _:
+            return False
+
+
+def _bare_date(value: str) -> str:
+    return date_text(value).split(" ", 1)[-1]
