@@ -1,0 +1,457 @@
+"""Questions about what dialogues settle on: values that change, and bookings compared and joined.
+
+A booking counts if the system reports it as made; its values are those confirmed last.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from longloom.records import RewardRule
+from longloom.synthesis.facts.dialogue_words import NAME_SLOTS
+from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.generators.dialogue_scene import Candidate, Recipe, Scene
+from longloom.synthesis.generators.dialogue_wording import VERBATIM, ordinal, slot_question
+from longloom.synthesis.programs.dialogue import (
+    Beside,
+    Doing,
+    EndOfEach,
+    InConversationsWith,
+    SpokenBy,
+    Turns,
+    qualifier,
+)
+from longloom.synthesis.programs.dialogue_recall import (
+    Nth,
+    NumConversations,
+    NumDistinct,
+    NumTurns,
+    Only,
+)
+from longloom.synthesis.programs.dialogue_state import (
+    Among,
+    Booked,
+    BookedWith,
+    Changed,
+    ExtremeBooking,
+    RangeOfValues,
+    Runs,
+    Stated,
+    SumOfValues,
+    meaning,
+)
+from longloom.synthesis.programs.node import Program
+
+_ALL = Turns("dialogue")
+_ORDER = "in the order in which the dialogues are given"
+_MADE = "A booking counts only if the system reports it as made."
+_THINGS: Mapping[str, str] = {"hotels": "hotel booking", "restaurants": "restaurant booking"}
+_MONTHS = "January February March April May June July August September October November December"
+_Booking = Mapping[str, Fact]
+
+
+def _bookings(scene: Scene, rng: Random) -> tuple[str, Sequence[_Booking]]:
+    """Draw a service and its bookings; one that is never booked twice gives none."""
+    by_service: dict[str, list[_Booking]] = {}
+    for booking in scene.bookings:
+        service = qualifier(next(iter(booking.values())), "service")
+        if len(booking) > 2:
+            by_service.setdefault(service, []).append(booking)
+    services = [service for service, some in by_service.items() if len(some) > 1]
+    if not services:
+        return "", ()
+    service = rng.choice(services)
+    return service, by_service[service]
+
+
+def _thing(service: str) -> str:
+    return _THINGS.get(service, f"booking with {service}")
+
+
+def _shown(fact: Fact) -> str:
+    """Return a value as questions say it: `March 8` for a date, else as it stands."""
+    said = meaning(fact)
+    parts = said.split("-")
+    if len(said) == 10 and len(parts) == 3 and all(part.isdigit() for part in parts):
+        return f"{_MONTHS.split()[int(parts[1]) - 1]} {int(parts[2])}"
+    return fact.value
+
+
+def _with(fact: Fact) -> str:
+    """Return `in Oakland`, `with a check-in date of March 5`."""
+    if fact.label == "city":
+        return f"in {_shown(fact)}"
+    article = "an" if fact.label[0] in "aeiou" else "a"
+    return f"with {article} {fact.label} of {_shown(fact)}"
+
+
+def _condition(booking: _Booking, rng: Random, without: Sequence[str]) -> Fact | None:
+    """Draw a value that others may share, for use as a condition."""
+    facts = [
+        fact
+        for label, fact in booking.items()
+        if label not in without and label not in NAME_SLOTS and label != "time"
+    ]
+    return rng.choice(facts) if facts else None
+
+
+def _name_label(booking: _Booking) -> str:
+    return next((label for label in booking if label in NAME_SLOTS), "")
+
+
+def _candidate(
+    program: Program, question: str, rule: RewardRule, num_hops: int, min_documents: int
+) -> Candidate:
+    is_number = rule is RewardRule.NUMERIC
+    tail = " Answer with a number." if is_number else ""
+    return Candidate(
+        program=program,
+        question=question + tail,
+        reward_rule=rule,
+        ability="aggregation" if is_number else "state",
+        num_hops=num_hops,
+        min_documents=min_documents,
+    )
+
+
+def _joined(num_conditions: int) -> Recipe:
+    """Ask for one slot of the booking that others single out."""
+
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        service, bookings = _bookings(scene, rng)
+        if not bookings:
+            return None
+        booking = rng.choice(bookings)
+        asked = rng.choice(list(booking))
+        program: Program = Booked(service, asked)
+        conditions: list[Fact] = []
+        for _ in range(num_conditions):
+            fact = _condition(booking, rng, [asked, *(known.label for known in conditions)])
+            if fact is None:
+                return None
+            conditions.append(fact)
+            program = BookedWith(program, fact.label, meaning(fact))
+        described = " and ".join(_with(fact) for fact in conditions)
+        return _candidate(
+            Only(program, "said"),
+            f"Look for the {_thing(service)} {described}. {slot_question(asked)} is it made for? "
+            f"{_MADE} Answer as in the system's last confirmation request.",
+            RewardRule.COVER_EXACT_MATCH,
+            1 + num_conditions,
+            1,
+        )
+
+    return draw
+
+
+def _nth_booking(has_condition: bool) -> Recipe:
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        service, bookings = _bookings(scene, rng)
+        if not bookings:
+            return None
+        booking = rng.choice(bookings)
+        asked = rng.choice(list(booking))
+        fact = _condition(booking, rng, [asked]) if has_condition else None
+        if has_condition and fact is None:
+            return None
+        program: Program = Booked(service, asked)
+        program = BookedWith(program, fact.label, meaning(fact)) if fact else program
+        number, side = rng.randint(2, min(8, len(bookings))), rng.choice(("first", "last"))
+        described = f" {_with(fact)}" if fact else ""
+        return _candidate(
+            Nth(program, number, side, "said"),
+            f"Take the {_thing(service)}s{described} {_ORDER}. {slot_question(asked)} is the "
+            f"{ordinal(number, side)} one made for? {_MADE} Answer as in the system's last "
+            "confirmation request.",
+            RewardRule.COVER_EXACT_MATCH,
+            2,
+            2,
+        )
+
+    return draw
+
+
+def _number_over(what: str, num_conditions: int) -> Recipe:
+    """Ask for a count, a sum or the number of different values over bookings alike."""
+
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        service, bookings = _bookings(scene, rng)
+        if not bookings:
+            return None
+        booking = rng.choice(bookings)
+        asked = _asked_number(what, booking, rng)
+        if not asked:
+            return None
+        program: Program = Booked(service, asked)
+        conditions: list[Fact] = []
+        for _ in range(num_conditions):
+            fact = _condition(booking, rng, [asked, *(known.label for known in conditions)])
+            if fact is None:
+                return None
+            conditions.append(fact)
+            program = BookedWith(program, fact.label, meaning(fact))
+        things = " ".join([f"{_thing(service)}s", " and ".join(map(_with, conditions))]).strip()
+        return _candidate(*_worded_number(what, program, things, asked), 1 + num_conditions, 2)
+
+    return draw
+
+
+def _asked_number(what: str, booking: _Booking, rng: Random) -> str:
+    if what == "sum":
+        numbers = [label for label, fact in booking.items() if fact.value_kind == "number"]
+        return rng.choice(numbers) if numbers else ""
+    return _name_label(booking) if what == "count" else rng.choice(list(booking))
+
+
+def _worded_number(
+    what: str, program: Program, things: str, asked: str
+) -> tuple[Program, str, RewardRule]:
+    match what:
+        case "sum":
+            question = f"Add up the {asked} of all {things}. What is the total? {_MADE}"
+            return SumOfValues(program), question, RewardRule.NUMERIC
+        case "count":
+            question = f"How many {things} are made over all dialogues? {_MADE}"
+            return NumTurns(program), question, RewardRule.NUMERIC
+        case _:
+            question = f"How many different values does the {asked} take over all {things}? {_MADE}"
+            return NumDistinct(program, "said"), question, RewardRule.NUMERIC
+
+
+def _among(what: str) -> Recipe:
+    """Compare or add up the bookings of two to four named dialogues."""
+
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        service, bookings = _bookings(scene, rng)
+        if len(bookings) < 3:
+            return None
+        chosen = rng.sample(list(bookings), rng.randint(2, min(4, len(bookings))))
+        subjects = tuple(sorted(next(iter(booking.values())).subject for booking in chosen))
+        named = ", ".join(subjects[:-1]) + f" and {subjects[-1]}"
+        numbers = [
+            label
+            for label in chosen[0]
+            if all(label in one and one[label].value_kind == "number" for one in chosen)
+        ]
+        if what == "extreme":
+            return _extreme_of(service, chosen[0], subjects, named, rng)
+        if not numbers:
+            return None
+        label = rng.choice(numbers)
+        values = Among(Booked(service, label), subjects)
+        if what == "sum":
+            question = f"Each of {named} ends in a {_thing(service)}. Add up the {label} of these."
+            program: Program = SumOfValues(values)
+        else:
+            question = (
+                f"Each of {named} ends in a {_thing(service)}. What is the difference between the "
+                f"greatest and the smallest {label} of these?"
+            )
+            program = RangeOfValues(values)
+        return _candidate(program, question, RewardRule.NUMERIC, len(subjects), len(subjects))
+
+    return draw
+
+
+def _extreme_of(
+    service: str, booking: _Booking, subjects: tuple[str, ...], named: str, rng: Random
+) -> Candidate | None:
+    ordered = [label for label in booking if label not in NAME_SLOTS and label != "city"]
+    name = _name_label(booking)
+    if not ordered or not name:
+        return None
+    by, side = rng.choice(ordered), rng.choice(("least", "most"))
+    values = Among(Booked(service, name), subjects)
+    return _candidate(
+        ExtremeBooking(values, by, side, "said"),
+        f"Compare the bookings made in {named}. Which {name} is booked with the "
+        f"{_superlative(by, side)} {by}? Answer as in the system's last confirmation request.",
+        RewardRule.COVER_EXACT_MATCH,
+        len(subjects),
+        len(subjects),
+    )
+
+
+def _superlative(label: str, side: str) -> str:
+    is_moment = label.endswith(("date", "time"))
+    if is_moment:
+        return "earliest" if side == "least" else "latest"
+    return "smallest" if side == "least" else "greatest"
+
+
+def _extreme_in_city(scene: Scene, rng: Random) -> Candidate | None:
+    service, bookings = _bookings(scene, rng)
+    if not bookings:
+        return None
+    booking = rng.choice(bookings)
+    name = _name_label(booking)
+    fact = _condition(booking, rng, [])
+    ordered = [label for label in booking if label not in (name, "city", fact and fact.label)]
+    if not name or fact is None or not ordered:
+        return None
+    by, side = rng.choice(ordered), rng.choice(("least", "most"))
+    return _candidate(
+        ExtremeBooking(
+            BookedWith(Booked(service, name), fact.label, meaning(fact)), by, side, "said"
+        ),
+        f"Among all {_thing(service)}s {_with(fact)}, which {name} is booked with the "
+        f"{_superlative(by, side)} {by}? {_MADE} Answer as in the system's last confirmation "
+        "request.",
+        RewardRule.COVER_EXACT_MATCH,
+        3,
+        1,
+    )
+
+
+def _told_beside_booking(scene: Scene, rng: Random) -> Candidate | None:
+    """Ask for what the system tells in the dialogue that ends in a certain booking."""
+    service, bookings = _bookings(scene, rng)
+    labels = [label for label in scene.events("USER", "REQUEST") if label]
+    if not bookings or not labels:
+        return None
+    booking = rng.choice(bookings)
+    asked, name = rng.choice(labels), _name_label(booking)
+    conditions = [booking[name]] if name else []
+    if not conditions:
+        return None
+    having = BookedWith(Booked(service, conditions[0].label), name, meaning(conditions[0]))
+    turns = Beside(Doing(_ALL, "USER", "REQUEST", asked), 1)
+    return _candidate(
+        Only(Stated(InConversationsWith(turns, having, "with"), asked), "said"),
+        f"In the dialogue in which {_shown(conditions[0])} is booked, the user asks about the "
+        f"{asked}. {slot_question(asked)} does the system state in reply?",
+        RewardRule.COVER_EXACT_MATCH,
+        3,
+        1,
+    )
+
+
+def _words_beside_booking(side: str, speaker: str) -> Recipe:
+    """Ask for the first or last words of the n-th dialogue with a booking of some kind."""
+
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        service, bookings = _bookings(scene, rng)
+        if not bookings:
+            return None
+        fact = _condition(rng.choice(bookings), rng, [])
+        if fact is None:
+            return None
+        having = BookedWith(Booked(service, fact.label), fact.label, meaning(fact))
+        turns = EndOfEach(InConversationsWith(SpokenBy(_ALL, speaker), having, "with"), side)
+        number = rng.randint(2, 5)
+        return Candidate(
+            program=Nth(turns, number, "first", "said"),
+            question=f"Take the dialogues with a {_thing(service)} {_with(fact)} {_ORDER}. What is "
+            f"the {side} thing the {speaker.lower()} says in the {ordinal(number)} of them? "
+            f"{_MADE} {VERBATIM}",
+            reward_rule=RewardRule.SEQUENCE_MATCH,
+            ability="recall",
+            num_hops=3,
+            min_documents=2,
+        )
+
+    return draw
+
+
+def _changing(scene: Scene, rng: Random) -> tuple[Program, str, str] | None:
+    """Draw a slot that changes within dialogues: its values, label and what a change is."""
+    offered = [label for label in scene.events("SYSTEM", "OFFER") if label in NAME_SLOTS]
+    confirmed = [label for label in scene.events("SYSTEM", "CONFIRM") if label]
+    if offered and (not confirmed or rng.random() < 0.6):
+        label = rng.choice(offered)
+        turns = Doing(_ALL, "SYSTEM", "OFFER", label)
+        return Runs(Stated(turns, label)), label, "the system suggests"
+    if not confirmed:
+        return None
+    label = rng.choice(confirmed)
+    turns = Doing(_ALL, "SYSTEM", "CONFIRM", label)
+    return Runs(Stated(turns, label)), label, "the system asks the user to confirm"
+
+
+def _changed_value(side: str) -> Recipe:
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        drawn = _changing(scene, rng)
+        if drawn is None:
+            return None
+        values, label, does = drawn
+        number, end = rng.randint(2, 6), rng.choice(("first", "last"))
+        return _candidate(
+            Nth(EndOfEach(Changed(values), side), number, end, "said"),
+            f"In some dialogues {does} more than one {label}, one after the other. Take these "
+            f"dialogues in the order in which they are given. In the {ordinal(number, end)} of "
+            f"them, which {label} is the {side} that {does}? Give it as it is written there.",
+            RewardRule.COVER_EXACT_MATCH,
+            3,
+            2,
+        )
+
+    return draw
+
+
+def _num_changing(scene: Scene, rng: Random) -> Candidate | None:
+    drawn = _changing(scene, rng)
+    if drawn is None:
+        return None
+    values, label, does = drawn
+    return _candidate(
+        NumConversations(Changed(values)),
+        f"In how many of the dialogues is there more than one {label} that {does}?",
+        RewardRule.NUMERIC,
+        2,
+        2,
+    )
+
+
+def _value_in_dialogue(which: str) -> Recipe:
+    """Ask for a value that was given up, or for the one that it became."""
+
+    def draw(scene: Scene, rng: Random) -> Candidate | None:
+        drawn = _changing(scene, rng)
+        if drawn is None:
+            return None
+        values, label, does = drawn
+        picks = Changed(values).picks(scene.world)
+        if not picks:
+            return None
+        subject = rng.choice(sorted({pick[0].subject for pick in picks}))
+        within = Among(values, (subject,))
+        number, side = (2, "last") if which == "before" else (1, which)
+        asked = "directly before the last" if which == "before" else which
+        question = f"In {subject}, which {label} is the {asked} that {does}?"
+        if which == "before":
+            question = (
+                f"In {subject}, {does} one {label} after another. Which {label} comes directly "
+                "before the last one?"
+            )
+        return _candidate(
+            Nth(within, number, side, "said"),
+            f"{question} Give it as it is written there.",
+            RewardRule.COVER_EXACT_MATCH,
+            2,
+            1,
+        )
+
+    return draw
+
+
+RECIPES: tuple[Recipe, ...] = (
+    _joined(2),
+    _joined(3),
+    _nth_booking(False),
+    _nth_booking(True),
+    _number_over("count", 1),
+    _number_over("count", 2),
+    _number_over("sum", 1),
+    _number_over("sum", 2),
+    _number_over("different", 1),
+    _among("sum"),
+    _among("range"),
+    _among("extreme"),
+    _extreme_in_city,
+    _told_beside_booking,
+    _words_beside_booking("first", "USER"),
+    _words_beside_booking("last", "USER"),
+    _changed_value("first"),
+    _changed_value("last"),
+    _num_changing,
+    _value_in_dialogue("before"),
+)
