@@ -12,9 +12,10 @@ from decimal import Decimal
 from longloom.synthesis.endpoint.quoting import fold_quote
 
 MAX_VALUE_CHARACTERS = 200
-_MONTHS = (
+_MONTH_NAMES = (
     "january february march april may june july august september october november december"
-).split()
+)
+_MONTHS = _MONTH_NAMES.split()
 _MONTH = "|".join(_MONTHS)
 _DAY_FIRST = re.compile(rf"(\d{{1,2}}) ({_MONTH}),? (\d{{4}})", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"({_MONTH}) (\d{{1,2}}),? (\d{{4}})", re.IGNORECASE)

@@ -16,8 +16,7 @@ from longloom.errors import DataError
 MAX_SQL_CHARACTERS = 4_000
 MAX_NODES = 600
 
-_ALLOWED_FUNCTIONS = frozenset(
-    """
+_FUNCTION_NAMES = """
     ABS ANY_VALUE ARG_MAX ARG_MIN ARRAY_AGG AVG CASE CAST CEIL COALESCE CONCAT CONTAINS CORR COUNT
     COUNT_IF CUME_DIST CURRENT_ROW DATEDIFF DATE_DIFF DATE_PART DATE_TRUNC DAY DENSE_RANK EXTRACT
     FIRST FIRST_VALUE FLOOR GREATEST IF IFNULL ILIKE LAG LAST LAST_VALUE LEAD LEAST LENGTH LIKE LN
@@ -27,9 +26,9 @@ _ALLOWED_FUNCTIONS = frozenset(
     STDDEV_SAMP STRPOS STR_POSITION SUBSTR SUBSTRING SUM TRIM TRY_CAST UPPER VARIANCE VAR_POP
     VAR_SAMP VARIANCE_POP YEAR AND OR XOR EXISTS APPROX_DISTINCT STARTSWITH STRING_AGG GROUP_CONCAT
     TS_OR_DS_TO_DATE TIMESTAMP_TRUNC TO_DATE
-    """.split()
-)
-_REFUSED_NODES: tuple[type[exp.Expression], ...] = (
+"""
+_ALLOWED_FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+_REFUSED_NODES: tuple[type[exp.Expr], ...] = (
     exp.Command,
     exp.Copy,
     exp.DDL,
@@ -60,16 +59,14 @@ def check_select(sql: str, tables: Collection[str]) -> str:
     if any(part.args.get("recursive") for part in statement.find_all(exp.With)):
         raise DataError("SQL is recursive; expected a plain SELECT")
     allowed = own_names | {table.lower() for table in tables}
-    num_nodes = 0
-    for node in statement.walk():
-        num_nodes += 1
+    for num_nodes, node in enumerate(statement.walk(), start=1):
         if num_nodes > MAX_NODES:
             raise DataError(f"SQL has over {MAX_NODES} parts")
         _check_node(node, allowed)
     return statement.sql(dialect="duckdb", comments=False)
 
 
-def _parse_one(sql: str) -> exp.Expression:
+def _parse_one(sql: str) -> exp.Expr:
     if len(sql) > MAX_SQL_CHARACTERS:
         raise DataError(f"SQL has {len(sql)} characters; expected at most {MAX_SQL_CHARACTERS}")
     try:
@@ -81,7 +78,7 @@ def _parse_one(sql: str) -> exp.Expression:
     return statements[0]
 
 
-def _check_node(node: exp.Expression, allowed_tables: Collection[str]) -> None:
+def _check_node(node: exp.Expr, allowed_tables: Collection[str]) -> None:
     if isinstance(node, _REFUSED_NODES):
         raise DataError(f"SQL holds {node.key.upper()}, which is not allowed")
     if isinstance(node, exp.Table):

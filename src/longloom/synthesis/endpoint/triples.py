@@ -29,9 +29,10 @@ from longloom.synthesis.facts.fact import Fact
 RELATION_PREFIX = "prose."
 CERTAINTY = 3
 _RELATION = re.compile(r"[a-z]+(?:_[a-z]+){0,4}")
-_PRONOUNS = frozenset(
-    "he she it they we i you this that these those who which his her its their the there".split()
+_PRONOUN_WORDS = (
+    "he she it they we i you this that these those who which his her its their the there"
 )
+_PRONOUNS = frozenset(_PRONOUN_WORDS.split())
 _MAX_NAME_CHARACTERS = 120
 
 
