@@ -56,12 +56,13 @@ class Run:
 class InlineText:
     """Collects the pieces of one run."""
 
-    __slots__ = ("_length", "_open", "_pieces", "_space", "_spans", "_unplaced")
+    __slots__ = ("_length", "_open", "_pieces", "_separator", "_space", "_spans", "_unplaced")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._length = 0
         self._space = False
+        self._separator = ""
         self._open: list[tuple[str, dict[str, str], list[int]]] = []
         self._unplaced: list[list[int]] = []
         self._spans: list[Span] = []
@@ -82,6 +83,8 @@ class InlineText:
                 return
         elif "\0" in piece:
             piece = piece.replace("\0", "")
+        if self._separator:
+            self._place_separator(piece)
         if self._length and (self._space or raw[0].isspace()):
             self._pieces.append(" ")
             self._length += 1
@@ -94,11 +97,10 @@ class InlineText:
         self._space = raw[-1].isspace()
 
     def separate(self, separator: str = "") -> None:
-        """Part what comes from what was: by white space, after `separator` where it reads well."""
-        if self._length and separator and self._pieces[-1][-1].isalnum():
-            self._pieces.append(separator)
-            self._length += len(separator)
+        """Part what comes from what was by white space, after `separator` where it reads well."""
         self._space = True
+        if self._length:
+            self._separator = separator or self._separator
 
     def open(self, name: str, attributes: dict[str, str]) -> None:
         """Begin a marked span; it starts at the first character that follows."""
@@ -123,4 +125,11 @@ class InlineText:
                 place.clear()
                 self._unplaced.append(place)
         self._pieces, self._length, self._space, self._spans = [], 0, False, []
+        self._separator = ""
         return run
+
+    def _place_separator(self, piece: str) -> None:
+        if self._pieces[-1][-1].isalnum() and piece[0].isalnum():
+            self._pieces.append(self._separator)
+            self._length += len(self._separator)
+        self._separator = ""

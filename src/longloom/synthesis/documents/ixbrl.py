@@ -43,10 +43,10 @@ _MAX_HEADING_CHARACTERS = 160
 _MAX_INTRO_CHARACTERS = 200
 _MAX_COLUMNS = 1000
 _MAX_PLACED_CELLS = 2_000_000
-_BLOCKS = frozenset(
-    ("div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th")
-    + ("h1", "h2", "h3", "h4", "h5", "h6")
-)
+_BLOCKS = frozenset({
+    "div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th",
+    "h1", "h2", "h3", "h4", "h5", "h6",
+})  # fmt: skip
 _HIDDEN = frozenset(
     ["header", "hidden", "head", "script", "style", "references", "resources", "relationship"]
 )
