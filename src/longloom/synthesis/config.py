@@ -39,7 +39,7 @@ class SynthesisConfig(FrozenConfig):
     """Longest context; 119,932 tokens is the paper's longest prompt (Table 1)."""
     min_context_tokens: int = Field(default=1_000, ge=100)
     """Shortest context."""
-    questions_per_context: int = Field(default=12, ge=1)
+    questions_per_context: int = Field(default=16, ge=1)
     """Questions asked about one context at most."""
     task_weights: TaskWeights = TaskWeights()
     """Share of each task type; the paper's batches hold equal shares."""

@@ -35,7 +35,7 @@ EXAMPLES_FILE = "examples.parquet"
 CONTEXTS_FILE = "contexts.parquet"
 SUMMARY_FILE = "summary.json"
 
-_SUMMARY_SCHEMA_NAME = "longloom.synthesis_summary"
+SUMMARY_SCHEMA_NAME = "longloom.synthesis_summary"
 
 Row = dict[str, Any]
 RecordT = TypeVar("RecordT")
@@ -65,7 +65,7 @@ def write_examples(
     # Examples last: whoever finds them finds their contexts too.
     _write_table(folder / CONTEXTS_FILE, [asdict(contexts[key]) for key in used], CONTEXTS_SCHEMA)
     if summary is not None:
-        _write_summary(folder / SUMMARY_FILE, summary)
+        write_summary(folder / SUMMARY_FILE, summary)
     _write_table(folder / EXAMPLES_FILE, rows, EXAMPLES_SCHEMA)
 
 
@@ -110,8 +110,9 @@ def _write_table(target: Path, rows: Sequence[Row], schema: pa.Schema) -> None:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
 
 
-def _write_summary(target: Path, summary: Mapping[str, object]) -> None:
-    fields = {"schema": _SUMMARY_SCHEMA_NAME, "version": SCHEMA_VERSION, **summary}
+def write_summary(target: Path, summary: Mapping[str, object]) -> None:
+    """Write summary.json, atomically."""
+    fields = {"schema": SUMMARY_SCHEMA_NAME, "version": SCHEMA_VERSION, **summary}
     with atomic_path(target) as temporary:
         temporary.write_text(json.dumps(fields, indent=1, ensure_ascii=False), "utf-8")
 

@@ -4,7 +4,6 @@ Every context is rebuilt from its documents, every program executed on the facts
 documents, every answer and every span compared. Nothing of what made them is trusted.
 """
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from longloom.errors import DataError
 from longloom.records import Context, Document, Example
 from longloom.synthesis.corpus_files import read_documents, read_facts
+from longloom.synthesis.documents.building import document_id
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.showing import shows_value
 from longloom.synthesis.programs.catalogue import read_program
@@ -135,10 +135,7 @@ def _context_problem(context: Context, documents: Mapping[str, Document]) -> str
         document = documents.get(part.doc_id)
         if document is None:
             return f"document {part.doc_id} of the context is not among the documents"
-        digest = hashlib.sha256(
-            f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
-        )
-        if digest.hexdigest()[:32] != part.doc_id:
+        if document_id(document.title, document.text) != part.doc_id:
             return f"the text of document {document.title!r} is not the one its id stands for"
         shown = document.text[part.doc_start : part.doc_end]
         start = part.context_start

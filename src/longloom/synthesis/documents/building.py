@@ -57,6 +57,11 @@ def clean_text(text: str) -> str:
     return unified if unified.isascii() else unicodedata.normalize("NFC", unified)
 
 
+def document_id(title: str, text: str) -> str:
+    """Return the id of a document: a digest of its title and text."""
+    return hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 class DocumentBuilder:
     """Collects the pieces of one document in order."""
 
@@ -146,9 +151,8 @@ class DocumentBuilder:
         """Return the document; its id is a digest of title and text."""
         self.end()
         text = "".join(self._pieces)
-        digest = hashlib.sha256(f"{self.title}\0{text}".encode("utf-8", "surrogatepass"))
         document = Document(
-            doc_id=digest.hexdigest()[:32],
+            doc_id=document_id(self.title, text),
             title=self.title,
             kind=self.kind,
             source=self.source,

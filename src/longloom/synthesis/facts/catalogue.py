@@ -4,13 +4,35 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from longloom.synthesis.documents.building import Reading
+from longloom.synthesis.facts import (
+    articles,
+    contracts,
+    dialogues,
+    filings,
+    mentions,
+    proposals,
+    standards,
+    tables,
+)
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.relation import EntityKind, Relation
 from longloom.synthesis.facts.showing import shows_value
 
 Extractor = Callable[[Reading], list[Fact]]
 
-_MODULES: tuple[ModuleType, ...] = ()
+_MODULES: tuple[ModuleType, ...] = (
+    articles,
+    contracts,
+    dialogues,
+    filings,
+    mentions,
+    proposals,
+    standards,
+    tables,
+)
+
+EXTRACTORS: tuple[Extractor, ...] = tuple(module.extract for module in _MODULES)
+"""Every extractor is offered every document and answers for its own genres."""
 
 RELATIONS: Mapping[str, Relation] = {
     relation.name: relation for module in _MODULES for relation in module.RELATIONS

@@ -234,6 +234,8 @@ _VALUE_KIND = {relation.name: relation.value_kind for relation in RELATIONS}
 
 def extract(reading: Reading) -> list[Fact]:
     """Return the facts of a proposal; none of any other document."""
+    if reading.document.genre != "proposal":
+        return []
     header = [mark for mark in reading.marks if mark.name == "header"]
     text = reading.document.text
     span_by_name = {mark.attributes["name"]: (mark.start, mark.end) for mark in reversed(header)}

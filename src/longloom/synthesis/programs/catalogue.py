@@ -2,15 +2,57 @@
 
 from collections.abc import Mapping
 
-from longloom.synthesis.programs import codec
-from longloom.synthesis.programs.choice import NODES as CHOICE_NODES
+from longloom.synthesis.programs import (
+    choice,
+    codec,
+    comparison,
+    dates,
+    dialogue,
+    dialogue_recall,
+    dialogue_state,
+    finance,
+    graph,
+    graph_sets,
+    mention_counts,
+    mentions,
+    numeric,
+    numeric_aggregates,
+    numeric_arithmetic,
+    numeric_series,
+    predicates,
+)
 from longloom.synthesis.programs.node import Program
 
-_MODULES = (CHOICE_NODES,)
+_MODULES = (
+    choice,
+    comparison,
+    dates,
+    dialogue,
+    dialogue_recall,
+    dialogue_state,
+    finance,
+    graph,
+    graph_sets,
+    mention_counts,
+    mentions,
+    numeric,
+    numeric_aggregates,
+    numeric_arithmetic,
+    numeric_series,
+    predicates,
+)
 
-NODE_CLASSES: Mapping[str, type[Program]] = {
-    node_class.KIND: node_class for nodes in _MODULES for node_class in nodes
-}
+
+def _node_classes() -> dict[str, type[Program]]:
+    classes: dict[str, type[Program]] = {}
+    for module in _MODULES:
+        for node_class in module.NODES:
+            other = classes.setdefault(node_class.KIND, node_class)
+            assert other is node_class, f"{node_class} and {other} are both {node_class.KIND!r}"
+    return classes
+
+
+NODE_CLASSES: Mapping[str, type[Program]] = _node_classes()
 """Node classes by kind."""
 
 

@@ -14,14 +14,17 @@ from longloom.synthesis.generators.catalogue import GENERATORS
 from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.programs.codec import shape_of, to_json
 from longloom.synthesis.programs.world import World
-from longloom.synthesis.task_weights import TaskWeights, task_quotas
+from longloom.synthesis.task_weights import TaskWeights
 from longloom.synthesis.weaving.assembly import Assembled
 from longloom.text.token_counts import TokenCounter
 
 _DRAFTS_PER_QUESTION = 12
 """Drafts a generator may offer for each question wanted of a task."""
+_MAX_TASK_FRACTION = 0.4
+"""One task has at most this share of the questions about a context."""
 _MIN_PER_SHAPE = 3
-_SHAPE_SLACK = 1.6
+_SHAPE_SLACK = 4.0
+"""A shard sees few genres, whose shapes may be more frequent there than in the whole set."""
 
 
 @dataclass(slots=True)
@@ -77,29 +80,34 @@ def ask(
     """Return up to `num_questions` checked questions about one context."""
     documents = {placed.entry.doc_id: placed.entry.document for placed in asked.assembled.placed}
     setting = Setting(world=World(asked.assembled.facts_by_document), documents=documents)
-    quotas = task_quotas(num_questions, weights)
+    limit = max(1, int(num_questions * _MAX_TASK_FRACTION))
+    num_drafts = limit * _DRAFTS_PER_QUESTION
+    waiting = {
+        task: (
+            example
+            for draft in drafts
+            if (example := _try(draft, asked, setting, counter, tally)) is not None
+        )
+        for task, drafts in _drafts_by_task(setting, num_drafts, rng).items()
+        if weights.weight_of(task)
+    }
     examples: list[Example] = []
-    for task, drafts in _drafts_by_task(setting, quotas, rng).items():
-        made: list[Example] = []
-        for draft in drafts:
-            if len(made) >= quotas[task]:
-                break
-            example = _try(draft, asked, setting, counter, tally)
-            if example is not None:
-                made.append(example)
-        examples += made
+    for _ in range(limit):  # one of each task in turn, so that no task crowds out another
+        for task in list(waiting):
+            example = next(waiting[task], None)
+            if example is None:
+                del waiting[task]
+            elif len(examples) < num_questions:
+                examples.append(example)
     return examples
 
 
-def _drafts_by_task(
-    setting: Setting, quotas: Mapping[TaskType, int], rng: Random
-) -> dict[TaskType, list[Draft]]:
+def _drafts_by_task(setting: Setting, num_drafts: int, rng: Random) -> dict[TaskType, list[Draft]]:
     """Draw a bounded number of drafts of each generator and sort them by task."""
-    by_task: dict[TaskType, list[Draft]] = {task: [] for task in quotas}
-    most = max(quotas.values()) * _DRAFTS_PER_QUESTION
+    by_task: dict[TaskType, list[Draft]] = {task: [] for task in TaskType}
     for name in sorted(GENERATORS):
         drafts: Iterator[Draft] = GENERATORS[name](setting, Random(rng.random()))
-        for draft in islice(drafts, most):
+        for draft in islice(drafts, num_drafts):
             by_task[draft.task_type].append(draft)
     for drawn in by_task.values():
         rng.shuffle(drawn)

@@ -1,0 +1,288 @@
+"""The whole of synthesis: files in, a folder of verified examples out.
+
+    find files -> read -> decide, settle -> collections -> weave -> select -> write
+
+Every step keeps its shards in the output folder, named by what they are made of: the same command
+continues a killed run, and a changed setting redoes only what follows from it. Memory is bounded
+by a collection of documents, not by the corpus.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from longloom.errors import DataError
+from longloom.executor import Executor
+from longloom.records import Split
+from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.curation.decisions import read_decisions, write_decisions
+from longloom.synthesis.documents.files import FoundFile, find_files
+from longloom.synthesis.reading import (
+    READING_VERSION,
+    ReadContent,
+    read_shard,
+    shards_of,
+    without_the_file,
+)
+from longloom.synthesis.selection.writing import Selected, write_selected
+from longloom.synthesis.settling import SETTLING_VERSION, SettleContent, decide, settle_shard
+from longloom.synthesis.steps import Step, digest_of
+from longloom.synthesis.steps.shards import Progress
+from longloom.synthesis.verification import DOCUMENTS_FOLDER, FACTS_FOLDER
+from longloom.synthesis.weaving.splits import split_by_title
+from longloom.synthesis.weaving.weave import (
+    WEAVING_VERSION,
+    CollectionSource,
+    WeaveContent,
+    weave,
+)
+from longloom.text.token_counts import ESTIMATE
+
+logger = logging.getLogger(__name__)
+
+STEPS_FOLDER = "steps"
+_COLLECTION_TOKENS = 6_000_000
+_CONTEXTS_PER_SHARD = 30
+_SPARE = 1.5
+"""Contexts are woven for so many times the questions wanted, because selection balances."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Corpus:
+    """The settled corpus."""
+
+    documents: tuple[Path, ...]
+    facts: tuple[Path, ...]
+    decisions: Path
+    digest: str
+    num_tokens: Mapping[tuple[str, Split], float]
+    """Tokens by genre and split."""
+
+
+def synthesize_corpus(
+    config: SynthesisConfig,
+    *,
+    folder: Path,
+    executor: Executor,
+    counter_name: str = ESTIMATE,
+    progress: Progress | None = None,
+) -> Selected:
+    """Make verified examples and write them into `folder`; continue what is there.
+
+    Raises:
+        DataError: documents cannot be read, no question can be made, or the folder cannot be
+            written.
+    """
+    corpus = _settle(config, folder, executor, counter_name, progress)
+    shards = _weave(config, corpus, folder, executor, counter_name, progress)
+    selected = write_selected(
+        folder,
+        shards,
+        config,
+        counter_name=counter_name,
+        decisions=read_decisions(corpus.decisions),
+    )
+    if not selected.num_examples:
+        raise DataError(
+            f"no question could be made from {', '.join(config.documents)}: "
+            f"{len(decisions.kept)} documents were kept; expected several "
+            "that state facts about the same things (tables, code, filings, dialogues, articles, "
+            "linked pages)"
+        )
+    return selected
+
+
+def _settle(
+    config: SynthesisConfig,
+    folder: Path,
+    executor: Executor,
+    counter_name: str,
+    progress: Progress | None,
+) -> _Corpus:
+    steps = folder / STEPS_FOLDER
+    files = [file for source in config.documents for file in find_files(source)]
+    if not files:
+        raise DataError(f"documents {', '.join(config.documents)} hold no files")
+    contents = []
+    for shard in shards_of(files):
+        key = digest_of(
+            READING_VERSION,
+            config.curation.model_dump(mode="json"),
+            counter_name,
+            config.max_file_bytes,
+            [(file.name, _file_digest(file), file.licence, file.may_be_altered) for file in shard],
+        )
+        contents.append(
+            (
+                key,
+                ReadContent(
+                    files=shard,
+                    facts_target=steps / "read" / f"{key}.facts.parquet",
+                    curation=config.curation,
+                    counter_name=counter_name,
+                    max_file_bytes=config.max_file_bytes,
+                ),
+            )
+        )
+    read = Step(
+        name="read", folder=steps / "read", make=read_shard, make_after_failure=without_the_file
+    )
+    documents = read.run(
+        read.tasks(contents), executor, progress=progress, silent_seconds=config.file_seconds
+    )
+    facts = [path.with_name(f"{path.stem}.facts.parquet") for path in documents]
+    digest = digest_of(SETTLING_VERSION, [path.stem for path in documents])
+    decisions = steps / f"decisions-{digest}.json"
+    if not decisions.exists():
+        write_decisions(decisions, decide(documents, facts, config.curation))
+    settle = Step(name="settle", folder=folder / DOCUMENTS_FOLDER, make=settle_shard)
+    settled = settle.run(
+        settle.tasks(
+            [
+                (
+                    key := digest_of(digest, path.stem),
+                    SettleContent(
+                        documents=path,
+                        facts=fact_path,
+                        decisions=decisions,
+                        facts_target=folder / FACTS_FOLDER / f"{key}.parquet",
+                    ),
+                )
+                for path, fact_path in zip(documents, facts, strict=True)
+            ]
+        ),
+        executor,
+        progress=progress,
+    )
+    _remove_others(settled)
+    settled_facts = [folder / FACTS_FOLDER / path.name for path in settled]
+    _remove_others(settled_facts)
+    return _Corpus(
+        documents=tuple(settled),
+        facts=tuple(settled_facts),
+        decisions=decisions,
+        digest=digest,
+        num_tokens=_tokens_by_genre(settled, config.held_out_fraction),
+    )
+
+
+def _remove_others(paths: Sequence[Path]) -> None:
+    """Remove the shards of an earlier corpus, which verification would read too."""
+    wanted = set(paths)
+    for path in paths[0].parent.glob("*.parquet") if paths else ():
+        if path not in wanted:
+            path.unlink()
+
+
+def _file_digest(file: FoundFile) -> str:
+    digest = sha256()
+    try:
+        with file.path.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        return "unreadable"
+    return digest.hexdigest()
+
+
+def _tokens_by_genre(
+    shards: Sequence[Path], held_out_fraction: float
+) -> dict[tuple[str, Split], float]:
+    totals: dict[tuple[str, Split], float] = {}
+    for path in shards:
+        table = pq.read_table(path, columns=["title", "genre", "block_tokens"])
+        titles = table.column("title").to_pylist()
+        splits = split_by_title(titles, held_out_fraction)
+        for title, genre, tokens in zip(
+            titles,
+            table.column("genre").to_pylist(),
+            table.column("block_tokens").to_pylist(),
+            strict=True,
+        ):
+            key = (genre, splits[title])
+            totals[key] = totals.get(key, 0.0) + sum(tokens)
+    return totals
+
+
+def _collections(corpus: _Corpus) -> list[tuple[str, ...]]:
+    """Return the genres of each collection: small genres together, up to a size."""
+    by_genre: Counter[str] = Counter()
+    for (genre, _), tokens in corpus.num_tokens.items():
+        by_genre[genre] += int(tokens)
+    groups: list[tuple[str, ...]] = []
+    group: list[str] = []
+    size = 0
+    for genre in sorted(by_genre):
+        if group and size + by_genre[genre] > _COLLECTION_TOKENS:
+            groups.append(tuple(group))
+            group, size = [], 0
+        group.append(genre)
+        size += by_genre[genre]
+    return [*groups, tuple(group)] if group else groups
+
+
+def _weave(
+    config: SynthesisConfig,
+    corpus: _Corpus,
+    folder: Path,
+    executor: Executor,
+    counter_name: str,
+    progress: Progress | None,
+) -> list[Path]:
+    contents = []
+    num_contexts = _contexts_by_genre(config, corpus.num_tokens)
+    for genres in _collections(corpus):
+        source = CollectionSource(
+            documents=corpus.documents,
+            facts=corpus.facts,
+            decisions=corpus.decisions,
+            genres=genres,
+        )
+        for genre in genres:
+            for split in Split:
+                number = num_contexts.get((genre, split), 0)
+                for first in range(0, number, _CONTEXTS_PER_SHARD):
+                    content = WeaveContent(
+                        source=source,
+                        config=config,
+                        counter_name=counter_name,
+                        split=split,
+                        genre=genre,
+                        numbers=(first, min(first + _CONTEXTS_PER_SHARD, number)),
+                    )
+                    contents.append((_weave_key(content, corpus), content))
+    step = Step(name="weave", folder=folder / STEPS_FOLDER / "weave", make=weave)
+    done = step.run(step.tasks(contents, suffix=".done"), executor, progress=progress)
+    return [path.with_suffix("") for path in done]
+
+
+def _weave_key(content: WeaveContent, corpus: _Corpus) -> str:
+    settings = content.config.model_dump(mode="json", exclude={"documents", "curation"})
+    return digest_of(
+        WEAVING_VERSION,
+        corpus.digest,
+        settings,
+        content.counter_name,
+        content.source.genres,
+        content.split,
+        content.genre,
+        content.numbers,
+    )
+
+
+def _contexts_by_genre(
+    config: SynthesisConfig, num_tokens: Mapping[tuple[str, Split], float]
+) -> dict[tuple[str, Split], int]:
+    """Share the contexts out by the square root of what a genre holds, so small ones count."""
+    wanted = config.num_examples * _SPARE / config.questions_per_context
+    weights = {key: tokens**0.5 for key, tokens in num_tokens.items() if tokens > 0}
+    for genre, split in list(weights):
+        share = config.held_out_fraction if split is Split.HELD_OUT else 1.0
+        weights[genre, split] *= share
+    total = sum(weights.values())
+    return {key: max(1, round(wanted * weight / total)) for key, weight in sorted(weights.items())}
