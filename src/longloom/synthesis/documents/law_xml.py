@@ -67,9 +67,12 @@ def read(source: SourceFile) -> Iterable[Reading]:
     title = headings.get("short") or headings.get("") or ""
     if not title:
         raise DataError("law without a short title")
+    numbers = {attribute(node, "type"): plain_text(node) for node in children(root, "num")}
+    if not numbers.get("law"):
+        raise DataError("law without a number")
     effective = plain_text(child(root, "meta", "effective"))
     builder = DocumentBuilder(
-        title=title,
+        title=f"D.C. Law {numbers['law']}",
         kind=DocumentKind.PROFESSIONAL,
         genre=GENRE,
         source=source.name,

@@ -16,7 +16,7 @@ from longloom.synthesis.documents.safe_xml import (
 from longloom.synthesis.documents.xml_prose import Prose
 
 _SERIES_SHOWN = ("STD", "BCP", "FYI", "RFC", "DOI", "Internet-Draft", "Work in Progress")
-_MONTHS = [
+_MONTHS = (
     "January",
     "February",
     "March",
@@ -29,7 +29,7 @@ _MONTHS = [
     "October",
     "November",
     "December",
-]
+)
 
 
 @dataclass(frozen=True, slots=True)

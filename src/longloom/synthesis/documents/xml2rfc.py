@@ -77,23 +77,22 @@ _BLOCKS = frozenset(
 )
 _LEFT_OUT = frozenset(
     [
+        "Description",
         "anchor-alias",
+        "annotation",
         "cref",
+        "defines",
         "displayreference",
+        "idempotent",
         "iref",
         "link",
         "name",
-        "source",
-        "toc",
-        "Description",
-        "defines",
-        "idempotent",
         "safe",
+        "source",
         "status",
         "svg",
+        "toc",
         "ttcol",
-        "annotation",
-        "displayreference",
     ]
 )
 _CODE = frozenset(["artwork", "sourcecode"])

@@ -15,6 +15,7 @@ PERSON = "person"
 KINDS: tuple[EntityKind, ...] = (
     EntityKind(name=ARTICLE, plural="articles", article="an", is_document=True),
     EntityKind(name="journal", plural="journals"),
+    EntityKind(name=PERSON, plural="people"),
     EntityKind(name="country", plural="countries"),
 )
 

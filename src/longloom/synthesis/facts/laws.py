@@ -1,8 +1,9 @@
 """Facts of laws: how they came about, what they amend and cite, and what they define.
 
-A law goes by its short title, as other laws cite it. Citations have a grammar of their own,
-`the Healthy Schools Act of 2010, effective July 27, 2010 (D.C. Law 18-209; D.C. Official Code
-§ 38-821.01 et seq.)`, and state facts about the law that they name.
+A law goes by its number (`D.C. Law 18-209`). Citations have a grammar of their own, `the Healthy
+Schools Act of 2010, effective July 27, 2010 (D.C. Law 18-209; D.C. Official Code sec. 38-821.01 et
+seq.)`, and state facts about the law that they name. The date and number may be those of a later
+law that has put in the section cited: a year that does not fit that of the act tells.
 """
 
 import re
@@ -58,7 +59,7 @@ RELATIONS: tuple[Relation, ...] = (
         LAW,
         "Which other law does {x} amend?",
         "another law that {x} amends",
-        "that amends the {v}",
+        "that amends {v}",
         is_functional=False,
     ),
     _of_law(
@@ -68,13 +69,6 @@ RELATIONS: tuple[Relation, ...] = (
         "a section of the D.C. Official Code that {x} amends",
         "that amends {v}",
         is_functional=False,
-    ),
-    _of_law(
-        "approved",
-        "date",
-        "On what date was {x} approved, as its citations say?",
-        "the date on which {x} was approved, as its citations say",
-        "that citations call approved {v}",
     ),
     _of_law(
         "bill",
@@ -89,7 +83,7 @@ RELATIONS: tuple[Relation, ...] = (
         LAW,
         "Which other law does {x} cite?",
         "another law that {x} cites",
-        "that cites the {v}",
+        "that cites {v}",
         is_functional=False,
     ),
     _of_law(
@@ -150,14 +144,6 @@ RELATIONS: tuple[Relation, ...] = (
         "introduced {v}",
     ),
     _of_law(
-        "number",
-        "text",
-        "Which D.C. Law number does {x} have?",
-        "the D.C. Law number of {x}",
-        "numbered {v}",
-        is_key=True,
-    ),
-    _of_law(
         "register",
         "text",
         "Where in the D.C. Register was {x} published?",
@@ -170,7 +156,7 @@ RELATIONS: tuple[Relation, ...] = (
         "text",
         "What is the short title of {x}?",
         "the short title of {x}",
-        "called the {v}",
+        'called "{v}"',
         is_key=True,
     ),
 )
@@ -191,15 +177,18 @@ _MONTHS = (
     "December",
 )
 _CITATION = re.compile(
-    rf", (effective|approved) ((?:{'|'.join(_MONTHS)}) \d{{1,2}}, \d{{4}}) \(([^()\n]{{5,160}})\)"
+    rf", effective ((?:{'|'.join(_MONTHS)}) \d{{1,2}}, \d{{4}}) "
+    r"\(((?:[^()\n]|\([^()\n]{1,12}\)){5,200})\)"
 )
 _CITED_NAME = re.compile(
-    r"(?:(?:[A-Z][\w'.-]*|\d{4}|of|the|and|for|to|in|on|or|from|with|by|a|an),? ){1,25}Act of \d{4}$"
+    r"(?:(?:[A-Z][\w'.-]*|\d{4}|of|the|and|for|to|in|on|or|from|with|by|a|an),? ){1,25}"
+    r"Act of (\d{4})$"
 )
 _NAME_WINDOW = 170
+_MAX_YEARS_TO_EFFECT = 2
 _LEADING = re.compile(
     r"(?:(?:of|the|and|for|to|in|on|or|from|with|by|a|an) "
-    r"|(?:The|Under|In|By|See|If|For|Pursuant|Of) "
+    r"|(?:The|Under|In|By|See|If|For|Pursuant|Of|Notwithstanding|Neither|Comply) "
     r"|(?:Sec\.|Section|Sections|Title|Subtitle|Chapter|Part|Article|Subchapter|Subpart) "
     r"[\w.-]+,? of |\d+,? )"
 )
@@ -221,14 +210,16 @@ def extract(reading: Reading) -> list[Fact]:
     law = reading.document.title
     stated: list[tuple[str, str, str, Span, int]] = []
     for mark in reading.marks:
-        name = mark.attributes.get("name", "").replace("law", "number")
+        name = mark.attributes.get("name", "")
         if mark.name == "header" and f"law.{name}" in _VALUE_KINDS:
             stated.append((law, name, mark.attributes["value"], (mark.start, mark.end), 1))
     text = reading.document.text
     stated += _citations(text, law)
     for match in _AMENDED_SECTION.finditer(text):
         code = f"D.C. Official Code § {match.group(2)}"
-        stated.append((law, "amends_section", code, (match.start(1), match.start(1) + len(code)), 2))
+        stated.append(
+            (law, "amends_section", code, (match.start(1), match.start(1) + len(code)), 2)
+        )
     stated += [
         (law, "defines", match.group(1), match.span(1), 2) for match in _DEFINED.finditer(text)
     ]
@@ -243,21 +234,21 @@ def _citations(text: str, law: str) -> Iterator[tuple[str, str, str, Span, int]]
     """Yield what the citations of other laws state, of the law that cites and of the cited one."""
     for match in _CITATION.finditer(text):
         start, is_part = _cited_name(text, match.start())
-        if start < 0:
+        number = _LAW_NUMBER.search(text, match.start(2), match.end(2))
+        if start < 0 or number is None or number.group() == law:
             continue
-        name, span = text[start : match.start()], (start, match.start())
-        if name == law:
+        title, effective = text[start : match.start()], _iso(match.group(1))
+        if not 0 <= int(effective[:4]) - int(title[-4:]) <= _MAX_YEARS_TO_EFFECT:
             continue
-        yield law, "cites", name, span, 2
+        cited = number.group()
+        yield law, "cites", cited, number.span(), 2
         if _AMENDED.match(text, match.end()):
-            yield law, "amends", name, span, 2
-        yield name, match.group(1), _iso(match.group(2)), match.span(2), 2
-        number = _LAW_NUMBER.search(text, match.start(3), match.end(3))
-        if number:
-            yield name, "number", number.group(), number.span(), 2
-        code = _CODE.search(text, match.start(3), match.end(3))
-        if code and not is_part and "et seq" in match.group(3):
-            yield name, "codified_from", code.group(), code.span(), 2
+            yield law, "amends", cited, number.span(), 2
+        yield cited, "title", title, (start, match.start()), 2
+        yield cited, "effective", effective, match.span(1), 2
+        code = _CODE.search(text, match.start(2), match.end(2))
+        if code and not is_part and "et seq" in match.group(2):
+            yield cited, "codified_from", code.group(), code.span(), 2
 
 
 def _cited_name(text: str, end: int) -> tuple[int, bool]:

@@ -16,6 +16,8 @@ ORGANIZATION = "organization"
 KINDS: tuple[EntityKind, ...] = (
     EntityKind(name=RFC, plural="RFCs", article="an", is_document=True),
     EntityKind(name=SECTION, plural="RFC sections", article="an"),
+    EntityKind(name=ORGANIZATION, plural="organizations", article="an"),
+    EntityKind(name=PERSON, plural="people"),
 )
 
 
@@ -96,11 +98,9 @@ RELATIONS: tuple[Relation, ...] = (
     _of_rfc(
         "num_sections",
         "number",
-        "How many numbered top-level sections does {x} have, the references included and "
-        "appendices left out?",
-        "the number of numbered top-level sections of {x}, the references included and "
-        "appendices left out",
-        "with {v} numbered top-level sections, the references included and appendices left out",
+        "How many numbered top-level sections (references included) does {x} have?",
+        "the number of numbered top-level sections (references included) of {x}",
+        "with {v} numbered top-level sections (references included)",
         is_functional=True,
     ),
     _of_rfc(
@@ -254,14 +254,11 @@ def _header_statements(mark: Mark, rfc: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _reference_statements(mark: Mark, rfc: str) -> Iterator[tuple[str, str, str]]:
-    """Yield what a reference in the text states; one by the label alone names no section."""
+    """Yield what a reference in the text states, by the number or by the label that it shows."""
     target, origin = mark.attributes["target"], mark.attributes["origin"]
     number = mark.attributes["section"]
-    is_named = target.replace(" ", "") == mark.attributes["label"].replace(" ", "")
-    if not origin or target == rfc or not is_named:
-        return
-    if mark.end - mark.start < len(mark.attributes["label"]):
-        return  # only `Section 4.2` is shown, without the name of the RFC
+    if not origin or target == rfc or mark.end - mark.start < len(mark.attributes["label"]):
+        return  # no place of its own, or only `Section 4.2` is shown without the RFC
     subject = _section(origin, rfc)
     yield subject, "rfc.section_refers_to_rfc", target
     if number:
