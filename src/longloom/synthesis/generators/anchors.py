@@ -14,7 +14,7 @@ from random import Random
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.wording import Phraser, Vocabulary
 from longloom.synthesis.programs.coarsening import coarsen, date_rungs, ladder
-from longloom.synthesis.programs.graph import Described, Only
+from longloom.synthesis.programs.graph import Described, Filter, Only
 from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import Equals
 from longloom.synthesis.programs.world import World
@@ -93,11 +93,13 @@ class Scene:
             return False
         return contains_words(fact.value, fact.subject) is False
 
-    def describe(self, entity: str, rng: Random) -> Program | None:
-        """Return a description that fits only this entity, or None if there is none."""
+    def describe(self, entity: str, rng: Random, avoiding: str = "") -> Program | None:
+        """Return a description that fits only this entity, without one relation, or None."""
         if entity not in self._descriptions:
             self._descriptions[entity] = self._describe(entity, rng)
         found = self._descriptions[entity]
+        if avoiding:
+            found = [program for program in found if avoiding not in relations_said(program)]
         return rng.choice(found) if found else None
 
     def _describe(self, entity: str, rng: Random) -> list[Program]:
@@ -200,3 +202,12 @@ def contains_words(needle: str, text: str) -> bool:
             return True
         start = inside.find(low, start + 1)
     return False
+
+
+def relations_said(stop: Program) -> set[str]:
+    """Return the relations by which a stop was singled out: their values are half told."""
+    match stop:
+        case Only(of=Filter(predicates=predicates) | Described(predicates=predicates)):
+            return {str(getattr(predicate, "relation", "")) for predicate in predicates}
+        case _:
+            return set()

@@ -89,10 +89,12 @@ class Inquiry:
             min_documents=min_documents,
         )
 
-    def entity_program(self, entity: str, described_share: float = 0.5) -> Program:
-        """Return a description of an entity, or its name."""
+    def entity_program(
+        self, entity: str, described_share: float = 0.5, avoiding: str = ""
+    ) -> Program:
+        """Return a description of an entity that does not use a relation, or its name."""
         if self.rng.random() < described_share:
-            described = self.scene.describe(entity, self.rng)
+            described = self.scene.describe(entity, self.rng, avoiding)
             if described is not None:
                 return described
         return Named(entity)
@@ -103,12 +105,16 @@ class Inquiry:
             self._disputed = _disputed(self.setting)
         return self._disputed
 
-    def some_ranked(self, count: int, value_kind: str | None = None) -> list[Ranked]:
-        """Draw entities of one kind, from different documents, with different values; or none."""
+    def some_ranked(
+        self, count: int, value_kind: str | None = None, *, is_apart: bool = True
+    ) -> list[Ranked]:
+        """Draw entities of one kind with different values, `is_apart` in different documents."""
         groups = [
             group
             for group in self.ranked
-            if len(group) >= count and value_kind in (None, group[0].fact.value_kind)
+            if len(group) >= count
+            and value_kind in (None, group[0].fact.value_kind)
+            and (not is_apart or len({ranked.fact.doc_id for ranked in group}) >= count)
         ]
         if not groups:
             return []
@@ -116,11 +122,12 @@ class Inquiry:
         self.rng.shuffle(group)
         chosen: list[Ranked] = []
         for ranked in group:
-            is_apart = all(
-                ranked.fact.doc_id != other.fact.doc_id and ranked.fact.value != other.fact.value
+            differs = all(
+                ranked.fact.value != other.fact.value
+                and not (is_apart and ranked.fact.doc_id == other.fact.doc_id)
                 for other in chosen
             )
-            if is_apart:
+            if differs:
                 chosen.append(ranked)
             if len(chosen) == count:
                 return chosen
@@ -177,7 +184,7 @@ def _ranked(scene: Scene) -> list[tuple[Ranked, ...]]:
             if fact.value_kind in ("date", "number") and fact.certainty < 3:
                 key = (fact.subject_kind, name, fact.unit)
                 groups.setdefault(key, []).append(Ranked(entity, fact))
-    return [tuple(group) for group in groups.values() if len({r.fact.doc_id for r in group}) > 1]
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def _disputed(setting: Setting) -> list[tuple[str, str, str, str]]:

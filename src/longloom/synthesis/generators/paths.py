@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from longloom.synthesis.facts.fact import Fact
-from longloom.synthesis.generators.anchors import PLAIN_KINDS, Scene, is_short
+from longloom.synthesis.generators.anchors import PLAIN_KINDS, Scene, is_short, relations_said
 from longloom.synthesis.programs.graph import Filter, Follow, Inverse, Named, Only, Other
 from longloom.synthesis.programs.node import Program
 
@@ -118,6 +118,14 @@ class PathSampler:
             visited.append(stop)
         return self._at_entity(visited) if asks_entity else self._at_value(visited, rng)
 
+    def look_up(self, rng: Random, *, is_named: bool) -> Path | None:
+        """Draw an entity and one of its values."""
+        if not self.scene.entities:
+            return None
+        entity = rng.choice(self.scene.entities)
+        anchor = Named(entity) if is_named else self.scene.describe(entity, rng)
+        return self._at_value([(entity, anchor)], rng) if anchor is not None else None
+
     def breadth_first(self, start: str, rng: Random) -> list[Path]:
         """Return a shortest walk from `start` to every entity within reach, each with an ending."""
         anchor = self.scene.describe(start, rng)
@@ -201,7 +209,7 @@ class PathSampler:
     def _asked(self, visited: list[tuple[str, Program]], rng: Random) -> Fact | None:
         """Draw a value of the last entity that no earlier one shares."""
         askable = self.scene.values(visited[-1][0])
-        said = _relations_said(visited[-1][1])
+        said = relations_said(visited[-1][1])
         names = [
             name
             for name, fact in askable.items()
@@ -217,12 +225,3 @@ class PathSampler:
             for entity, _ in visited[:-1]
             for other in self.scene.world.facts_of(entity, fact.relation)
         )
-
-
-def _relations_said(stop: Program) -> set[str]:
-    """Return the relations by which a stop was singled out: their values are half told."""
-    match stop:
-        case Only(of=Filter(predicates=predicates)):
-            return {str(getattr(predicate, "relation", "")) for predicate in predicates}
-        case _:
-            return set()

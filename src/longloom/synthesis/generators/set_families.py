@@ -19,8 +19,17 @@ _MAX_RANKED = 6
 
 
 def count_described(inquiry: Inquiry) -> Draft | None:
-    """Ask how many entities satisfy one or two predicates."""
-    drawn = _described_set(inquiry, most=_MAX_MEMBERS)
+    """Ask how many entities of several documents satisfy one or two predicates."""
+    return _count(inquiry, min_documents=2)
+
+
+def count_within(inquiry: Inquiry) -> Draft | None:
+    """Ask how many entities satisfy one or two predicates, in one document or several."""
+    return _count(inquiry, min_documents=1)
+
+
+def _count(inquiry: Inquiry, *, min_documents: int) -> Draft | None:
+    drawn = _described_set(inquiry, most=_MAX_MEMBERS, min_documents=min_documents)
     if drawn is None:
         return None
     described, trace = drawn
@@ -30,8 +39,9 @@ def count_described(inquiry: Inquiry) -> Draft | None:
         Count(described),
         answer=str(len(trace)),
         ability="aggregation",
-        num_hops=2,
+        num_hops=min_documents,
         value_kind="number",
+        min_documents=min_documents,
     )
 
 
@@ -144,8 +154,10 @@ def order_of_set(inquiry: Inquiry) -> Draft | None:
     )
 
 
-def _described_set(inquiry: Inquiry, *, most: int) -> tuple[Described, Trace] | None:
-    """Draw a description that fits at least two entities of several documents."""
+def _described_set(
+    inquiry: Inquiry, *, most: int, min_documents: int = 2
+) -> tuple[Described, Trace] | None:
+    """Draw a description that fits at least two entities, of so many documents."""
     scene = inquiry.scene
     if not scene.entities:
         return None
@@ -161,7 +173,7 @@ def _described_set(inquiry: Inquiry, *, most: int) -> tuple[Described, Trace] | 
     described = Described(scene.kind_by_entity[entity], predicates)
     trace = trace_of(described, inquiry.world)
     documents = {fact.doc_id for facts in trace.values() for fact in facts}
-    if not 2 <= len(trace) <= most or len(documents) < 2:
+    if not 2 <= len(trace) <= most or len(documents) < min_documents:
         return None
     return described, trace
 

@@ -1,5 +1,6 @@
 """Families of comparisons and times: which first, in what order, how far apart, and what if."""
 
+from longloom.synthesis.generators.anchors import relations_said
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry, Ranked
 from longloom.synthesis.generators.questions import answer_format, sentence, short_head
@@ -33,7 +34,10 @@ def compare_named(inquiry: Inquiry) -> Draft | None:
 def compare_described(inquiry: Inquiry) -> Draft | None:
     """Ask which of two described entities comes first."""
     chosen = inquiry.some_ranked(2)
-    programs = [inquiry.scene.describe(ranked.entity, inquiry.rng) for ranked in chosen]
+    programs = [
+        inquiry.scene.describe(ranked.entity, inquiry.rng, ranked.fact.relation)
+        for ranked in chosen
+    ]
     if not programs or None in programs:
         return None
     known = [program for program in programs if program is not None]
@@ -132,7 +136,10 @@ def apart(inquiry: Inquiry) -> Draft | None:
     if not chosen:
         return None
     programs = [
-        Follow(inquiry.entity_program(ranked.entity), ranked.fact.relation) for ranked in chosen
+        Follow(
+            inquiry.entity_program(ranked.entity, 0.5, ranked.fact.relation), ranked.fact.relation
+        )
+        for ranked in chosen
     ]
     named = [
         inquiry.scene.phraser.value_phrase(program.of, program.relation, {}) for program in programs
@@ -201,7 +208,8 @@ def same_value(inquiry: Inquiry) -> Draft | None:
     fitting = [entity for entity, fact in others if (fact.value == values[name].value) is wanted]
     if not fitting:
         return None
-    of = [inquiry.entity_program(first), inquiry.entity_program(inquiry.rng.choice(fitting))]
+    second = inquiry.rng.choice(fitting)
+    of = [inquiry.entity_program(entity, 0.5, name) for entity in (first, second)]
     phrases = [inquiry.scene.phraser.value_phrase(program, name, {}) for program in of]
     if None in phrases:
         return None
@@ -217,7 +225,7 @@ def same_value(inquiry: Inquiry) -> Draft | None:
 
 def first_if_moved(inquiry: Inquiry) -> Draft | None:
     """Ask which would come first had one date been some years earlier or later."""
-    chosen = inquiry.some_ranked(inquiry.rng.choice((2, 3, 3)), "date")
+    chosen = inquiry.some_ranked(inquiry.rng.choice((2, 3, 3, 4)), "date")
     if not chosen:
         return None
     names, name = [ranked.entity for ranked in chosen], chosen[0].fact.relation
@@ -255,7 +263,7 @@ def apart_if_moved(inquiry: Inquiry) -> Draft | None:
         return None
     name, years = chosen[0].fact.relation, inquiry.rng.choice(_SHIFTS)
     relation, moved = inquiry.asker.relation(name), chosen[0].entity
-    other = inquiry.entity_program(chosen[1].entity, 0.7)
+    other = inquiry.entity_program(chosen[1].entity, 0.7, name)
     then = YearsBetween(Follow(Named(moved), name), Follow(other, name))
     program = Had(Named(moved), name, years, then)
     second = inquiry.scene.phraser.value_phrase(other, name, {})
@@ -355,7 +363,10 @@ def chain_apart(inquiry: Inquiry) -> Draft | None:
     names = [
         name
         for name, fact in dates[0].items()
-        if fact.value_kind == "date" and name in dates[1] and dates[1][name].value != fact.value
+        if fact.value_kind == "date"
+        and name in dates[1]
+        and dates[1][name].value != fact.value
+        and name not in relations_said(path.anchor) | relations_said(path.stops[-1])
     ]
     if not names:
         return None

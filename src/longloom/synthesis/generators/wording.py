@@ -59,11 +59,14 @@ class Vocabulary:
     def kind(self, name: str) -> EntityKind:
         """Return how a kind is called; its name with an `s` if nobody says."""
         known = self._kinds.get(name)
-        return known or EntityKind(name=name, plural=_plural(name), article=_article(name))
+        return known or EntityKind(name=name, plural=plural_of(name), article=_article(name))
 
 
-def _plural(noun: str) -> str:
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+def plural_of(noun: str) -> str:
+    """Return the regular plural of a noun."""
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
 def _article(noun: str) -> str:
