@@ -11,11 +11,16 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from longloom.models.endpoint import EndpointClient
+from longloom.models.endpoint_cache import EndpointCache
+from longloom.models.endpoint_config import EndpointConfig
+
+KEY = "secret-key-of-the-test"
 Answer = Callable[[dict[str, Any]], str]
 """From the posted body to the text of the reply."""
 
@@ -255,3 +260,24 @@ class ScriptedEndpoint:
             },
         }
         return 200, json.dumps(completion).encode()
+
+
+def run_with(
+    endpoint: ScriptedEndpoint,
+    use: Callable[[EndpointClient], Coroutine[Any, Any, Any]],
+    cache: EndpointCache | None = None,
+    **settings: Any,
+) -> Any:
+    """Run `use` with a client whose waits take no time; return what it returns."""
+    settings = {"request_timeout_seconds": 5.0, "model": "scripted", **settings}
+    config = EndpointConfig(url=endpoint.url, **settings)
+
+    async def main() -> Any:
+        async with EndpointClient(config, cache=cache, api_key=KEY, sleep=_no_wait) as client:
+            return await use(client)
+
+    return asyncio.run(main())
+
+
+async def _no_wait(seconds: float) -> None:
+    await asyncio.sleep(0)
