@@ -1,7 +1,7 @@
 """Names in a Python module: what a dotted name means, as far as the module alone can tell.
 
     names = ModuleNames("asyncio.tasks", is_package=False, tree=tree)
-    names.resolve("events.get_event_loop", local_names) -> Named("asyncio.events.get_event_loop", ...)
+    names.resolve("events.get_event_loop").name == "asyncio.events.get_event_loop"
 
 It is NOT a type checker: a name bound twice, a name a function binds itself and an attribute of an
 unknown instance stay unresolved.
@@ -22,10 +22,17 @@ _MAX_NESTED_CLASSES = 3
 _MAX_BASES = 8
 _MODULES_INSIDE = frozenset(("concurrent.futures", "os.path", "xml.dom", "xml.etree"))
 _LOWER_CASE_CLASSES = frozenset(
-    ("array.array", "collections.defaultdict", "collections.deque", "functools.partial")
-    + ("functools.partialmethod", "threading.local")
+    {
+        "array.array",
+        "collections.defaultdict",
+        "collections.deque",
+        "functools.partial",
+        "functools.partialmethod",
+        "threading.local",
+    }
 )
-_CLASS_MODULES = frozenset(("datetime", "itertools", "ctypes"))
+_CLASS_MODULES = frozenset(("datetime", "itertools"))
+_UNCLEAR_MODULES = frozenset(("_ctypes", "_msi", "_winapi", "ctypes", "msilib", "winreg"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +122,24 @@ def bound_names(node: ast.AST) -> Iterator[str]:
         yield node.name
 
 
+def import_base(node: ast.ImportFrom, module: str, *, in_package: bool) -> str:
+    """Return the module that `from ... import` takes names from; nothing if it leaves the top."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".") if in_package else module.split(".")[:-1]
+    if node.level > len(parts):
+        return ""
+    return ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [node.module])])
+
+
 def imported_names(
     node: ast.Import | ast.ImportFrom, module: str, *, in_package: bool
 ) -> Iterator[tuple[ast.alias, str]]:
     """Yield every alias of an import with the dotted name it stands for."""
-    base = ""
-    if isinstance(node, ast.ImportFrom):
-        parts = module.split(".") if in_package else module.split(".")[:-1]
-        if node.level > len(parts) + 1:
-            return
-        parents = parts[: len(parts) - node.level + 1] if node.level else []
-        base = ".".join([*parents, *filter(None, [node.module])])
-        if not base:
-            return
-    for alias in node.names:
-        yield alias, f"{base}.{alias.name}" if base else alias.name
+    if isinstance(node, ast.Import):
+        yield from ((alias, alias.name) for alias in node.names)
+    elif base := import_base(node, module, in_package=in_package):
+        yield from ((alias, f"{base}.{alias.name}") for alias in node.names)
 
 
 class ModuleNames:
@@ -142,6 +152,8 @@ class ModuleNames:
         """Classes, functions and methods by name inside the module (`Handle.cancel`)."""
         self.unique_names: frozenset[str] = frozenset()
         """Names of the module that are bound once and nowhere declared `global`."""
+        self.all_names: frozenset[str] = frozenset()
+        """Every name the module's own statements bind."""
         self._target_by_name: dict[str, tuple[str, bool]] = {}
         self._modules = set(_MODULES_INSIDE)
         self._collect(tree, in_package)
@@ -151,6 +163,7 @@ class ModuleNames:
         declared = {
             name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
         }
+        self.all_names = frozenset(name for node in every for name in _names_bound_by(node))
         self.unique_names = frozenset(_bound_once(every)) - declared
         self._define(every, self.unique_names)
         for node in every:
@@ -210,6 +223,8 @@ class ModuleNames:
         if not is_module and parts and not _is_capitalised(target.rpartition(".")[2]):
             return None
         full = f"{target}.{rest}" if rest else target
+        if full.partition(".")[0] in _UNCLEAR_MODULES:
+            return None
         return Named(full, "class" if _is_class(full) else "function")
 
     def find_member(self, owner: str, member: str) -> str:
