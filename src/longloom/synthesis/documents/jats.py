@@ -10,6 +10,12 @@ from longloom.errors import DataError
 from longloom.records import BlockKind, DocumentKind
 from longloom.synthesis.documents.building import DocumentBuilder, Reading
 from longloom.synthesis.documents.jats_front import date_of, front_lines, licence_of
+from longloom.synthesis.documents.jats_inline import (
+    NOT_SHOWN,
+    cell_inline_text,
+    composed_citation,
+    inline_text,
+)
 from longloom.synthesis.documents.jats_math import math_text
 from longloom.synthesis.documents.reader import SourceFile
 from longloom.synthesis.documents.safe_xml import (
@@ -53,7 +59,6 @@ _BLOCKS = frozenset(
         "verse-group",
     ]
 )
-_LEFT_OUT = frozenset(["graphic", "inline-graphic", "label", "object-id", "issue-id", "title"])
 _TITLED = frozenset(["sec", "ack", "app", "boxed-text", "glossary"])
 
 
@@ -162,7 +167,7 @@ class _Renderer:
             self._prose.run(part)
             return []
         name = local_name(part)
-        if name in _LEFT_OUT or name == "fn-group":
+        if name in NOT_SHOWN or name == "fn-group":
             return []
         if name in _TITLED:
             return self._write_section(part, place)
@@ -180,7 +185,7 @@ class _Renderer:
             case "def-list":
                 self._write_definitions(part)
             case _:
-                return [(inner, place) for inner in split_blocks(part, _BLOCKS | _LEFT_OUT)]
+                return [(inner, place) for inner in split_blocks(part, _BLOCKS | NOT_SHOWN)]
         return []
 
     def _write_section(self, part: Element, place: _Place) -> list[_Part]:
@@ -195,7 +200,7 @@ class _Renderer:
             self._prose.run(inner_run(heading) if heading is not None else Run(title, ()))
             self._prose.end()
         inner = _Place(level=place.level + 1, title=title or place.title)
-        return [(node, inner) for node in split_blocks(part, _BLOCKS | _LEFT_OUT)]
+        return [(node, inner) for node in split_blocks(part, _BLOCKS | NOT_SHOWN)]
 
     def _write_caption(self, part: Element, name: str) -> None:
         """Write label, title and text of a figure or table as one paragraph."""
@@ -233,7 +238,7 @@ class _Renderer:
         builder = DocumentBuilder(
             title="", kind=DocumentKind.ACADEMIC, genre=GENRE, source="", licence=""
         )
-        prose = Prose(builder, replace=lambda node: _cell_inline(node, prose.last_character))
+        prose = Prose(builder, replace=lambda node: cell_inline_text(node, prose.last_character))
         prose.begin(BlockKind.PARAGRAPH)
         prose.run(inner_run(cell))
         return builder.build().document.text
@@ -256,7 +261,7 @@ class _Renderer:
                 self._count("references", label, span)
                 self._prose.text(". " if label else "")
                 if local_name(node) == "element-citation":
-                    self._prose.text(_composed_citation(node))
+                    self._prose.text(composed_citation(node))
                 else:
                     self._prose.run(inner_run(node))
                 break
@@ -270,7 +275,7 @@ class _Renderer:
             label = plain_text(child(entry, "label"))
             marker = f"{label} " if label else (f"{count}. " if is_ordered else "- ")
             inner = replace(place, indent=indent, marker=marker)
-            for paragraph in split_blocks(entry, _BLOCKS | _LEFT_OUT):
+            for paragraph in split_blocks(entry, _BLOCKS | NOT_SHOWN):
                 is_plain = isinstance(paragraph, Run) or local_name(paragraph) != "p"
                 held = [paragraph] if is_plain else split_blocks(paragraph, _BLOCKS)  # type: ignore[arg-type]
                 for node in held:
@@ -317,54 +322,4 @@ class _Renderer:
                 self._builder.mark("header", span, name=f"num_{name}", value=digits)
 
     def _shown(self, node: Element) -> str | None:
-        return _inline_text(node, self._prose.last_character)
-
-
-def _cell_inline(node: Element, before: str) -> str | None:
-    """Return what an inline element of a cell shows; a raised letter is a mark of a footnote."""
-    text = plain_text(node)
-    if local_name(node) == "sup" and len(text) == 1 and not text.isdigit() and before != " ":
-        return f"^{text}"
-    return _inline_text(node, before)
-
-
-def _inline_text(node: Element, before: str) -> str | None:
-    """Return what an inline element shows, where that is not simply its text."""
-    name = local_name(node)
-    if name in _LEFT_OUT:
-        return ""
-    if name == "math":
-        return math_text(node)
-    if name == "name":
-        surname, given = plain_text(child(node, "surname")), plain_text(child(node, "given-names"))
-        return f"{surname} {given}".strip()
-    if name == "break":
-        return " "
-    text = plain_text(node)
-    is_exponent = name == "sup" and text.lstrip("+-\u2212\u2013").isdigit() and before.isalnum()
-    return f"^{text}" if is_exponent and not children(node, "xref") else None
-
-
-def _composed_citation(node: Element) -> str:
-    """Return a citation that comes as bare fields, in the order in which journals print it."""
-    people = [
-        f"{plain_text(child(name, 'surname'))} {plain_text(child(name, 'given-names'))}".strip()
-        for name in descendants(node, "name")
-    ]
-    people += [plain_text(collab) for collab in descendants(node, "collab")]
-    people += ["et al." for _ in children(child(node, "person-group"), "etal")]
-    year = plain_text(child(node, "year"))
-    title = plain_text(child(node, "article-title")).rstrip(".")
-    source = plain_text(child(node, "source")).rstrip(".")
-    volume = plain_text(child(node, "volume"))
-    first, last = plain_text(child(node, "fpage")), plain_text(child(node, "lpage"))
-    pages = f"{first}-{last}" if first and last else first
-    where = f"{source} {volume}".strip() + (f": {pages}" if pages else "")
-    publisher = ", ".join(
-        plain_text(child(node, name))
-        for name in ("publisher-loc", "publisher-name")
-        if child(node, name) is not None
-    )
-    head = f"{', '.join(people)} ({year})" if year else ", ".join(people)
-    tail = [title, where, publisher, plain_text(child(node, "comment")).rstrip(".")]
-    return " ".join([head, *(f"{text}." for text in tail if text)]).strip()
+        return inline_text(node, self._prose.last_character)

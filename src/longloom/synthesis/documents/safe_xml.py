@@ -143,13 +143,14 @@ def plain_text(element: Element | None, without: Sequence[str] = ()) -> str:
     return " ".join("".join(pieces).split())
 
 
-def _entity_values(tree: "etree._ElementTree[Element]") -> dict[str, str]:
+def _entity_values(tree: etree._ElementTree) -> dict[str, str]:
     """Return the text of the entities that the file declares for itself."""
     dtd = tree.docinfo.internalDTD
     if dtd is None:
         return {}
     values = {}
-    for entity in dtd.iterentities():
+    entities = dtd.iterentities()  # type: ignore[attr-defined]  # the stubs do not know it
+    for entity in entities:
         content = entity.content
         if content is None:
             raise DataError(f"external entity {str(entity.name)[:40]!r} is not read")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from longloom.errors import DataError
 from longloom.records import BlockKind, DocumentKind
-from longloom.synthesis.documents.building import DocumentBuilder, Reading, Span
+from longloom.synthesis.documents.building import DocumentBuilder, Reading
 from longloom.synthesis.documents.reader import SourceFile
+from longloom.synthesis.documents.rfc_front import FrontMatter
 from longloom.synthesis.documents.rfc_numbers import (
     caption_numbers,
     section_label,
@@ -36,20 +37,12 @@ from longloom.synthesis.documents.safe_xml import (
 from longloom.synthesis.documents.xml_prose import (
     Prose,
     Run,
-    inner_run,
     split_blocks,
     verbatim_text,
 )
 from longloom.synthesis.documents.xml_tables import Grid, grid_of, write_table
 
 GENRE = "standard"
-CATEGORIES = {
-    "std": "Standards Track",
-    "bcp": "Best Current Practice",
-    "info": "Informational",
-    "exp": "Experimental",
-    "historic": "Historic",
-}
 _BLOCKS = frozenset(
     [
         "artset",
@@ -147,6 +140,9 @@ class _Place:
     """What a list of references is: `normative` or `informative`."""
 
 
+_Part = tuple[Element | Run, _Place]
+
+
 class _Renderer:
     """Writes one RFC; `_waiting` holds what is still to be written, last first."""
 
@@ -167,7 +163,8 @@ class _Renderer:
     def render(self) -> Reading:
         """Write everything and return the reading."""
         front, back = child(self._root, "front"), child(self._root, "back")
-        self._write_front(front)
+        matter = FrontMatter(self._root, self._prose, self._builder)
+        matter.write_front()
         start = _Place(level=1)
         parts = [
             *children(child(front, "boilerplate"), "section"),
@@ -175,78 +172,16 @@ class _Renderer:
             *children(back, "references"),
             *children(back, "section"),
         ]
-        waiting: list[tuple[Element | Run, _Place]]
+        waiting: list[_Part]
         waiting = [(part, start) for part in reversed(parts)]
         while waiting:
             part, place = waiting.pop()
             self._section = place.section
             waiting += reversed(self._write(part, place))
-        self._write_addresses(children(front, "author"))
+        matter.write_addresses()
         return self._builder.build()
 
-    def _write_front(self, front: Element | None) -> None:
-        root, prose = self._root, self._prose
-        self._prose.begin(BlockKind.HEADING, 1)
-        prose.text(f"RFC {int(attribute(root, 'number'))}: ")
-        self._header(plain_text(child(front, "title")), "title")
-        self._line("Category: ", CATEGORIES.get(attribute(root, "category"), ""), "category")
-        shown_date, iso = displayed_date(child(front, "date"))
-        self._line("Published: ", shown_date, "published", iso)
-        standard = attribute(root, "seriesNo")
-        self._line("Standard: ", f"STD {standard}" if standard else "", "series")
-        for name in ("obsoletes", "updates"):
-            numbers = [part.strip() for part in attribute(root, name).split(",")]
-            named = [f"RFC {int(part)}" for part in numbers if part.isascii() and part.isdigit()]
-            self._lines(f"{name.capitalize()}: ", named, name)
-        self._line("Area: ", plain_text(child(front, "area")), "area")
-        self._line("Working group: ", plain_text(child(front, "workgroup")), "workgroup")
-        for author in children(front, "author"):
-            self._write_author_line(author)
-        words = [plain_text(node) for node in children(front, "keyword")]
-        self._lines("Keywords: ", [part for word in words for part in word.split(", ")], "keyword")
-        abstract = child(front, "abstract")
-        if abstract is None:
-            return
-        prose.block(BlockKind.HEADING, "Abstract", 2)
-        for part in children(abstract):
-            prose.begin(BlockKind.PARAGRAPH)
-            prose.run(inner_run(part))
-        prose.end()
-
-    def _line(self, label: str, shown: str, name: str, value: str = "", person: str = "") -> None:
-        """Write a line of the front matter or an address; nothing if it has no value."""
-        if shown:
-            self._prose.line(label)
-            self._header(shown, name, value, person=person)
-
-    def _lines(self, label: str, shown: list[str], name: str) -> None:
-        """Write a line of the front matter with several values."""
-        for place, part in enumerate(part for part in shown if part):
-            if place:
-                self._prose.text(", ")
-            else:
-                self._prose.line(label)
-            self._header(part, name)
-
-    def _header(self, shown: str, name: str, value: str = "", person: str = "") -> None:
-        span = self._prose.text(shown)
-        self._builder.mark("header", span, name=name, value=value or shown, person=person)
-
-    def _write_author_line(self, author: Element) -> None:
-        name = attribute(author, "fullname")
-        organization = plain_text(child(author, "organization"))
-        if not (name or organization):
-            return
-        is_editor = attribute(author, "role") == "editor"
-        self._prose.line("Editor: " if is_editor else "Author: ")
-        if name:
-            self._header(name, "editor" if is_editor else "author")
-        if organization:
-            self._prose.text(" (" if name else "")
-            self._header(organization, "organization", person=name)
-            self._prose.text(")" if name else "")
-
-    def _write(self, part: Element | Run, place: _Place) -> list[tuple[Element | Run, _Place]]:
+    def _write(self, part: Element | Run, place: _Place) -> list[_Part]:
         """Write one part; return the parts it consists of, where they are written by themselves."""
         if isinstance(part, Run):
             self._write_run(part, place)
@@ -284,7 +219,7 @@ class _Renderer:
             self._prose.line(place.indent + place.marker)
         self._prose.run(run)
 
-    def _write_section(self, part: Element, place: _Place) -> list[tuple[Element | Run, _Place]]:
+    def _write_section(self, part: Element, place: _Place) -> list[_Part]:
         number = self._numbers.get(part, "")
         named = child(part, "name")
         title = attribute(part, "title") if named is None else plain_text(named)
@@ -310,7 +245,7 @@ class _Renderer:
             self._prose.text(title)
         self._prose.end()
 
-    def _write_references(self, part: Element, place: _Place) -> list[tuple[Element | Run, _Place]]:
+    def _write_references(self, part: Element, place: _Place) -> list[_Part]:
         number = self._numbers.get(part, "")
         named = child(part, "name")
         title = attribute(part, "title") if named is None else plain_text(named)
@@ -321,14 +256,16 @@ class _Renderer:
         manner = "normative" if "normative" in title.lower().split() else "informative"
         inner = _Place(section=number, title=title, level=deeper + 1, manner=manner)
         kept = ("references", "reference", "referencegroup")
-        return [(node, inner) for node in children(part, *kept)]
+        parts: list[_Part] = []
+        parts += [(node, inner) for node in children(part, *kept)]
+        return parts
 
-    def _write_figure(self, part: Element, place: _Place) -> list[tuple[Element | Run, _Place]]:
+    def _write_figure(self, part: Element, place: _Place) -> list[_Part]:
         caption, named = self._captions.get(part, ""), child(part, "name")
         title = attribute(part, "title") if named is None else plain_text(named)
         shown_title = title if attribute(part, "suppress-title") != "true" else ""
         inner = replace(place, marker=None)
-        parts: list[tuple[Element | Run, _Place]] = [
+        parts: list[_Part] = [
             (node, inner) for node in children(part) if local_name(node) != "name"
         ]
         if shown_title:
@@ -361,11 +298,11 @@ class _Renderer:
     def _cell_text(self, cell: Element) -> str:
         return " ".join(verbatim_text(cell, lambda node: self._shown(node)).split())
 
-    def _list_parts(self, part: Element, place: _Place) -> list[tuple[Element | Run, _Place]]:
+    def _list_parts(self, part: Element, place: _Place) -> list[_Part]:
         """Return the parts of a list; the first part of each entry carries its marker."""
         indent = place.indent + ("  " if place.marker is not None else "")
         style = attribute(part, "style") or attribute(part, "type")
-        parts: list[tuple[Element | Run, _Place]] = []
+        parts: list[_Part] = []
         term = ""
         for count, node in enumerate(children(part, "t", "li", "dt", "dd"), start=1):
             if local_name(node) == "dt":
@@ -391,32 +328,6 @@ class _Renderer:
             else:
                 parts.append(part)
         return parts
-
-    def _write_addresses(self, authors: list[Element]) -> None:
-        prose = self._prose
-        prose.block(BlockKind.HEADING, "Authors' Addresses", 2)
-        for author in authors:
-            name = attribute(author, "fullname")
-            prose.end()
-            prose.line(name or plain_text(child(author, "organization")))
-            if name:
-                organization = plain_text(child(author, "organization"))
-                self._line("", organization, "organization", person=name)
-            for line in children(child(author, "address", "postal")):
-                self._write_postal(line, name)
-            email = plain_text(child(author, "address", "email"))
-            self._line("Email: " if email else "", email, "email", person=name)
-            prose.end()
-
-    def _write_postal(self, line: Element, name: str) -> None:
-        shown = plain_text(line)
-        if not shown:
-            return
-        self._prose.line("")
-        if local_name(line) == "country":
-            self._header(shown, "country", person=name)
-        else:
-            self._prose.text(shown)
 
     def _shown(self, node: Element) -> str | None:
         """Return what an inline element shows, where that is not simply its text."""
