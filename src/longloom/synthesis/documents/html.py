@@ -207,7 +207,9 @@ class _PageReader:
             self._builder.block(BlockKind.PARAGRAPH, title)
         if not title and table.titles:
             title = table.titles[-1].text
-        place_table(self._builder, table, title or self._heading or self._title)
+        name = title or self._heading
+        # Pages of one kind share their headings, so that a table is named with its page.
+        place_table(self._builder, table, f"{self._title}: {name}" if name else self._title)
         return True
 
     def _cell_run(self, cell: etree._Element) -> Run:

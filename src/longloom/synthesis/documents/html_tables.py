@@ -160,7 +160,7 @@ def _place_row(builder: DocumentBuilder, table: Table, row: list[Cell], title: s
     key = _key(table, row)
     at = 0
     is_section = len(row) == 1
-    for place, cell in enumerate(row):
+    for cell in row:
         builder.add(CELL_SEPARATOR * max(0, cell.column - at))
         at = max(at, cell.column)
         span = cell.run.place(builder)
@@ -168,8 +168,6 @@ def _place_row(builder: DocumentBuilder, table: Table, row: list[Cell], title: s
         is_plain = cell.width == 1 and not is_section and cell.column != table.key_column
         if key and column and is_plain and cell.run.text:
             builder.mark("cell", span, row=key, column=column, table=title)
-        if cell.width > 1 and place + 1 < len(row):
-            continue
 
 
 def _key(table: Table, row: list[Cell]) -> str:
@@ -217,24 +215,21 @@ def _repeats(row: list[Cell], header: list[str]) -> bool:
 
 
 def _key_column(table: Table) -> int:
-    """Return the column that names the rows."""
-    width = len(table.header)
+    """Return the column that names the rows: the row header, else the first that tells all apart.
+
+    A column that only counts the rows is the key if no other tells them apart.
+    """
     bodies = [row for row in table.rows if len(row) > 1]
-    for row in bodies[:1]:
-        heads = [cell.column for cell in row if cell.is_header and cell.width == 1]
-        if heads and all(_cell_at(other, heads[0]) for other in bodies):
-            return heads[0]
-    best = 0
-    for column in range(min(width, 4)):
+    heads = [
+        cell.column for row in bodies[:1] for cell in row if cell.is_header and cell.width == 1
+    ]
+    for column in [*heads[:1], *range(min(len(table.header), 4))]:
         texts = [_cell_at(row, column) for row in bodies]
-        if not all(texts):
-            continue
-        counts = _COUNTING.fullmatch(table.header[column]) or all(
-            _ORDINAL.fullmatch(text) for text in texts
-        )
-        if not counts and len(set(texts)) == len(texts):
+        name = table.header[column] if table.header else ""
+        counts = _COUNTING.fullmatch(name) or all(_ORDINAL.fullmatch(text) for text in texts)
+        if all(texts) and not counts and len(set(texts)) == len(texts):
             return column
-    return best
+    return heads[0] if heads else 0
 
 
 def _cell_at(row: list[Cell], column: int) -> str:

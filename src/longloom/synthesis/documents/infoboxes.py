@@ -62,7 +62,7 @@ def _label(shown: list[tuple[etree._Element, Run]], section: str) -> str:
 
     A label that hangs below a section by its bullet is nothing without it: `Area: Total`.
     """
-    if len(shown) < 2 or not _is_heading(*shown[0]):
+    if len(shown) < 2 or not _is_heading(*shown[0]) or shown[1][0].tag == "th":
         return ""
     text = shown[0][1].text
     label = text.strip(_BULLETS).rstrip(" :")

@@ -47,8 +47,19 @@ _BLOCKS = frozenset({
     "div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th",
     "h1", "h2", "h3", "h4", "h5", "h6",
 })  # fmt: skip
+_ENTITY = "&"
 _HIDDEN = frozenset(
-    ["header", "hidden", "head", "script", "style", "references", "resources", "relationship"]
+    [
+        "header",
+        "hidden",
+        "head",
+        "script",
+        "style",
+        "references",
+        "resources",
+        "relationship",
+        _ENTITY,
+    ]
 )
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
 _PART = re.compile(r"part\s+[ivx]+\b", re.IGNORECASE)
@@ -105,7 +116,7 @@ class _FilingReader:
         self._heading = ""
         self._intro = ""
         self._skipped: etree._Element | None = None
-        self._local: dict[str, str] = {}
+        self._local: dict[object, str] = {}
         self._stated: dict[str, str] = {}
         self._num_placed = 0
 
@@ -127,7 +138,7 @@ class _FilingReader:
             tag = element.tag
             local = local_by_tag.get(tag)
             if local is None:
-                local = local_by_tag[tag] = tag.rpartition("}")[2]
+                local = local_by_tag[tag] = _local_name(tag)
             if event == "start":
                 if self._enter(element, local):
                     self._skipped = element
@@ -139,8 +150,10 @@ class _FilingReader:
 
     def _enter(self, element: etree._Element, local: str) -> bool:
         """Begin an element; true if what is inside is hidden or already read."""
+        if local in _HIDDEN:
+            return True
         style = element.get("style", "")
-        if local in _HIDDEN or "display:none" in style or "display: none" in style:
+        if "display:none" in style or "display: none" in style:
             return True
         if local == "table" and not self._is_in_cell and not _holds_table(element):
             self._end_block()
@@ -188,7 +201,7 @@ class _FilingReader:
     def _place(self, run: Run, is_bold: bool) -> None:
         """Append a paragraph or a heading."""
         text = run.text
-        if not text or _PAGE_FURNITURE.fullmatch(text):
+        if not text or (not run.spans and _PAGE_FURNITURE.fullmatch(text)):
             return
         level = _heading_level(text) if is_bold else 0
         self._builder.begin(BlockKind.HEADING if level else BlockKind.PARAGRAPH, level)
@@ -281,6 +294,11 @@ class _FilingReader:
         if not dimensions:
             self._stated.setdefault(concept, text)
         return {"concept": concept, "value": text, "dimensions": dimensions}
+
+
+def _local_name(tag: object) -> str:
+    """Return a tag without its namespace; entities, which are never expanded, have no tag."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else _ENTITY
 
 
 def _is_about_filing(element: etree._Element) -> bool:

@@ -41,6 +41,7 @@ _YEAR_LABEL = re.compile(
     r"inception|dissolved|settled|incorporated|released?|first|created|commissioned",
     re.IGNORECASE,
 )
+_NOT_ASKED = frozenset({"website", "url", "homepage"})
 _BRACKETED_TAIL = re.compile(r"\s*[(;].*$", re.DOTALL)
 _DATE_LIKE = re.compile(r"(?:\d{1,2} )?[A-Z][a-z]+ \d{1,4}|\d{4}.*")
 
@@ -79,7 +80,8 @@ def _infobox_facts(reading: Reading, rows: list[Mark], links: list[Mark]) -> lis
     counts = Counter(column_slug(label) for label in labels)
     facts = []
     for mark, label in zip(rows, labels, strict=True):
-        if counts[column_slug(label)] == 1 and any(character.isalpha() for character in label):
+        is_askable = any(map(str.isalpha, label)) and label.lower() not in _NOT_ASKED
+        if counts[column_slug(label)] == 1 and is_askable:
             facts += _row_facts(reading, mark, label, targets)
     return facts
 
