@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from longloom.errors import DataError
 from longloom.records import BlockKind, DocumentKind
-from longloom.synthesis.documents.building import DocumentBuilder, Reading
+from longloom.synthesis.documents.building import DocumentBuilder, Reading, Span
 from longloom.synthesis.documents.reader import SourceFile
 from longloom.synthesis.documents.rfc_front import FrontMatter
 from longloom.synthesis.documents.rfc_numbers import (
@@ -206,7 +206,8 @@ class _Renderer:
             case "figure":
                 return self._write_figure(part, place)
             case "artset":
-                return [(node, place) for node in children(part, "artwork")][-1:]
+                drawings: list[_Part] = [(node, place) for node in children(part, "artwork")]
+                return drawings[-1:]
             case "ul" | "ol" | "list" | "dl":
                 return self._list_parts(part, place)
             case _:
