@@ -11,7 +11,7 @@ from longloom.synthesis.storage import read_examples
 
 
 def main(documents: str, output: str, model: str = "tiny-base", num_examples: str = "50") -> None:
-    made = longloom.synthesize(
+    made = longloom.synthesize_miniature(
         documents,
         output=output,
         model=model,

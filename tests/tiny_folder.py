@@ -95,7 +95,7 @@ def toy() -> Toy:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     documents = write_documents(folder / "documents")
     model = write_model(folder / "model", documents)
-    api.synthesize(
+    api.synthesize_miniature(
         documents,
         output=folder / "questions",
         model=model,
@@ -103,7 +103,7 @@ def toy() -> Toy:
         num_held_out=5,
         overrides=["synthesis.length_bands=[96,192]"],
     )
-    api.synthesize(
+    api.synthesize_miniature(
         documents,
         output=folder / "long",
         model=model,

@@ -21,6 +21,7 @@ __all__ = [
     "read",
     "run",
     "synthesize",
+    "synthesize_miniature",
     "train",
     "write_report",
 ]

@@ -4,6 +4,7 @@ from longloom.recipes.api import merge as merge
 from longloom.recipes.api import read as read
 from longloom.recipes.api import run as run
 from longloom.recipes.api import synthesize as synthesize
+from longloom.recipes.api import synthesize_miniature as synthesize_miniature
 from longloom.recipes.api import train as train
 from longloom.recipes.api import write_report as write_report
 
@@ -16,6 +17,7 @@ __all__ = [
     "read",
     "run",
     "synthesize",
+    "synthesize_miniature",
     "train",
     "write_report",
 ]

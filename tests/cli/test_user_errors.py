@@ -39,42 +39,42 @@ def _empty(folder: Path) -> Path:
 
 CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
     "missing documents": (
-        lambda parts, here: ["synthesize", "gone", "-o", "out", "--model", parts.model],
+        lambda parts, here: ["miniature", "gone", "-o", "out", "--model", parts.model],
         "'gone' does not exist",
     ),
     "documents of too long a name": (
-        lambda parts, here: ["synthesize", "d" * 300, "-o", "out", "--model", parts.model],
+        lambda parts, here: ["miniature", "d" * 300, "-o", "out", "--model", parts.model],
         "does not exist; expected a folder or a file",
     ),
     "empty documents": (
         lambda parts, here: [
-            "synthesize", _empty(here / "none"), "-o", "out", "--model", parts.model
+            "miniature", _empty(here / "none"), "-o", "out", "--model", parts.model
         ],
         "holds no readable document",
     ),
     "lengths below the template": (
         lambda parts, here: [
-            "synthesize", parts.documents, "-o", "out", "--model", parts.model,
+            "miniature", parts.documents, "-o", "out", "--model", parts.model,
             "--set", "synthesis.length_bands=[5]",
         ],
         "begins with 5 tokens, but template 'plain' alone takes",
     ),
     "documents too short for a question": (
         lambda parts, here: [
-            "synthesize", parts.documents, "-o", "out", "--model", parts.model,
+            "miniature", parts.documents, "-o", "out", "--model", parts.model,
             "--train", 3, "--held-out", 3, "--document-tokens", 5,
         ],
         "no train and no held_out example with contexts of 5 tokens could be made",
     ),
     "too few documents to hold one out": (
         lambda parts, here: [
-            "synthesize", parts.documents / "heapq.py", "-o", "out", "--model", parts.model,
+            "miniature", parts.documents / "heapq.py", "-o", "out", "--model", parts.model,
             "--train", 5, "--held-out", 5,
         ],
         "give more documents, raise synthesis.max_name_tokens (6 now)",
     ),
     "missing model": (
-        lambda parts, here: ["synthesize", parts.documents, "-o", "out", "--model", "gone"],
+        lambda parts, here: ["miniature", parts.documents, "-o", "out", "--model", "gone"],
         "model 'gone' is not a model folder",
     ),
     "unknown setting": (
@@ -244,7 +244,7 @@ def test_nothing_is_overwritten(longloom, parts, tmp_path) -> None:
     model = ("--model", parts.model)
     heapq = parts.documents / "heapq.py"
     calls: list[Arguments] = [
-        ["synthesize", parts.documents, "-o", "out", *model],
+        ["miniature", parts.documents, "-o", "out", *model],
         ["train", parts.questions, "-o", "out", *model],
         ["train", parts.questions, "-o", "out", *model, "--fresh"],
         ["merge", parts.model, parts.model, "--pivot", parts.model, "-o", "out"],

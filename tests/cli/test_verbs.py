@@ -14,7 +14,7 @@ def _sets(*overrides: str) -> list[str]:
 
 def test_synthesize_writes_examples_and_counts_them(longloom, parts, tmp_path) -> None:
     shown = longloom(
-        "synthesize", parts.documents, "-o", "questions", "--model", parts.model,
+        "miniature", parts.documents, "-o", "questions", "--model", parts.model,
         "--train", 5, "--held-out", 5, *_sets("synthesis.length_bands=[96]"),
     )  # fmt: skip
     assert shown.code == 0, shown.err

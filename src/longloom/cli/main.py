@@ -14,6 +14,7 @@ from longloom.cli import (
     evaluate,
     export,
     merge,
+    miniature,
     read,
     recipe,
     report,
@@ -43,6 +44,7 @@ app = typer.Typer(
 # The verbs, in the order in which --help lists them.
 app.command("run")(run.run)
 app.command("synthesize")(synthesize.synthesize)
+app.command("miniature")(miniature.miniature)
 app.command("train")(train.train)
 app.command("merge")(merge.merge)
 app.command("evaluate")(evaluate.evaluate)

@@ -1,52 +1,78 @@
-"""`longloom synthesize`: make questions from documents."""
+"""`longloom synthesize`: weave documents into verified long-context questions."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from longloom.cli.console import print_table, shown_path
-from longloom.cli.options import Model, NewFolder, Overrides, Recipe, Seed
+from longloom.cli.options import Overrides, Seed
+
+if TYPE_CHECKING:
+    from longloom.synthesis.verification import VerificationReport
+
+_SHOWN_FINDINGS = 20
 
 
 def synthesize(
-    documents: Annotated[str, typer.Argument(help="A folder, a file, or `builtin`.")],
-    output: NewFolder,
-    model: Model = "tiny-base",
-    num_train: Annotated[
-        int | None, typer.Option("--train", help="Training examples per prompt length.")
+    documents: Annotated[
+        list[str] | None, typer.Argument(help="Folders, files, or `builtin`.")
     ] = None,
-    num_held_out: Annotated[
-        int | None, typer.Option("--held-out", help="Held-out examples per prompt length.")
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write or to continue.")
     ] = None,
-    document_tokens: Annotated[
-        int | None, typer.Option(help="Documents of so many tokens, for the memory agent.")
+    model: Annotated[
+        str, typer.Option(help="Model folder whose tokens count; `estimate`: about Qwen3's.")
+    ] = "estimate",
+    num_examples: Annotated[int | None, typer.Option(help="Questions at most.")] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="`qwenlong-l15` (default), `docqa-rl` or `uniform`.")
     ] = None,
-    recipe: Recipe = "tiny-cpu",
+    num_workers: Annotated[int | None, typer.Option("--workers", help="Processes.")] = None,
+    verify: Annotated[
+        Path | None, typer.Option(help="Execute this folder's examples again, and nothing else.")
+    ] = None,
     overrides: Overrides = None,
     seed: Seed = None,
-) -> None:
-    """Make verified questions from documents."""
+) -> int:
+    """Weave documents into verified questions over long contexts."""
     from longloom.cli.run_console import RunConsole
     from longloom.recipes import api
 
+    if verify is not None:
+        with RunConsole() as console:
+            report = api.verify(verify, progress=console.on_progress)
+        return _print_report(report)
+    if not documents or output is None:
+        raise typer.BadParameter("expected DOCUMENTS... and --output, or --verify FOLDER")
     with RunConsole() as console:
         made = api.synthesize(
             documents,
             output=output,
             model=model,
-            recipe=recipe,
+            num_examples=num_examples,
+            mix=mix,
             overrides=overrides or (),
             seed=seed,
-            num_train=num_train,
-            num_held_out=num_held_out,
-            document_tokens=document_tokens,
+            num_workers=num_workers,
             progress=console.on_progress,
         )
-    counts = [(task.value, f"{count}") for task, count in made.num_by_task.items()]
-    print_table([("task", "examples"), *counts])
-    if made.summary:
-        facts = f"{made.summary.num_facts} facts in {made.summary.num_documents} documents"
-        skipped = ", ".join(f"{n} {why}" for why, n in made.summary.skipped_files.items())
-        print(f"\n{facts}; skipped files: {skipped or 'none'}")
-    print(f"{made.num_train} for training, {made.num_held_out} held out")
-    print(f"examples: {shown_path(made.folder)}")
+    by_task = made.summary["by_task"]
+    print_table([("task", "questions"), *((task, f"{count}") for task, count in by_task.items())])
+    dropped = ", ".join(f"{n} {why}" for why, n in made.summary["dropped_documents"].items())
+    print(f"\n{made.num_examples} questions on {made.num_contexts} contexts")
+    print(f"{made.summary['num_documents']} documents; left out: {dropped or 'none'}")
+    print(f"examples: {shown_path(output)}")
+    return 0
+
+
+def _print_report(report: "VerificationReport") -> int:
+    for finding in report.findings[:_SHOWN_FINDINGS]:
+        print(f"{finding.example_id}: {finding.problem}")
+    if len(report.findings) > _SHOWN_FINDINGS:
+        print(f"... and {len(report.findings) - _SHOWN_FINDINGS} more")
+    print(
+        f"{report.num_examples} examples and {report.num_spans} spans executed again: "
+        f"{len(report.findings)} wrong"
+    )
+    return 1 if report.findings else 0

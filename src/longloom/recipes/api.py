@@ -13,21 +13,22 @@ from longloom.evaluation.results import EvaluationCell
 from longloom.merging import MergeReport
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.merge import merge, merge_file
+from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
 from longloom.recipes.verbs.read import Reading, SectionNote, read
 from longloom.recipes.verbs.report import export, report_markdown, write_report
 from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
-from longloom.recipes.verbs.synthesize import SynthesisOutcome, synthesize
+from longloom.recipes.verbs.synthesize import synthesize, verify
 from longloom.recipes.verbs.tiny_base import tiny_base
 from longloom.recipes.verbs.train import TrainingOutcome, train
 
 __all__ = [
     "EvaluationCell",
     "MergeReport",
+    "MiniatureOutcome",
     "Reading",
     "RunOutcome",
     "SectionNote",
     "SilentListener",
-    "SynthesisOutcome",
     "TrainingOutcome",
     "accuracy_by_task",
     "evaluate",
@@ -38,7 +39,9 @@ __all__ = [
     "report_markdown",
     "run",
     "synthesize",
+    "synthesize_miniature",
     "tiny_base",
     "train",
+    "verify",
     "write_report",
 ]

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from longloom.errors import DataError
 from longloom.executor import Executor
-from longloom.records import Split
+from longloom.records import Split, TaskType
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import read_decisions, write_decisions
 from longloom.synthesis.documents.files import FoundFile, find_files
@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 STEPS_FOLDER = "steps"
 _COLLECTION_TOKENS = 6_000_000
+_TALK = frozenset({"dialogue", "meeting"})
 _CONTEXTS_PER_SHARD = 30
 _SPARE = 1.5
 """Contexts are woven for so many times the questions wanted, because selection balances."""
@@ -80,12 +81,9 @@ def synthesize_corpus(
     """
     corpus = _settle(config, folder, executor, counter_name, progress)
     shards = _weave(config, corpus, folder, executor, counter_name, progress)
+    decisions = read_decisions(corpus.decisions)
     selected = write_selected(
-        folder,
-        shards,
-        config,
-        counter_name=counter_name,
-        decisions=read_decisions(corpus.decisions),
+        folder, shards, config, counter_name=counter_name, decisions=decisions
     )
     if not selected.num_examples:
         raise DataError(
@@ -278,11 +276,21 @@ def _weave_key(content: WeaveContent, corpus: _Corpus) -> str:
 def _contexts_by_genre(
     config: SynthesisConfig, num_tokens: Mapping[tuple[str, Split], float]
 ) -> dict[tuple[str, Split], int]:
-    """Share the contexts out by the square root of what a genre holds, so small ones count."""
+    """Share the contexts out by the square root of what a genre holds, so small ones count.
+
+    Conversations are the only source of one task type and get its share of the contexts.
+    """
     wanted = config.num_examples * _SPARE / config.questions_per_context
-    weights = {key: tokens**0.5 for key, tokens in num_tokens.items() if tokens > 0}
-    for genre, split in list(weights):
-        share = config.held_out_fraction if split is Split.HELD_OUT else 1.0
-        weights[genre, split] *= share
-    total = sum(weights.values())
-    return {key: max(1, round(wanted * weight / total)) for key, weight in sorted(weights.items())}
+    weights = {
+        (genre, split): tokens**0.5 * (config.held_out_fraction if split is Split.HELD_OUT else 1)
+        for (genre, split), tokens in num_tokens.items()
+    }
+    task_weights = {task: config.task_weights.weight_of(task) for task in TaskType}
+    dialogue_share = task_weights[TaskType.DIALOGUE_MEMORY] / sum(task_weights.values())
+    counts: dict[tuple[str, Split], int] = {}
+    for is_dialogue, share in ((True, dialogue_share), (False, 1 - dialogue_share)):
+        part = {key: value for key, value in weights.items() if (key[0] in _TALK) is is_dialogue}
+        total = sum(part.values())
+        for key, weight in sorted(part.items()):
+            counts[key] = max(1, round(wanted * share * weight / total)) if weight else 0
+    return counts

@@ -249,7 +249,7 @@ def _is_program(text: str) -> bool:
         program = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(program, dict) and isinstance(program.get("kind"), str)
+    return isinstance(program, dict) and isinstance(program.get("op", program.get("kind")), str)
 
 
 def _choice(choices: type[ChoiceT], value: str, column: str, fail: Fail) -> ChoiceT:

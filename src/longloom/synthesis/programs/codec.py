@@ -1,6 +1,6 @@
 """Programs as JSON, and their shapes.
 
-    {"kind": "count", "of": {"kind": "inverse", ...}}
+    {"op": "count", "of": {"op": "inverse", ...}}
 
 Reading checks every kind, field and type; nothing but the listed node classes can be built.
 """
@@ -15,6 +15,8 @@ from longloom.errors import DataError
 from longloom.synthesis.programs.node import Program
 
 _MAX_DEPTH = 40
+_CLASS_KEY = "op"
+"""Names the class of a node; no node class has a field of this name."""
 
 
 def to_json(program: Program) -> str:
@@ -48,7 +50,7 @@ def _as_plain(value: Any, *, with_constants: bool = True) -> Any:
         return value
     if isinstance(value, tuple):
         return [_as_plain(entry, with_constants=with_constants) for entry in value]
-    plain = {"kind": value.KIND}
+    plain = {_CLASS_KEY: value.KIND}
     for field in fields(value):
         if with_constants or field.name not in value.CONSTANTS:
             plain[field.name] = _as_plain(getattr(value, field.name), with_constants=with_constants)
@@ -58,13 +60,13 @@ def _as_plain(value: Any, *, with_constants: bool = True) -> Any:
 def _node(plain: Any, node_classes: Mapping[str, type[Program]], depth: int) -> Program:
     if depth > _MAX_DEPTH or not isinstance(plain, dict):
         raise DataError(f"program node {str(plain)[:80]!r}; expected an object, not too deep")
-    kind = plain.get("kind")
+    kind = plain.get(_CLASS_KEY)
     node_class = node_classes.get(kind) if isinstance(kind, str) else None
     if node_class is None:
         known = ", ".join(sorted(node_classes))
         raise DataError(f"program node of kind {kind!r}; expected one of {known}")
     expected = {field.name: field for field in fields(node_class)}  # type: ignore[arg-type]
-    given = {name: value for name, value in plain.items() if name != "kind"}
+    given = {name: value for name, value in plain.items() if name != _CLASS_KEY}
     if given.keys() != expected.keys():
         raise DataError(
             f"program node {kind!r} has fields {sorted(given)}; expected {sorted(expected)}"

@@ -178,7 +178,7 @@ def _copy_contexts(path: Path, shards: Sequence[Path], wanted: Mapping[str, None
             for context_id in table.column("context_id").to_pylist():
                 mask.append(context_id in wanted and context_id not in written)
                 written |= {context_id} if mask[-1] else set()
-            writer.write_table(table.filter(pa.array(mask)).cast(CONTEXTS_SCHEMA))
+            writer.write_table(table.filter(pa.array(mask, pa.bool_())).cast(CONTEXTS_SCHEMA))
     return len(written)
 
 
