@@ -33,6 +33,8 @@ from longloom.synthesis.programs.dialogue_recall import (
 from longloom.synthesis.programs.node import Program
 
 _MAX_CONVERSATIONS = 10
+_MIN_SPEAKERS = 3
+"""With two, who says something is a coin toss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class _Group:
     """Two that have the word."""
     count: int
     """Conversations that have the word."""
+    is_everywhere: bool
+    """Whether the speaker takes part in all of them."""
+    num_speakers: int
+    """Speakers there are."""
 
     @property
     def mentions(self) -> Program:
@@ -80,8 +86,17 @@ def _group(scene: Scene, rng: Random) -> _Group | None:
     term, other = rng.sample(terms, 2)
     having = [subject for subject in subjects if term in scene.terms(subject)]
     first, second = rng.sample(having, 2)
+    speaker = rng.choice(shared)
     return _Group(
-        f"{kind}s", Turns(kind), term, other, rng.choice(shared), (first, second), len(having)
+        plural=f"{kind}s",
+        turns=Turns(kind),
+        term=term,
+        other_term=other,
+        speaker=speaker,
+        names=(first, second),
+        count=len(having),
+        is_everywhere=speakers[speaker] == len(subjects),
+        num_speakers=len(speakers),
     )
 
 
@@ -94,10 +109,11 @@ def _recipe(
     rule: RewardRule = RewardRule.SEQUENCE_MATCH,
     num_hops: int = 2,
     names_words: bool = True,
+    asks_who: bool = False,
 ) -> Recipe:
     def draw(scene: Scene, rng: Random) -> Candidate | None:
         group = _group(scene, rng)
-        if group is None:
+        if group is None or (asks_who and group.num_speakers < _MIN_SPEAKERS):
             return None
         program, question = ask(group, rng)
         tail = {RewardRule.SEQUENCE_MATCH: f" {VERBATIM}", RewardRule.NUMERIC: " Give a number."}
@@ -169,9 +185,11 @@ def _edge_with_mention(side_of_each: str) -> Callable[[_Group, Random], _Asked]:
     def ask(group: _Group, rng: Random) -> _Asked:
         number, side = _place(group, rng)
         turns = InConversationsWith(SpokenBy(group.turns, group.speaker), group.mentions, "with")
+        who = speaker_words(group.speaker)
+        takes_part = "" if group.is_everywhere else f"{who} takes part and "
         return (
             Nth(EndOfEach(turns, side_of_each), number, side, "said"),
-            f"{group.order} and keep those in which {speaker_words(group.speaker)} takes part and "
+            f"{group.order} and keep those in which {takes_part}"
             f'some turn mentions "{group.term}". In the {ordinal(number, side)} of them, what is '
             f"the {side_of_each} thing {speaker_words(group.speaker)} says?",
         )
@@ -206,12 +224,13 @@ def _speaker_edge(side_of_each: str) -> Callable[[_Group, Random], _Asked]:
     def ask(group: _Group, rng: Random) -> _Asked:
         number, side = rng.randint(2, 6), rng.choice(("first", "last"))
         who = speaker_words(group.speaker)
+        kept = "" if group.is_everywhere else f" and keep those in which {who} speaks"
         return (
             Nth(
                 EndOfEach(SpokenBy(group.turns, group.speaker), side_of_each), number, side, "said"
             ),
-            f"{group.order} and keep those in which {who} speaks. In the {ordinal(number, side)} "
-            f"of them, what is the {side_of_each} thing {who} says?",
+            f"{group.order}{kept}. In the {ordinal(number, side)} of them, what"
+            f" is the {side_of_each} thing {who} says?",
         )
 
     return ask
@@ -258,11 +277,11 @@ def _earliest_term(group: _Group, rng: Random) -> _Asked:
 
 RECIPES: tuple[Recipe, ...] = (
     _recipe(_mention("said")),
-    _recipe(_mention("speaker"), rule=RewardRule.COVER_EXACT_MATCH),
+    _recipe(_mention("speaker"), asks_who=True, rule=RewardRule.COVER_EXACT_MATCH),
     _recipe(_mention("conversation"), rule=RewardRule.COVER_EXACT_MATCH),
     _recipe(_mention_in_each("said", "first")),
     _recipe(_mention_in_each("said", "last")),
-    _recipe(_mention_in_each("speaker", "first"), rule=RewardRule.COVER_EXACT_MATCH),
+    _recipe(_mention_in_each("speaker", "first"), asks_who=True, rule=RewardRule.COVER_EXACT_MATCH),
     _recipe(_beside_mention(1), num_hops=3),
     _recipe(_beside_mention(-1), num_hops=3),
     _recipe(_edge_with_mention("first"), num_hops=3),

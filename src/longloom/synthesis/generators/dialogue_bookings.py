@@ -1,4 +1,4 @@
-"""Questions about what dialogues settle on: values that change, and bookings compared and joined.
+"""Questions about what dialogues settle on: bookings looked up, counted, added and compared.
 
 A booking counts if the system reports it as made; its values are those confirmed last.
 """
@@ -22,7 +22,6 @@ from longloom.synthesis.programs.dialogue import (
 )
 from longloom.synthesis.programs.dialogue_recall import (
     Nth,
-    NumConversations,
     NumDistinct,
     NumTurns,
     Only,
@@ -31,10 +30,8 @@ from longloom.synthesis.programs.dialogue_state import (
     Among,
     Booked,
     BookedWith,
-    Changed,
     ExtremeBooking,
     RangeOfValues,
-    Runs,
     Stated,
     SumOfValues,
     meaning,
@@ -44,23 +41,30 @@ from longloom.synthesis.programs.node import Program
 _ALL = Turns("dialogue")
 _ORDER = "in the order in which the dialogues are given"
 _MADE = "A booking counts only if the system reports it as made."
+_AS_CONFIRMED = "Answer in the words of the system's last confirmation request."
 _THINGS: Mapping[str, str] = {"hotels": "hotel booking", "restaurants": "restaurant booking"}
 _MONTHS = "January February March April May June July August September October November December"
 _Booking = Mapping[str, Fact]
 
 
 def _bookings(scene: Scene, rng: Random) -> tuple[str, Sequence[_Booking]]:
-    """Draw a service and its bookings; one that is never booked twice gives none."""
+    """Draw a service and its bookings, with the slots that all of them have.
+
+    A slot that one booking leaves open would make counts and sums of the others doubtful.
+    """
     by_service: dict[str, list[_Booking]] = {}
     for booking in scene.bookings:
         service = qualifier(next(iter(booking.values())), "service")
-        if len(booking) > 2:
-            by_service.setdefault(service, []).append(booking)
+        by_service.setdefault(service, []).append(booking)
     services = [service for service, some in by_service.items() if len(some) > 1]
     if not services:
         return "", ()
     service = rng.choice(services)
-    return service, by_service[service]
+    bookings = by_service[service]
+    shared = [label for label in bookings[0] if all(label in booking for booking in bookings)]
+    if len(shared) < 3:
+        return "", ()
+    return service, [{label: booking[label] for label in shared} for booking in bookings]
 
 
 def _thing(service: str) -> str:
@@ -94,13 +98,28 @@ def _condition(booking: _Booking, rng: Random, without: Sequence[str]) -> Fact |
     return rng.choice(facts) if facts else None
 
 
+def _asks(label: str, booking: str) -> str:
+    """Return `Which hotel is that booking for?`, `What is the time of that booking?`."""
+    if label in NAME_SLOTS or label == "city":
+        return f"Which {label} is {booking} for?"
+    return f"What is the {label} of {booking}?"
+
+
+def _plural(label: str) -> str:
+    """Return `cities`, `numbers of people`, `check-in dates`."""
+    head, _, rest = label.partition(" of ")
+    plural = f"{head[:-1]}ies" if head.endswith("ty") else f"{head}s"
+    return f"{plural} of {rest}" if rest else plural
+
+
 def _name_label(booking: _Booking) -> str:
     return next((label for label in booking if label in NAME_SLOTS), "")
 
 
-def _candidate(
+def state_candidate(
     program: Program, question: str, rule: RewardRule, num_hops: int, min_documents: int
 ) -> Candidate:
+    """Return a candidate about a value, or about a number over several."""
     is_number = rule is RewardRule.NUMERIC
     tail = " Answer with a number." if is_number else ""
     return Candidate(
@@ -131,10 +150,10 @@ def _joined(num_conditions: int) -> Recipe:
             conditions.append(fact)
             program = BookedWith(program, fact.label, meaning(fact))
         described = " and ".join(_with(fact) for fact in conditions)
-        return _candidate(
+        return state_candidate(
             Only(program, "said"),
-            f"Look for the {_thing(service)} {described}. {slot_question(asked)} is it made for? "
-            f"{_MADE} Answer as in the system's last confirmation request.",
+            f"Look for the {_thing(service)} {described}. {_asks(asked, 'that booking')} "
+            f"{_MADE} {_AS_CONFIRMED}",
             RewardRule.COVER_EXACT_MATCH,
             1 + num_conditions,
             1,
@@ -157,11 +176,10 @@ def _nth_booking(has_condition: bool) -> Recipe:
         program = BookedWith(program, fact.label, meaning(fact)) if fact else program
         number, side = rng.randint(2, min(8, len(bookings))), rng.choice(("first", "last"))
         described = f" {_with(fact)}" if fact else ""
-        return _candidate(
+        return state_candidate(
             Nth(program, number, side, "said"),
-            f"Take the {_thing(service)}s{described} {_ORDER}. {slot_question(asked)} is the "
-            f"{ordinal(number, side)} one made for? {_MADE} Answer as in the system's last "
-            "confirmation request.",
+            f"Take the {_thing(service)}s{described} {_ORDER}. "
+            f"{_asks(asked, f'the {ordinal(number, side)} of them')} {_MADE} {_AS_CONFIRMED}",
             RewardRule.COVER_EXACT_MATCH,
             2,
             2,
@@ -190,7 +208,7 @@ def _number_over(what: str, num_conditions: int) -> Recipe:
             conditions.append(fact)
             program = BookedWith(program, fact.label, meaning(fact))
         things = " ".join([f"{_thing(service)}s", " and ".join(map(_with, conditions))]).strip()
-        return _candidate(*_worded_number(what, program, things, asked), 1 + num_conditions, 2)
+        return state_candidate(*_worded_number(what, program, things, asked), 1 + num_conditions, 2)
 
     return draw
 
@@ -213,7 +231,7 @@ def _worded_number(
             question = f"How many {things} are made over all dialogues? {_MADE}"
             return NumTurns(program), question, RewardRule.NUMERIC
         case _:
-            question = f"How many different values does the {asked} take over all {things}? {_MADE}"
+            question = f"How many different {_plural(asked)} occur over all {things}? {_MADE}"
             return NumDistinct(program, "said"), question, RewardRule.NUMERIC
 
 
@@ -239,15 +257,15 @@ def _among(what: str) -> Recipe:
         label = rng.choice(numbers)
         values = Among(Booked(service, label), subjects)
         if what == "sum":
-            question = f"Each of {named} ends in a {_thing(service)}. Add up the {label} of these."
+            question = f"Each of {named} contains a {_thing(service)}. Add up their {label}."
             program: Program = SumOfValues(values)
         else:
             question = (
-                f"Each of {named} ends in a {_thing(service)}. What is the difference between the "
-                f"greatest and the smallest {label} of these?"
+                f"Each of {named} contains a {_thing(service)}. What is the difference between the "
+                f"greatest and the smallest {label} of these bookings?"
             )
             program = RangeOfValues(values)
-        return _candidate(program, question, RewardRule.NUMERIC, len(subjects), len(subjects))
+        return state_candidate(program, question, RewardRule.NUMERIC, len(subjects), len(subjects))
 
     return draw
 
@@ -261,10 +279,10 @@ def _extreme_of(
         return None
     by, side = rng.choice(ordered), rng.choice(("least", "most"))
     values = Among(Booked(service, name), subjects)
-    return _candidate(
+    return state_candidate(
         ExtremeBooking(values, by, side, "said"),
         f"Compare the bookings made in {named}. Which {name} is booked with the "
-        f"{_superlative(by, side)} {by}? Answer as in the system's last confirmation request.",
+        f"{_superlative(by, side)} {by}? {_AS_CONFIRMED}",
         RewardRule.COVER_EXACT_MATCH,
         len(subjects),
         len(subjects),
@@ -289,13 +307,13 @@ def _extreme_in_city(scene: Scene, rng: Random) -> Candidate | None:
     if not name or fact is None or not ordered:
         return None
     by, side = rng.choice(ordered), rng.choice(("least", "most"))
-    return _candidate(
-        ExtremeBooking(
-            BookedWith(Booked(service, name), fact.label, meaning(fact)), by, side, "said"
-        ),
+    alike = BookedWith(Booked(service, name), fact.label, meaning(fact))
+    if len(alike.picks(scene.world)) < 2:
+        return None
+    return state_candidate(
+        ExtremeBooking(alike, by, side, "said"),
         f"Among all {_thing(service)}s {_with(fact)}, which {name} is booked with the "
-        f"{_superlative(by, side)} {by}? {_MADE} Answer as in the system's last confirmation "
-        "request.",
+        f"{_superlative(by, side)} {by}? {_MADE} {_AS_CONFIRMED}",
         RewardRule.COVER_EXACT_MATCH,
         3,
         1,
@@ -315,7 +333,7 @@ def _told_beside_booking(scene: Scene, rng: Random) -> Candidate | None:
         return None
     having = BookedWith(Booked(service, conditions[0].label), name, meaning(conditions[0]))
     turns = Beside(Doing(_ALL, "USER", "REQUEST", asked), 1)
-    return _candidate(
+    return state_candidate(
         Only(Stated(InConversationsWith(turns, having, "with"), asked), "said"),
         f"In the dialogue in which {_shown(conditions[0])} is booked, the user asks about the "
         f"{asked}. {slot_question(asked)} does the system state in reply?",
@@ -352,87 +370,6 @@ def _words_beside_booking(side: str, speaker: str) -> Recipe:
     return draw
 
 
-def _changing(scene: Scene, rng: Random) -> tuple[Program, str, str] | None:
-    """Draw a slot that changes within dialogues: its values, label and what a change is."""
-    offered = [label for label in scene.events("SYSTEM", "OFFER") if label in NAME_SLOTS]
-    confirmed = [label for label in scene.events("SYSTEM", "CONFIRM") if label]
-    if offered and (not confirmed or rng.random() < 0.6):
-        label = rng.choice(offered)
-        turns = Doing(_ALL, "SYSTEM", "OFFER", label)
-        return Runs(Stated(turns, label)), label, "the system suggests"
-    if not confirmed:
-        return None
-    label = rng.choice(confirmed)
-    turns = Doing(_ALL, "SYSTEM", "CONFIRM", label)
-    return Runs(Stated(turns, label)), label, "the system asks the user to confirm"
-
-
-def _changed_value(side: str) -> Recipe:
-    def draw(scene: Scene, rng: Random) -> Candidate | None:
-        drawn = _changing(scene, rng)
-        if drawn is None:
-            return None
-        values, label, does = drawn
-        number, end = rng.randint(2, 6), rng.choice(("first", "last"))
-        return _candidate(
-            Nth(EndOfEach(Changed(values), side), number, end, "said"),
-            f"In some dialogues {does} more than one {label}, one after the other. Take these "
-            f"dialogues in the order in which they are given. In the {ordinal(number, end)} of "
-            f"them, which {label} is the {side} that {does}? Give it as it is written there.",
-            RewardRule.COVER_EXACT_MATCH,
-            3,
-            2,
-        )
-
-    return draw
-
-
-def _num_changing(scene: Scene, rng: Random) -> Candidate | None:
-    drawn = _changing(scene, rng)
-    if drawn is None:
-        return None
-    values, label, does = drawn
-    return _candidate(
-        NumConversations(Changed(values)),
-        f"In how many of the dialogues is there more than one {label} that {does}?",
-        RewardRule.NUMERIC,
-        2,
-        2,
-    )
-
-
-def _value_in_dialogue(which: str) -> Recipe:
-    """Ask for a value that was given up, or for the one that it became."""
-
-    def draw(scene: Scene, rng: Random) -> Candidate | None:
-        drawn = _changing(scene, rng)
-        if drawn is None:
-            return None
-        values, label, does = drawn
-        picks = Changed(values).picks(scene.world)
-        if not picks:
-            return None
-        subject = rng.choice(sorted({pick[0].subject for pick in picks}))
-        within = Among(values, (subject,))
-        number, side = (2, "last") if which == "before" else (1, which)
-        asked = "directly before the last" if which == "before" else which
-        question = f"In {subject}, which {label} is the {asked} that {does}?"
-        if which == "before":
-            question = (
-                f"In {subject}, {does} one {label} after another. Which {label} comes directly "
-                "before the last one?"
-            )
-        return _candidate(
-            Nth(within, number, side, "said"),
-            f"{question} Give it as it is written there.",
-            RewardRule.COVER_EXACT_MATCH,
-            2,
-            1,
-        )
-
-    return draw
-
-
 RECIPES: tuple[Recipe, ...] = (
     _joined(2),
     _joined(3),
@@ -450,8 +387,4 @@ RECIPES: tuple[Recipe, ...] = (
     _told_beside_booking,
     _words_beside_booking("first", "USER"),
     _words_beside_booking("last", "USER"),
-    _changed_value("first"),
-    _changed_value("last"),
-    _num_changing,
-    _value_in_dialogue("before"),
 )

@@ -13,6 +13,7 @@ from random import Random
 
 from longloom.synthesis.generators.dialogue_across import RECIPES as ACROSS
 from longloom.synthesis.generators.dialogue_bookings import RECIPES as BOOKINGS
+from longloom.synthesis.generators.dialogue_changes import RECIPES as CHANGES
 from longloom.synthesis.generators.dialogue_mentions import RECIPES as MENTIONS
 from longloom.synthesis.generators.dialogue_replies import RECIPES as REPLIES
 from longloom.synthesis.generators.dialogue_scene import Recipe, Scene, draft_of, scene_of
@@ -29,7 +30,7 @@ def generate(setting: Setting, rng: Random) -> Iterator[Draft]:
     scene = scene_of(setting)
     if not scene.turns_by_subject:
         return
-    recipes = [*REPLIES, *BOOKINGS, *MENTIONS, *ACROSS]
+    recipes = [*REPLIES, *BOOKINGS, *CHANGES, *MENTIONS, *ACROSS]
     rng.shuffle(recipes)
     barren = [0] * len(recipes)
     asked: set[str] = set()

@@ -30,7 +30,9 @@ from longloom.synthesis.programs.node import Program
 
 _MIN_TURNS = 30
 _MAX_ORDINAL = 6
-EXACT = "Only this exact word counts, in upper or lower case."
+_MIN_SPEAKERS = 3
+"""With two, who says something is a coin toss."""
+EXACT = "Only the exact words in quotation marks count, in upper or lower case."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def _recipe(
     num_hops: int = 2,
     least: int = 2,
     most: int = 12,
+    asks_who: bool = False,
 ) -> Recipe:
     """Make a recipe of a function that gives program and question."""
 
@@ -95,9 +98,11 @@ def _recipe(
         talk = _talk(scene, rng, least, most)
         if talk is None:
             return None
+        if asks_who and len(scene.speakers(talk.name)) < _MIN_SPEAKERS:
+            return None
         program, question = ask(talk, rng)
         tail = {RewardRule.SEQUENCE_MATCH: f" {VERBATIM}", RewardRule.NUMERIC: " Give a number."}
-        exact = f" {EXACT}" if '"' in question and "Only these" not in question else ""
+        exact = f" {EXACT}" if '"' in question else ""
         is_number = rule is RewardRule.NUMERIC
         return Candidate(
             program=program,
@@ -218,7 +223,7 @@ def _both_terms(talk: _Talk, rng: Random) -> tuple[Program, str]:
     return (
         Nth(Mentioning(talk.mentions, talk.other_term), 1, "first", "said"),
         f'In {talk.name}, what does the first turn that mentions both "{talk.term}" and '
-        f'"{talk.other_term}" say? Only these exact words count, in upper or lower case.',
+        f'"{talk.other_term}" say?',
     )
 
 
@@ -266,18 +271,17 @@ def _mention_since_other(talk: _Talk, rng: Random) -> tuple[Program, str]:
             "said",
         ),
         f'In {talk.name}, after the first turn that mentions "{talk.other_term}", what does the '
-        f'next turn that mentions "{talk.term}" say? Only these exact words count, in upper or '
-        "lower case.",
+        f'next turn that mentions "{talk.term}" say?',
     )
 
 
 RECIPES: tuple[Recipe, ...] = (
     _recipe(_mention),
-    _recipe(_speaker_of_mention, rule=RewardRule.COVER_EXACT_MATCH),
+    _recipe(_speaker_of_mention, asks_who=True, rule=RewardRule.COVER_EXACT_MATCH),
     _recipe(_beside_mention(1, "said")),
     _recipe(_beside_mention(-1, "said")),
-    _recipe(_beside_mention(1, "speaker"), rule=RewardRule.COVER_EXACT_MATCH),
-    _recipe(_beside_mention(-1, "speaker"), rule=RewardRule.COVER_EXACT_MATCH),
+    _recipe(_beside_mention(1, "speaker"), asks_who=True, rule=RewardRule.COVER_EXACT_MATCH),
+    _recipe(_beside_mention(-1, "speaker"), asks_who=True, rule=RewardRule.COVER_EXACT_MATCH),
     _recipe(_since_mention("after")),
     _recipe(_since_mention("before")),
     _recipe(_since_speaker),
@@ -290,6 +294,6 @@ RECIPES: tuple[Recipe, ...] = (
     _recipe(_mention_by, least=3),
     _recipe(_num_mentions, rule=RewardRule.NUMERIC, least=4, most=25),
     _recipe(_mentions_difference, rule=RewardRule.NUMERIC, least=5, most=25),
-    _recipe(_most_mentions, rule=RewardRule.COVER_EXACT_MATCH, least=4, most=20),
+    _recipe(_most_mentions, asks_who=True, rule=RewardRule.COVER_EXACT_MATCH, least=4, most=20),
     _recipe(_mention_since_other, num_hops=3),
 )

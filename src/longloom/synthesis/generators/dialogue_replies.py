@@ -204,9 +204,9 @@ def _with_other(polarity: str) -> Recipe:
             return None
         number, side = _place(rng, min(event.count, other.count))
         turns = InConversationsWith(event.program, other.program, polarity)
-        never = "" if polarity == "with" else "at no point "
+        kept = "in which" if polarity == "with" else "that have no turn in which"
         question = (
-            f"{_ORDER} and keep only those in which {never}{other.words}. Within these, find the "
+            f"{_ORDER} and keep only those {kept} {other.words}. Within these, find the "
             f"{ordinal(number, side)} turn in which {event.words}. What is said directly after it?"
         )
         return _recall(Nth(Beside(turns, 1), number, side, "said"), question, num_hops=3)
@@ -238,16 +238,21 @@ def _stated(steps: int) -> Recipe:
         act = "REQUEST" if steps else rng.choice(("INFORM", "OFFER"))
         speaker = "SYSTEM" if act == "OFFER" else rng.choice(("USER", "SYSTEM"))
         event = _event(scene, rng, "USER" if act == "INFORM" else speaker, act)
-        if event is None or not event.label:
+        answering = {"INFORM": "USER"}.get(act, "SYSTEM")
+        answer_act = act
+        if act == "REQUEST":
+            answering, answer_act = ("SYSTEM" if speaker == "USER" else "USER"), "INFORM"
+        if event is None or event.label not in scene.shown(answering, answer_act):
             return None
         number, side = _place(rng, event.count)
         turns = Beside(event.program, steps) if steps else event.program
-        where = " in the very next turn" if steps else " in that turn"
+        there = "after" if steps else "in"
+        also = f" and the very next turn states the {event.label}" if steps else ""
         return Candidate(
             program=Nth(Stated(turns, event.label), number, side, "said"),
-            question=f"{_ORDER} and list the turns in which {event.words}, as far as the "
-            f"{event.label} is stated{where}. {slot_question(event.label)} is stated for the "
-            f"{ordinal(number, side)} turn of that list? Give it as it is written there.",
+            question=f"{_ORDER} and list the turns in which {event.words}{also}. "
+            f"{slot_question(event.label)} is stated {there} the {ordinal(number, side)} turn of "
+            "that list? Give it as it is written there.",
             reward_rule=RewardRule.COVER_EXACT_MATCH,
             ability="state",
             num_hops=2,

@@ -10,7 +10,7 @@ from longloom.records import RewardRule, TaskType
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.programs.dialogue import TURN, qualifier
-from longloom.synthesis.programs.dialogue_state import BOOKED
+from longloom.synthesis.programs.dialogue_state import BOOKED, SLOT
 from longloom.synthesis.programs.node import Execution, Program
 from longloom.synthesis.programs.world import World
 
@@ -20,184 +20,21 @@ _MAX_ANSWER_WORDS = 120
 _MAX_GOLD_DOCUMENTS = 12
 _MAX_COUNT = 25
 _WORD = re.compile(r"[A-Za-z]{5,20}")
-_COMMON = frozenset(
-    [
-        "about",
-        "above",
-        "actually",
-        "after",
-        "again",
-        "all",
-        "almost",
-        "already",
-        "also",
-        "always",
-        "another",
-        "anything",
-        "around",
-        "basically",
-        "because",
-        "before",
-        "being",
-        "better",
-        "between",
-        "bring",
-        "cause",
-        "certainly",
-        "could",
-        "course",
-        "definitely",
-        "didn",
-        "doesn",
-        "doing",
-        "done",
-        "don't",
-        "either",
-        "enough",
-        "especially",
-        "even",
-        "every",
-        "everything",
-        "exactly",
-        "excuse",
-        "fine",
-        "first",
-        "going",
-        "gonna",
-        "gotta",
-        "great",
-        "guess",
-        "happen",
-        "having",
-        "hello",
-        "hello",
-        "help",
-        "here",
-        "hers",
-        "himself",
-        "into",
-        "isn't",
-        "itself",
-        "just",
-        "kinda",
-        "know",
-        "known",
-        "later",
-        "least",
-        "leave",
-        "let's",
-        "like",
-        "likely",
-        "little",
-        "looking",
-        "maybe",
-        "means",
-        "might",
-        "more",
-        "mostly",
-        "much",
-        "myself",
-        "need",
-        "never",
-        "nothing",
-        "okay",
-        "only",
-        "other",
-        "others",
-        "ourselves",
-        "perhaps",
-        "please",
-        "point",
-        "possible",
-        "pretty",
-        "probably",
-        "quite",
-        "rather",
-        "really",
-        "right",
-        "said",
-        "same",
-        "says",
-        "second",
-        "seems",
-        "several",
-        "shall",
-        "should",
-        "since",
-        "somebody",
-        "someone",
-        "something",
-        "sometimes",
-        "somewhere",
-        "sorry",
-        "sorta",
-        "start",
-        "still",
-        "stuff",
-        "such",
-        "sure",
-        "taken",
-        "talking",
-        "thank",
-        "thanks",
-        "that",
-        "that's",
-        "their",
-        "theirs",
-        "them",
-        "themselves",
-        "then",
-        "there",
-        "there's",
-        "these",
-        "they",
-        "they're",
-        "thing",
-        "things",
-        "think",
-        "this",
-        "those",
-        "though",
-        "thought",
-        "three",
-        "through",
-        "today",
-        "together",
-        "trying",
-        "under",
-        "until",
-        "using",
-        "usually",
-        "wanna",
-        "want",
-        "wanted",
-        "wasn't",
-        "ways",
-        "welcome",
-        "well",
-        "were",
-        "what's",
-        "whatever",
-        "when",
-        "where",
-        "whether",
-        "which",
-        "while",
-        "whole",
-        "whose",
-        "will",
-        "with",
-        "within",
-        "without",
-        "wonderful",
-        "would",
-        "wouldn",
-        "yeah",
-        "years",
-        "yours",
-        "yourself",
-    ]
-)
+_COMMON_WORDS = """
+about above actually after again almost already always another anything around basically
+because before being better between bring cause certainly could course definitely doesn
+doing either enough especially every everything exactly excuse first going gonna gotta great
+guess happen having hello himself itself kinda known later least leave likely little looking
+maybe means might mostly myself never nothing other others ourselves perhaps please point
+possible pretty probably quite rather really right second seems several shall should since
+somebody someone something sometimes somewhere sorry sorta start still stuff taken talking
+thank thanks their theirs themselves there these thing things think those though thought
+three through today together trying under until using usually wanna wanted welcome whatever
+where whether which while whole whose within without wonderful would wouldn years yours
+yourself
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+"""Words too plain to look for in talk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +78,27 @@ class Scene:
             for (who, what, label), count in self.num_by_event.items()
             if (who, what) == (speaker, act) and count > 1
         ]
+
+    def shown(self, speaker: str, act: str) -> list[str]:
+        """Return those labels whose every turn shows its value exactly once.
+
+        Where a value is only implied, a reader might count it and the facts would not.
+        """
+        return [label for label in self.events(speaker, act) if self._is_shown(label, act)]
+
+    def _is_shown(self, label: str, act: str) -> bool:
+        stated = [
+            fact
+            for fact in self.world.facts_with(SLOT)
+            if fact.label == label and qualifier(fact, "act") == act
+        ]
+        places = {(fact.subject, fact.position) for fact in stated}
+        num_turns = sum(
+            count
+            for (_, what, which), count in self.num_by_event.items()
+            if (what, which) == (act, label)
+        )
+        return len(stated) == len(places) == num_turns
 
     def subjects(self, kind: str, min_turns: int = 1) -> list[str]:
         """Return the conversations of a kind with enough turns."""

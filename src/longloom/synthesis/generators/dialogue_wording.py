@@ -52,7 +52,8 @@ def event_words(speaker: str, act: str, label: str) -> str:
     who = speaker_words(speaker)
     match act:
         case "INFORM":
-            return f"{who} states {with_article(label)}"
+            verb = "names" if label in NAME_SLOTS or label == "city" else "states"
+            return f"{who} {verb} {with_article(label)}"
         case "OFFER":
             return f"{who} suggests {with_article(label)}"
         case _:
