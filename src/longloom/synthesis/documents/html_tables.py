@@ -20,6 +20,7 @@ CELL_SEPARATOR = " | "
 MAX_PLACED_CELLS = 2_000_000
 """Cells of one page, with those that rows and columns are spanned by; bounds hostile spans."""
 _MAX_COLUMNS = 200
+_MAX_KEY_COLUMN = 4
 _MAX_ROWSPAN = 1000
 _MAX_REPEATED_CHARACTERS = 300
 _ORDINAL = re.compile(r"\W*\d{1,4}(?:st|nd|rd|th)?\W*")
@@ -223,13 +224,14 @@ def _key_column(table: Table) -> int:
     heads = [
         cell.column for row in bodies[:1] for cell in row if cell.is_header and cell.width == 1
     ]
-    for column in [*heads[:1], *range(min(len(table.header), 4))]:
+    columns: list[int] = heads[:1] + list(range(min(len(table.header), _MAX_KEY_COLUMN)))
+    for column in columns:
         texts = [_cell_at(row, column) for row in bodies]
         name = table.header[column] if table.header else ""
         counts = _COUNTING.fullmatch(name) or all(_ORDINAL.fullmatch(text) for text in texts)
         if all(texts) and not counts and len(set(texts)) == len(texts):
             return column
-    return heads[0] if heads else 0
+    return next(iter(heads), 0)
 
 
 def _cell_at(row: list[Cell], column: int) -> str:

@@ -15,18 +15,7 @@ from longloom.errors import DataError
 from longloom.records import BlockKind, DocumentKind
 from longloom.synthesis.documents.building import DocumentBuilder, Reading
 from longloom.synthesis.documents.inline_text import InlineText, Run
-from longloom.synthesis.documents.ixbrl_company import (
-    REGISTRANT,
-    company_name,
-    registrant,
-    text_of,
-)
-from longloom.synthesis.documents.ixbrl_numbers import (
-    iso_date,
-    number_value,
-    read_contexts,
-    read_units,
-)
+from longloom.synthesis.documents.ixbrl_company import company_name, registrant
 from longloom.synthesis.documents.ixbrl_tables import (
     FilingCell,
     Row,
@@ -35,6 +24,7 @@ from longloom.synthesis.documents.ixbrl_tables import (
     place_table,
     with_signs,
 )
+from longloom.synthesis.documents.ixbrl_tags import TagReader, is_about_filing
 from longloom.synthesis.documents.reader import SourceFile
 
 LICENCE = "public SEC filing"
@@ -47,6 +37,7 @@ _BLOCKS = frozenset({
     "div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th",
     "h1", "h2", "h3", "h4", "h5", "h6",
 })  # fmt: skip
+_SPAN = "{http://www.w3.org/1999/xhtml}span"
 _ENTITY = "&"
 _HIDDEN = frozenset(
     [
@@ -95,12 +86,11 @@ class _FilingReader:
     """Walks a filing once and builds its document."""
 
     def __init__(self, root: etree._Element, source: SourceFile) -> None:
-        self._contexts = read_contexts(root)
-        if not self._contexts:
-            raise DataError("not inline XBRL: no context")
-        self._units = read_units(root)
-        self._root = root
         self._company = company_name(registrant(root), source.payload)
+        self._tags = TagReader(root, self._company)
+        if not self._tags.has_contexts:
+            raise DataError("not inline XBRL: no context")
+        self._root = root
         self._builder = DocumentBuilder(
             title=source.name,
             kind=DocumentKind.PROFESSIONAL,
@@ -117,15 +107,14 @@ class _FilingReader:
         self._intro = ""
         self._skipped: etree._Element | None = None
         self._local: dict[object, str] = {}
-        self._stated: dict[str, str] = {}
         self._num_placed = 0
 
     def reading(self) -> Reading:
         """Return the document with its marks."""
         self._walk(self._root)
         self._end_block()
-        form = self._stated.get("DocumentType", "")
-        period = self._stated.get("DocumentPeriodEndDate", "")
+        form = self._tags.stated.get("DocumentType", "")
+        period = self._tags.stated.get("DocumentPeriodEndDate", "")
         if self._company and form and period:
             self._builder.title = f"{self._company} {form} for the period ended {period}"
             self._builder.date = period
@@ -152,8 +141,7 @@ class _FilingReader:
         """Begin an element; true if what is inside is hidden or already read."""
         if local in _HIDDEN:
             return True
-        style = element.get("style", "")
-        if "display:none" in style or "display: none" in style:
+        if _is_hidden(element):
             return True
         if local == "table" and not self._is_in_cell and not _holds_table(element):
             self._end_block()
@@ -164,9 +152,10 @@ class _FilingReader:
         elif local == "br":
             self._inline.separate()
         elif local == "nonFraction":
-            self._inline.open("number", self._number(element))
-        elif local == "nonNumeric" and _is_about_filing(element):
-            self._inline.open("stated", self._statement(element))
+            self._inline.open("number", self._tags.number(element))
+        elif local == "nonNumeric" and is_about_filing(element):
+            self._inline.open("stated", self._tags.statement(element))
+        style = element.get("style", "")
         is_bold = self._bold[-1]
         if "font-weight" in style:
             is_bold = _BOLD.search(style) is not None
@@ -182,7 +171,7 @@ class _FilingReader:
         self._bold.pop()
         if local in _BLOCKS:
             self._end_block()
-        elif local == "nonFraction" or (local == "nonNumeric" and _is_about_filing(element)):
+        elif local == "nonFraction" or (local == "nonNumeric" and is_about_filing(element)):
             self._inline.close()
 
     def _add(self, text: str) -> None:
@@ -251,49 +240,17 @@ class _FilingReader:
 
     def _cell_run(self, cell: etree._Element) -> Run:
         outer, self._inline, self._is_in_cell = self._inline, InlineText(), True
-        self._walk(cell)
+        only = cell[0] if len(cell) == 1 else None
+        if only is not None and only.tag == _SPAN and not len(only) and not _is_hidden(only):
+            # Nine cells of ten hold one styled text: no need to walk.
+            for text in (cell.text, only.text, only.tail):
+                if text:
+                    self._inline.add(text)
+        else:
+            self._walk(cell)
         run = self._inline.finish()
         self._inline, self._is_in_cell = outer, False
         return run
-
-    def _number(self, element: etree._Element) -> dict[str, str]:
-        """Return what the tag says about its number."""
-        context = self._contexts.get(element.get("contextRef", ""))
-        scale = element.get("scale", "0")
-        power = int(scale) if scale.removeprefix("-").isdigit() and len(scale) < 4 else 0
-        unit = self._units.get(element.get("unitRef", ""), "")
-        if unit == "" and power == -2:
-            unit, power = "%", 0
-        value = number_value(
-            text_of(element),
-            element.get("format", ""),
-            power,
-            element.get("sign") == "-",
-        )
-        return {
-            "concept": element.get("name", ""),
-            "value": value or "",
-            "unit": unit,
-            "scale": str(power),
-            "decimals": element.get("decimals", ""),
-            "period_start": context.period_start if context else "",
-            "period_end": context.period_end if context else "",
-            "dimensions": context.dimensions if context else "?",
-        }
-
-    def _statement(self, element: etree._Element) -> dict[str, str]:
-        """Return what the tag says about the company or the filing."""
-        concept = element.get("name", "").rpartition(":")[2]
-        text = text_of(element)
-        if concept.endswith("Date"):
-            text = iso_date(text) or text
-        if concept == REGISTRANT:
-            text = self._company
-        context = self._contexts.get(element.get("contextRef", ""))
-        dimensions = context.dimensions if context else "?"
-        if not dimensions:
-            self._stated.setdefault(concept, text)
-        return {"concept": concept, "value": text, "dimensions": dimensions}
 
 
 def _local_name(tag: object) -> str:
@@ -301,9 +258,9 @@ def _local_name(tag: object) -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else _ENTITY
 
 
-def _is_about_filing(element: etree._Element) -> bool:
-    name = element.get("name", "")
-    return name.startswith("dei:") and not name.endswith(("TextBlock", "Flag"))
+def _is_hidden(element: etree._Element) -> bool:
+    style = element.get("style", "")
+    return "display" in style and "display:none" in style.replace(" ", "")
 
 
 def _holds_table(element: etree._Element) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from longloom.synthesis.documents.building import Mark
 from longloom.synthesis.documents.ixbrl_numbers import split_words
@@ -101,7 +102,12 @@ def _row_wordings(numbers: Sequence[Mark], wording_of: Callable[[Mark], str]) ->
 
 
 def _row_label(mark: Mark) -> str:
-    label = _clean_label(mark.attributes.get("row", ""))
+    return _own_label(mark.attributes.get("row", ""))
+
+
+@lru_cache(maxsize=4096)
+def _own_label(row: str) -> str:
+    label = _clean_label(row)
     return "" if _GENERIC.fullmatch(label) else label
 
 
@@ -112,5 +118,6 @@ def _sectioned_label(mark: Mark) -> str:
     return f"{section}: {label}" if is_named and not _DATED.match(label) else ""
 
 
+@lru_cache(maxsize=4096)
 def _clean_label(label: str) -> str:
     return _WHEN.sub("", _FOOTNOTE.sub("", label).rstrip(" :"))

@@ -11,6 +11,7 @@ whole company.
 import re
 from collections import defaultdict
 from decimal import Decimal
+from functools import lru_cache
 
 from longloom.synthesis.documents.building import Mark, Reading
 from longloom.synthesis.documents.ixbrl_numbers import split_words
@@ -279,6 +280,7 @@ def _amount(doc_id: str, mark: Mark, company: str, label: str) -> Fact:
     )
 
 
+@lru_cache(maxsize=4096)
 def _qualifiers(dimensions: str) -> tuple[tuple[str, str], ...]:
     if not dimensions:
         return ()
