@@ -38,8 +38,9 @@ ARTICLE = """<!DOCTYPE article PUBLIC "-//X//DTD" "http://x.test/a.dtd">
 <tbody><tr><td>Queen</td><td>200 mg</td></tr></tbody></table>
 <table-wrap-foot><fn><label>a</label><p>Dry.</p></fn></table-wrap-foot></table-wrap></sec></body>
 <back><ref-list><title>References</title>
-<ref><label>1</label><mixed-citation><name><surname>Beck</surname><given-names>A</given-names></name>
-(<year>2001</year>) <article-title>Wax</article-title>. <source>Hives</source></mixed-citation></ref>
+<ref><label>1</label><mixed-citation><name><surname>Beck</surname><given-names>A</given-names>
+</name> (<year>2001</year>) <article-title>Wax</article-title>. <source>Hives</source>
+</mixed-citation></ref>
 <ref><label>2</label><element-citation><person-group><name><surname>Cole</surname>
 <given-names>B</given-names></name></person-group><year>2002</year>
 <article-title>Honey.</article-title><source>Hives</source><volume>3</volume><fpage>4</fpage>

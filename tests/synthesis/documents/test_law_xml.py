@@ -16,7 +16,8 @@ LAW = """<?xml version='1.0' encoding='utf-8'?>
 <enacted>2030-04-05</enacted><committee>Committee on Parks</committee></history></meta>
 <section><num>2</num><text>The Benches Act of 2010, effective July 8, 2011 (D.C. Law 18-900;
 D.C. Official Code &#167; 10-101 <em>et seq.</em>), is amended as follows:</text>
-<para><num>(a)</num><text>Section 3 (D.C. Official Code &#167; 10-103(b)) is amended by adding:</text>
+<para><num>(a)</num>
+<text>Section 3 (D.C. Official Code &#167; 10-103(b)) is amended by adding:</text>
 <include><para><codify:insert before="x">gone</codify:insert><num>(4)</num>
 <text>"Bench" means a seat for more than one person</text></para></include>
 <aftertext>.</aftertext></para>
@@ -63,4 +64,4 @@ def test_tables_take_the_title_of_their_section() -> None:
     assert "Sec. 3. Fees." in text
     assert "Seat | Fee\nWood | $5" in text
     (mark,) = [m for m in reading.marks if text[m.start : m.end] == "$5"]
-    assert dict(mark.attributes) == {"row": "Wood", "column": "Fee", "table": "Fees."}
+    assert dict(mark.attributes) == {"row": "Wood", "column": "Fee", "table": "Fees"}

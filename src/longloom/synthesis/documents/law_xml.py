@@ -183,7 +183,7 @@ class _Renderer:
                 self._write_after(part)
             case "table":
                 self._prose.end()
-                write_table(self._builder, grid_of(part, plain_text), place.title)
+                write_table(self._builder, grid_of(part, plain_text), place.title.rstrip("."))
                 self._prose.end()
             case _:
                 return [(node, place) for node in split_blocks(part, ("para", "text", "table"))]

@@ -71,7 +71,7 @@ def label_of(control: Node) -> str:
     for prop in _mappings(control.get("props")):
         if prop.get("name") == "label" and "class" not in prop:
             return _text(prop, "value")
-    return _text(control, "id").upper()
+    return _label(_text(control, "id"))
 
 
 class _Renderer:
