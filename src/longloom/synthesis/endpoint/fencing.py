@@ -21,7 +21,7 @@ _SPEAKS_TO_A_MODEL = re.compile(
             rf"\b(?:ignore|disregard|forget){_GAP}(?:\w{{1,12}}{_GAP}){{0,3}}"
             rf"(?:instructions?|prompts?|rules)\b",
             rf"\b(?:rate|score|grade|judge){_GAP}this{_GAP}(?:document|text|page|article)\b",
-            rf"\byou{_GAP}are{_GAP}(?:now{_GAP})?(?:an?|the){_GAP}"
+            rf"\byou{_GAP}are{_GAP}(?:now{_GAP})?(?:an?|the){_GAP}(?:\w{{1,12}}{_GAP})?"
             rf"(?:ai|llm|chatbot|(?:large{_GAP})?language{_GAP}model)\b",
             rf"\b(?:answer|reply|respond)s?{_GAP}to{_GAP}(?:all|any|every|each){_GAP}"
             rf"(?:questions?|prompts?)\b",

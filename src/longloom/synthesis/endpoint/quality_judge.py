@@ -91,9 +91,9 @@ def _verdict(
 ) -> JudgedDocument | Dropped:
     judged = JudgedDocument(
         document=document,
-        quality=statistics.median(score.quality for score in scores),
-        factual_accuracy=statistics.median(score.factual_accuracy for score in scores),
-        coherence=statistics.median(score.coherence for score in scores),
+        quality=float(statistics.median(score.quality for score in scores)),
+        factual_accuracy=float(statistics.median(score.factual_accuracy for score in scores)),
+        coherence=float(statistics.median(score.coherence for score in scores)),
     )
     too_low = [
         name
