@@ -48,6 +48,8 @@ _THIS_KIND = re.compile(
 )
 _LOOSE_KIND = re.compile(r"\b((?:[A-Z][A-Z&/\-]+,?\s+){1,6}AGREEMENT)\b")
 _NOT_A_KIND = re.compile(r"exhibit|confidential treatment|execution|version|form of", re.IGNORECASE)
+_VOWEL = re.compile(r"[AEIOUY]")
+_SUFFIX_WORDS = frozenset({"LTD", "LTD.", "CORP", "CORP."})
 _MINOR_WORDS = frozenset({"and", "of", "for", "the", "in", "on", "to"})
 
 
@@ -167,13 +169,14 @@ def _capitalised(word: str) -> str:
 
 
 def company_name(words: str) -> str:
-    """Return a company's name in one spelling: no capitals throughout, one space."""
+    """Return a company's name in one spelling: no capitals throughout, one space.
+
+    In a name all in capitals, a word without vowels is taken for an acronym.
+    """
     plain = " ".join(words.split()).rstrip(",;")
     if any(letter.islower() for letter in plain) or len(plain) < 5:
         return plain
     return " ".join(
-        word
-        if len(word.strip(".,")) <= 3 and word.strip(".,") not in {"INC", "LTD", "CO"}
-        else _capitalised(word)
+        _capitalised(word) if _VOWEL.search(word) or word in _SUFFIX_WORDS else word
         for word in plain.split()
     )

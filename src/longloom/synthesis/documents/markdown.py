@@ -25,8 +25,8 @@ _MAX_CHARACTERS = 20_000_000
 _MAX_LINE_CHARACTERS = 200_000  # inline parsing of one line is not linear in the worst case
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(.*)$", re.MULTILINE)
-_TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][\w-]*)([^<>]*)>", re.DOTALL)
-_HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^<>]*)>")
+_HIDING = re.compile(r"<!--|<(script|style)\b", re.IGNORECASE)
 _ANCHOR = re.compile(r"\b(?:name|id)\s*=\s*[\"']([^\"']{1,80})[\"']")
 _BREAKING = frozenset({"p", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "hr"})
 _CELLS = frozenset({"td", "th"})
@@ -190,6 +190,7 @@ class _Renderer:
         written: list[str] = []
         for child in token.children or ():
             piece = _piece(child, in_table=in_table)
+            piece = piece if written else piece.lstrip(" ")
             if piece:
                 self._builder.add(piece)
                 written.append(piece)
@@ -223,7 +224,7 @@ class _Renderer:
                 self._builder.add(" | " if rows[-1] else "")
                 start = self._builder.position
                 text = self._inline(token, in_table=True)
-                rows[-1].append((text, (start, self._builder.position)))
+                rows[-1].append((text, (start, start + len(text.rstrip()))))
             place += 1
         _mark_cells(self._builder, rows, self._heading)
         self._builder.end()
@@ -259,7 +260,7 @@ def _add_html(builder: DocumentBuilder, source: str, heading: str) -> None:
     """Add the text of raw HTML: tables as tables, everything else as paragraphs."""
     rows: list[list[str]] = []
     pieces: list[str] = []
-    visible = _HIDDEN.sub(" ", source)
+    visible = _visible(source)
     place = 0
     for tag in _TAG.finditer(visible):
         pieces.append(visible[place : tag.start()])
@@ -284,6 +285,21 @@ def _add_html(builder: DocumentBuilder, source: str, heading: str) -> None:
     pieces.append(visible[place:])
     _add_rows(builder, [row for row in rows if any(row)], heading)
     _flush(builder, pieces)
+
+
+def _visible(source: str) -> str:
+    """Return raw HTML without comments, scripts and styles; one without end hides the rest."""
+    lowered = source.lower()
+    pieces: list[str] = []
+    place = 0
+    while hiding := _HIDING.search(source, place):
+        pieces.append(source[place : hiding.start()])
+        closing = f"</{hiding.group(1).lower()}>" if hiding.group(1) else "-->"
+        end = lowered.find(closing, hiding.end())
+        if end < 0:
+            return " ".join(pieces)
+        place = end + len(closing)
+    return " ".join([*pieces, source[place:]])
 
 
 def _flush(builder: DocumentBuilder, pieces: list[str]) -> None:

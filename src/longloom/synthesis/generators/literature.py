@@ -269,8 +269,8 @@ def who_says(book: BookView, rng: Random) -> Asked | None:
         return None
     quotation = rng.choice(book.quotations)
     question = (
-        f"Who says, in the given chapters of {book.title}: {quoted(quotation, '?')} Give the name that "
-        "stands beside these words."
+        f"Who says, in the given chapters of {book.title}: {quoted(quotation, '?')} Give the "
+        "name that stands beside these words."
     )
     return Asked(
         question=question,
@@ -303,8 +303,8 @@ def earlier_quotation(book: BookView, rng: Random) -> Asked | None:
     if first.chapter == second.chapter:
         return None
     question = (
-        f"Two things are said in different chapters of {book.title} given here: {quoted(first, '')} "
-        f"and {quoted(second)} Which chapter holds the one that is said earlier in the book?"
+        f"Two things are said in different chapters of {book.title} given here: "
+        f"{quoted(first, '')} and {quoted(second)} Which chapter holds the one that is said earlier in the book?"
     )
     program = EarlierChapter(ChapterOfQuotation(first.words), ChapterOfQuotation(second.words))
     return ask_for_chapter(book, rng, question, program, "temporal", num_hops=3, min_documents=2)

@@ -65,7 +65,7 @@ def _most_in(
     # A margin of two, so that a reader who overlooks one appearance is still right.
     if len(names) < _NUM_OPTIONS or ranked[0] - ranked[1] < 2 or sum(ranked) > 60:
         return None
-    question = f"Which of these names appears most often in {where}"
+    question = f"Which of these names appears most often, alone or in longer names, in {where}"
     program = MostMentioned(program, tuple(names))
     return choice(question, program, names, "comparison", rng, num_hops=num_hops)
 
@@ -114,7 +114,8 @@ def name_in_all(book: BookView, rng: Random) -> Asked | None:
     if not in_all:
         return None
     right = rng.choice(in_all)
-    names = [right, *book.unlike(in_some, rng, _NUM_OPTIONS - 1)]
+    others = [name for name in in_some if not overlaps(name, right)]
+    names = [right, *book.unlike(others, rng, _NUM_OPTIONS - 1)]
     if len(names) < _NUM_OPTIONS:
         return None
     each = "both of" if count == 2 else "all of"
