@@ -1,6 +1,11 @@
+from pathlib import Path
+
+import pytest
+
 from longloom.synthesis.documents.reader import SourceFile
 from longloom.synthesis.documents.rst import read
 from longloom.synthesis.facts.proposals import KINDS, RELATIONS, extract
+from longloom.synthesis.facts.showing import shows_value
 
 PROPOSAL = """\
 PEP: 9001
@@ -73,6 +78,20 @@ def test_header_and_body_become_facts_with_their_spans():
 def test_other_documents_state_nothing():
     (reading,) = read(SourceFile(name="a.rst", payload=b"PEP 8 is a PEP.\n"))
     assert extract(reading) == []
+
+
+def test_every_span_in_real_proposals_shows_its_value():
+    folder = Path(__file__).parents[3].parent / "shared/data/corpus-peps"
+    if not folder.is_dir():
+        pytest.skip(f"the real proposals are not here: {folder}")
+    num_facts = 0
+    for path in sorted(folder.glob("*.rst"))[::8]:
+        (reading,) = read(SourceFile(name=path.name, payload=path.read_bytes()))
+        facts = extract(reading)
+        num_facts += len(facts)
+        text = reading.document.text
+        assert not [fact for fact in facts if not shows_value(fact, text[fact.start : fact.end])]
+    assert num_facts > 200
 
 
 def test_every_relation_is_worded():

@@ -156,6 +156,7 @@ class ModuleNames:
         """Every name the module's own statements bind."""
         self._target_by_name: dict[str, tuple[str, bool]] = {}
         self._modules = set(_MODULES_INSIDE)
+        self._names_by_class: dict[str, frozenset[str]] = {}
         self._collect(tree, in_package)
 
     def _collect(self, tree: ast.Module, in_package: bool) -> None:
@@ -227,6 +228,12 @@ class ModuleNames:
             return None
         return Named(full, "class" if _is_class(full) else "function")
 
+    def _names_of_class(self, name: str, node: ast.ClassDef) -> frozenset[str]:
+        if name not in self._names_by_class:
+            bound = (found for child in statements(node.body) for found in _names_bound_by(child))
+            self._names_by_class[name] = frozenset(bound)
+        return self._names_by_class[name]
+
     def find_member(self, owner: str, member: str) -> str:
         """Return the name inside the module of a class's member, its own or inherited here.
 
@@ -243,7 +250,7 @@ class ModuleNames:
                 return ""
             if f"{name}.{member}" in self.definition_by_name:
                 return f"{name}.{member}"
-            if any(member in _names_bound_by(child) for child in statements(node.body)):
+            if member in self._names_of_class(name, node):
                 return ""
             waiting = [*map(dotted_name, node.bases), *waiting]
         return ""

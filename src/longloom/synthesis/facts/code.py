@@ -7,6 +7,7 @@ left out where the module alone cannot tell (see `python_names`).
 import ast
 import builtins
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 
 from longloom.errors import DataError
@@ -72,6 +73,7 @@ class _Module:
         self._name = module_name(document.title)
         self._in_package = is_package(document.title)
         self._names = ModuleNames(self._name, in_package=self._in_package, tree=tree)
+        self._columns_by_line: dict[int, Sequence[int] | None] = {}
         self._line_starts = [0]
         for line in self._text.split("\n"):
             self._line_starts.append(self._line_starts[-1] + len(line) + 1)
@@ -291,9 +293,9 @@ class _Module:
                 continue
             if isinstance(node, ast.ImportFrom) and node.module:
                 base = import_base(node, self._name, in_package=self._in_package)
-                start = self._text.find(node.module, self._span(node)[0] + len("from"))
+                start, end = self._span(node)
+                span = self._find(node.module, start + len("from"), end)
                 if base:
-                    span = (start, start + len(node.module))
                     yield from self._fact(self._name, "imports", base, span)
                 continue
             pairs = imported_names(node, self._name, in_package=self._in_package)
@@ -306,8 +308,12 @@ class _Module:
 
     def _name_span(self, node: Definition) -> Span:
         start = self._offset(node.lineno, node.col_offset)
-        start = self._text.find(node.name, start + len("def "))
-        return start, start + len(node.name)
+        return self._find(node.name, start + len("def "), start + 200 + len(node.name))
+
+    def _find(self, shown: str, start: int, end: int) -> Span:
+        """Return where a name is first written; an empty span if it is written otherwise."""
+        place = self._text.find(shown, start, end)
+        return (place, place + len(shown)) if place >= 0 else (0, 0)
 
     def _span(self, node: ast.expr | ast.stmt) -> Span:
         end_line = node.end_lineno or node.lineno
@@ -316,8 +322,18 @@ class _Module:
 
     def _offset(self, line_number: int, column_bytes: int) -> int:
         """Return the place of a column, which the syntax tree counts in UTF-8 bytes."""
-        start, after = self._line_starts[line_number - 1 : line_number + 1]
-        line = self._text[start : after - 1]
-        if line.isascii():
-            return start + column_bytes
-        return start + len(line.encode()[:column_bytes].decode(errors="ignore"))
+        start = self._line_starts[line_number - 1]
+        if line_number not in self._columns_by_line:
+            line = self._text[start : self._line_starts[line_number] - 1]
+            self._columns_by_line[line_number] = None if line.isascii() else _columns(line)
+        columns = self._columns_by_line[line_number]
+        return start + (column_bytes if columns is None else columns[column_bytes])
+
+
+def _columns(line: str) -> Sequence[int]:
+    """Return the character at every byte of a line, and one past the last."""
+    columns = array("L")
+    for place, character in enumerate(line):
+        columns.extend([place] * len(character.encode("utf-8", "surrogatepass")))
+    columns.append(len(line))
+    return columns
