@@ -282,7 +282,7 @@ def _extreme_of(
     return state_candidate(
         ExtremeBooking(values, by, side, "said"),
         f"Compare the bookings made in {named}. Which {name} is booked with the "
-        f"{_superlative(by, side)} {by}? {_AS_CONFIRMED}",
+        f"{_superlative(by, side)}? {_AS_CONFIRMED}",
         RewardRule.COVER_EXACT_MATCH,
         len(subjects),
         len(subjects),
@@ -290,10 +290,11 @@ def _extreme_of(
 
 
 def _superlative(label: str, side: str) -> str:
+    """Return `earliest time of day`, `greatest length of stay`."""
     is_moment = label.endswith(("date", "time"))
-    if is_moment:
-        return "earliest" if side == "least" else "latest"
-    return "smallest" if side == "least" else "greatest"
+    least, most = ("earliest", "latest") if is_moment else ("smallest", "greatest")
+    named = "time of day" if label == "time" else label
+    return f"{least if side == 'least' else most} {named}"
 
 
 def _extreme_in_city(scene: Scene, rng: Random) -> Candidate | None:
@@ -313,7 +314,7 @@ def _extreme_in_city(scene: Scene, rng: Random) -> Candidate | None:
     return state_candidate(
         ExtremeBooking(alike, by, side, "said"),
         f"Among all {_thing(service)}s {_with(fact)}, which {name} is booked with the "
-        f"{_superlative(by, side)} {by}? {_MADE} {_AS_CONFIRMED}",
+        f"{_superlative(by, side)}? {_MADE} {_AS_CONFIRMED}",
         RewardRule.COVER_EXACT_MATCH,
         3,
         1,

@@ -178,7 +178,10 @@ class ExtremeBooking:
     """`said` or `conversation`."""
 
     def execute(self, world: World) -> Execution:
-        """Return the value of the booking that is strictly extreme; it rests on that one."""
+        """Return the value of the booking that is strictly extreme; it rests on that one.
+
+        Where the bookings are named one by one, it rests on all of them.
+        """
         ranked: list[tuple[Decimal | str, Pick]] = []
         for pick in picks_of(self.of, world):
             beside = beside_booked(pick[0], self.by, world)
@@ -189,7 +192,10 @@ class ExtremeBooking:
         ranked.sort(key=lambda entry: entry[0], reverse=self.side == "most")
         if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
             return NOTHING
-        return answered(property_of(ranked[0][1][0], self.gives), [ranked[0][1]])
+        winner = ranked[0][1]
+        compared = {fact.subject for fact in winner}
+        rest = [pick for _, pick in ranked if pick[0].subject in compared]
+        return answered(property_of(winner[0], self.gives), [winner, *rest])
 
 
 def _rank(value: str) -> Decimal | str:
