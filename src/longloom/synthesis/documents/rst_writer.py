@@ -275,10 +275,16 @@ class RstWriter:
         self._builder.begin(kind, level)
 
     def _add_inline(self, text: str) -> None:
+        plain: list[str] = []
         for piece in self._inline.pieces(text):
+            if not piece.target:
+                plain.append(piece.text)
+                continue
+            self._builder.add("".join(plain))
+            plain = []
             span = self._builder.add(piece.text)
-            if piece.target:
-                self._builder.mark("reference", span, target=piece.target, role=piece.role)
+            self._builder.mark("reference", span, target=piece.target, role=piece.role)
+        self._builder.add("".join(plain))
 
 
 def _indented(lines: Lines, place: int) -> tuple[list[str], int]:
