@@ -3,6 +3,7 @@
 from longloom.synthesis.documents.jats_math import math_text
 from longloom.synthesis.documents.safe_xml import (
     Element,
+    attribute,
     child,
     children,
     descendants,
@@ -17,7 +18,8 @@ NOT_SHOWN = frozenset(["graphic", "inline-graphic", "label", "object-id", "issue
 def cell_inline_text(node: Element, before: str) -> str | None:
     """Return what an inline element of a cell shows; a raised letter is a mark of a footnote."""
     text = plain_text(node)
-    if local_name(node) == "sup" and len(text) == 1 and not text.isdigit() and before != " ":
+    is_raised = local_name(node) == "sup" or attribute(node, "ref-type") == "table-fn"
+    if is_raised and len(text) == 1 and not text.isdigit() and before != " ":
         return f"^{text}"
     return inline_text(node, before)
 

@@ -2,7 +2,8 @@
 
 The convention is the same for every reader: a TABLE block with the header line first, cells joined
 by ` | `, and a mark `cell` on each body cell that shows something, with `row` (key of the row),
-`column` (its header, empty if there is none) and `table` (caption, or title of the section).
+`column` (its header, empty if there is none) and `table` (caption, or title of the section). Cells
+that row and column do not name without doubt get no mark.
 """
 
 import re
@@ -63,14 +64,15 @@ def write_table(builder: DocumentBuilder, grid: Grid, title: str) -> None:
     if any(grid.header):
         builder.add(CELL_SEPARATOR.join(grid.header))
         separator = "\n"
+    num_by_header = Counter(grid.header)
     for key, row in zip(row_keys(grid.rows), grid.rows, strict=True):
-        shown = row if key or not _is_heading(row) else row[:1]
+        shown = row[: 1 if row[0] else 2] if _is_heading(row) else row
         for column, cell in enumerate(shown):
             builder.add(separator)
             separator = CELL_SEPARATOR
             span = builder.add(cell)
             header = grid.header[column] if column < len(grid.header) else ""
-            if cell and key:
+            if cell and key and num_by_header[header] <= 1:
                 row_name, column_name = _FOOTNOTE.sub("", key), _FOOTNOTE.sub("", header)
                 builder.mark("cell", span, row=row_name, column=column_name, table=title)
         separator = "\n"
@@ -81,12 +83,13 @@ def row_keys(rows: Sequence[Sequence[str]]) -> list[str]:
     """Name every row by its first cells, as many as tell it from the others.
 
     A row that shows its first cell alone is the heading of the rows below it; it has no key, and
-    its text goes before theirs where their own first cell does not tell them apart.
+    its text goes before theirs where their own first cell does not tell them apart. A row that
+    nothing tells apart has no key either.
     """
     groups: list[str] = []
     group = ""
     for row in rows:
-        group = row[0] if _is_heading(row) else group
+        group = (row[0] or row[1]) if _is_heading(row) else group
         groups.append(group)
     carried = _carried(rows)
     keys = ["" if _is_heading(row) else _key(row, 1) for row in carried]
@@ -97,10 +100,12 @@ def row_keys(rows: Sequence[Sequence[str]]) -> list[str]:
             for key, row in zip(keys, carried, strict=True)
         ]
     counts = Counter(keys)
-    return [
+    keys = [
         f"{group}: {key}" if key and group and counts[key] > 1 else key
         for key, group in zip(keys, groups, strict=True)
     ]
+    counts = Counter(keys)
+    return [key if counts[key] == 1 else "" for key in keys]
 
 
 def _carried(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -116,7 +121,7 @@ def _carried(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
         above = row[0] or above
         joins = is_open[place] or (begins and len(row) > 1 and _is_words(row[1]))
         is_joined = bool(joins and above)
-        carried.append((f"{above}, {row[1]}", *row[1:]) if is_joined else tuple(row))
+        carried.append((f"{above}, {row[1]}", "", *row[2:]) if is_joined else tuple(row))
     return carried
 
 
@@ -126,8 +131,9 @@ def _is_words(cell: str) -> bool:
 
 
 def _is_heading(row: Sequence[str]) -> bool:
-    """Whether the first cell is all that a row shows: alone, or spread over every column."""
-    return len(row) > 1 and bool(row[0]) and set(row) <= {row[0], ""}
+    """Whether one of the first two cells is all that a row shows, alone or over every column."""
+    shown = set(filter(None, row))
+    return len(row) > 1 and len(shown) == 1 and bool(row[0] or (row[1] and len(row) > 2))
 
 
 def _key(row: Sequence[str], num_cells: int) -> str:
