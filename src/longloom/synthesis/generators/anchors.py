@@ -12,11 +12,20 @@ from itertools import combinations
 from random import Random
 
 from longloom.synthesis.facts.fact import Fact
-from longloom.synthesis.generators.wording import Phraser, Vocabulary
+from longloom.synthesis.generators.vocabulary import QUOTED_KINDS, Vocabulary
+from longloom.synthesis.generators.wording import Phraser
 from longloom.synthesis.programs.coarsening import coarsen, date_rungs, ladder
-from longloom.synthesis.programs.graph import Described, Filter, Only
+from longloom.synthesis.programs.graph import (
+    Described,
+    Filter,
+    Follow,
+    Inverse,
+    Named,
+    Only,
+    Other,
+)
 from longloom.synthesis.programs.node import Program
-from longloom.synthesis.programs.predicates import Equals
+from longloom.synthesis.programs.predicates import Equals, Role
 from longloom.synthesis.programs.world import World
 
 PLAIN_KINDS = frozenset({"date", "number", "text"})
@@ -27,6 +36,8 @@ _MAX_PREDICATES = 3
 _MAX_ATTRIBUTES = 14
 _MAX_ENTITIES = 4_000
 _MAX_COMBINATIONS = 8
+_MIN_MENTIONS = 3
+_MAX_ANSWER_WORDS = 8
 
 
 class Scene:
@@ -41,12 +52,29 @@ class Scene:
         self._holders: dict[tuple[str, str], frozenset[str]] = {}
         self._descriptions: dict[str, list[Program]] = {}
         self._narrowings: dict[tuple[str, frozenset[str]], tuple[Program, ...] | None] = {}
+        self.cells: list[Fact] = []
+        self._attributes: dict[str, list[Fact]] = {}
+        self._values: dict[str, dict[str, Fact]] = {}
         for fact in world.facts:
             self._note(fact)
         self.entities = tuple(self.facts_by_entity)
+        by_kind: dict[str, list[str]] = {}
+        for entity, kind in self.kind_by_entity.items():
+            by_kind.setdefault(kind, []).append(entity)
+        self._entities_by_kind = tuple(tuple(entities) for entities in by_kind.values())
+
+    def some_entity(self, rng: Random) -> str:
+        """Draw an entity; each kind has its turn, so that sections do not crowd out contracts."""
+        group = rng.choice(self._entities_by_kind)
+        return rng.choice(group)
 
     def _note(self, fact: Fact) -> None:
         if not is_askable(fact) or self.vocabulary.relation(fact.relation) is None:
+            return
+        if fact.subject_kind == "row":
+            # Rows have no description that a reader would recognise: they are only looked up.
+            if any(letter.isalpha() for letter in fact.subject) and is_short(fact.subject):
+                self.cells.append(fact)
             return
         if fact.subject not in self.facts_by_entity:
             if len(self.facts_by_entity) == _MAX_ENTITIES:
@@ -57,16 +85,33 @@ class Scene:
 
     def attributes(self, entity: str) -> list[Fact]:
         """Return the facts by which an entity may be described, one per relation and value."""
+        if entity not in self._attributes:
+            self._attributes[entity] = self._find_attributes(entity)
+        return self._attributes[entity]
+
+    def _find_attributes(self, entity: str) -> list[Fact]:
         chosen: dict[tuple[str, str], Fact] = {}
         for fact in self.facts_by_entity.get(entity, ()):
             relation = self.vocabulary.relation(fact.relation)
             if relation is None or relation.is_key or "{v}" not in relation.clause:
                 continue
-            if fact.certainty < 3 and is_short(fact.value) and entity not in fact.value:
+            is_telling = entity not in fact.value and not contains_words(fact.value, entity)
+            if fact.certainty < 3 and is_short(fact.value) and is_telling and self._is_sure(fact):
                 chosen.setdefault((fact.relation, fact.value), fact)
         # What names many other entities (citations) describes worst, so it comes last.
         ordered = sorted(chosen.values(), key=self._describes_badly)
         return ordered[:_MAX_ATTRIBUTES]
+
+    def _is_sure(self, fact: Fact) -> bool:
+        """Return whether a mention is one of a name: it says so, and the name comes up elsewhere.
+
+        Other facts are sure. See `mentions.py` for what `stands` tells.
+        """
+        if fact.value_kind != "name":
+            return True
+        is_alone = dict(fact.qualifiers).get("stands", "alone") == "alone"
+        num_mentions = len(self.world.facts_naming(fact.relation, fact.value))
+        return is_alone and (" " in fact.value or num_mentions >= _MIN_MENTIONS)
 
     def _describes_badly(self, fact: Fact) -> bool:
         relation = self.vocabulary.relation(fact.relation)
@@ -75,6 +120,11 @@ class Scene:
 
     def values(self, entity: str) -> dict[str, Fact]:
         """Return the facts that may be asked of an entity: relations with one value."""
+        if entity not in self._values:
+            self._values[entity] = self._find_values(entity)
+        return self._values[entity]
+
+    def _find_values(self, entity: str) -> dict[str, Fact]:
         single: dict[str, Fact | None] = {}
         for fact in self.facts_by_entity.get(entity, ()):
             known = single.setdefault(fact.relation, fact)
@@ -89,9 +139,21 @@ class Scene:
     def is_worth_asking(self, fact: Fact) -> bool:
         """Return whether the value of a fact makes an answer: short, and no key of its subject."""
         relation = self.vocabulary.relation(fact.relation)
-        if relation is None or relation.is_key or not is_short(fact.value):
+        if relation is None or relation.is_key or not is_answer(fact.value):
             return False
-        return contains_words(fact.value, fact.subject) is False
+        return self.may_be_followed(fact) and not contains_words(fact.value, fact.subject)
+
+    def may_be_followed(self, fact: Fact) -> bool:
+        """Return whether a question may go from subject to value.
+
+        What grammar alone finds among many (names in a text) is not all there is, so that "the
+        name" would be unfair.
+        """
+        relation = self.vocabulary.relation(fact.relation)
+        if relation is None or fact.certainty > 2:
+            return False
+        is_complete = relation.is_functional or fact.certainty == 1
+        return is_complete or self.vocabulary.kind(fact.value_kind).is_document
 
     def describe(self, entity: str, rng: Random, avoiding: str = "") -> Program | None:
         """Return a description that fits only this entity, without one relation, or None."""
@@ -104,9 +166,10 @@ class Scene:
 
     def _describe(self, entity: str, rng: Random) -> list[Program]:
         kind = self.kind_by_entity.get(entity)
-        if kind is None:
+        # Nobody collects all that is said, so what is quoted is named and never described.
+        if kind is None or kind in QUOTED_KINDS:
             return []
-        attributes = self.attributes(entity)
+        attributes = list(self.attributes(entity))
         rng.shuffle(attributes)
         attributes.sort(key=self._describes_badly)
         found: list[Program] = []
@@ -190,6 +253,11 @@ def is_short(value: str) -> bool:
     return 0 < len(value) <= _MAX_VALUE_CHARACTERS and "\n" not in value
 
 
+def is_answer(value: str) -> bool:
+    """Return whether a value makes an answer that can be matched: a few words."""
+    return is_short(value) and len(value.split()) <= _MAX_ANSWER_WORDS
+
+
 def contains_words(needle: str, text: str) -> bool:
     """Return whether `needle` occurs in `text` as whole words, case aside."""
     low, inside = needle.casefold(), text.casefold()
@@ -209,5 +277,20 @@ def relations_said(stop: Program) -> set[str]:
     match stop:
         case Only(of=Filter(predicates=predicates) | Described(predicates=predicates)):
             return {str(getattr(predicate, "relation", "")) for predicate in predicates}
+        case _:
+            return set()
+
+
+def values_said(program: Program) -> set[str]:
+    """Return the names and values that a description of `program` would say."""
+    match program:
+        case Named(entity=value) | Equals(value=value):
+            return {value}
+        case Described(predicates=parts):
+            return set().union(*map(values_said, parts))
+        case Filter(of=of, predicates=parts):
+            return values_said(of).union(*map(values_said, parts))
+        case Only(of=of) | Follow(of=of) | Inverse(of=of) | Other(of=of) | Role(of=of):
+            return values_said(of)
         case _:
             return set()

@@ -54,7 +54,7 @@ def far_bridge(inquiry: Inquiry) -> Draft | None:
     """Ask for a value at the far end of a breadth-first search."""
     if not inquiry.scene.entities:
         return None
-    start = inquiry.rng.choice(inquiry.scene.entities)
+    start = inquiry.scene.some_entity(inquiry.rng)
     paths = inquiry.sampler.breadth_first(start, inquiry.rng)
     if not paths:
         return None
@@ -74,7 +74,7 @@ def missing(inquiry: Inquiry) -> Draft | None:
     """Ask for a value of a document that one of those given names but that is not given."""
     if not inquiry.scene.entities or inquiry.rng.random() > 0.5:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
+    entity = inquiry.scene.some_entity(inquiry.rng)
     absent = [
         fact
         for fact in inquiry.scene.facts_by_entity[entity]

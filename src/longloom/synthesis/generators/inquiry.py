@@ -11,7 +11,7 @@ from longloom.synthesis.generators.anchors import Scene, contains_words
 from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.generators.paths import PathSampler
 from longloom.synthesis.generators.questions import Asker
-from longloom.synthesis.generators.wording import Vocabulary
+from longloom.synthesis.generators.vocabulary import Vocabulary
 from longloom.synthesis.programs.codec import shape_of
 from longloom.synthesis.programs.graph import Named
 from longloom.synthesis.programs.node import Program
@@ -72,10 +72,14 @@ class Inquiry:
         value_kind: str = "text",
         min_documents: int = 2,
     ) -> Draft | None:
-        """Return a draft, or None without a question or if the question says the answer."""
+        """Return a draft; None without a question, or if it says its answer or needs too little."""
         if question is None or not answer:
             return None
         if ability not in NAMING_ABILITIES and contains_words(answer, question):
+            return None
+        execution = program.execute(self.world)
+        num_documents = len({fact.doc_id for fact in execution.evidence})
+        if execution.only_answer != answer or num_documents < min_documents:
             return None
         is_numeric = value_kind == "number" or answer in ("yes", "no")
         return Draft(

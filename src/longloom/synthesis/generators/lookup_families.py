@@ -1,14 +1,15 @@
 """Families of look-ups: what one or two documents say of something named or described."""
 
 from longloom.synthesis.facts.fact import Fact
-from longloom.synthesis.generators.anchors import PLAIN_KINDS, is_short
+from longloom.synthesis.generators.anchors import PLAIN_KINDS, contains_words, is_answer, is_short
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry
 from longloom.synthesis.generators.questions import answer_format, short_head
-from longloom.synthesis.generators.wording import listed, plural_of
+from longloom.synthesis.generators.vocabulary import plural_of
+from longloom.synthesis.generators.wording import listed
 from longloom.synthesis.programs.comparison import GREATEST, LEAST, Compare
 from longloom.synthesis.programs.dates import DaysBetween, YearsBetween
-from longloom.synthesis.programs.graph import Described, Follow, Only, Values
+from longloom.synthesis.programs.graph import Described, Follow, Named, Only, Values
 from longloom.synthesis.programs.graph_sets import Count
 from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import Equals
@@ -73,7 +74,7 @@ def entity_described(inquiry: Inquiry) -> Draft | None:
     """Ask which entity a description fits."""
     if not inquiry.scene.entities:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
+    entity = inquiry.scene.some_entity(inquiry.rng)
     anchor = inquiry.scene.describe(entity, inquiry.rng)
     return _identify(inquiry, entity, anchor) if anchor is not None else None
 
@@ -95,7 +96,7 @@ def _keyed(inquiry: Inquiry) -> tuple[str, Program] | None:
     """Draw an entity with a key, as a program that finds it by the key."""
     if not inquiry.scene.entities:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
+    entity = inquiry.scene.some_entity(inquiry.rng)
     keys = [fact for fact in inquiry.scene.facts_by_entity[entity] if _is_key(inquiry, fact)]
     if not keys:
         return None
@@ -109,15 +110,21 @@ def _is_key(inquiry: Inquiry, fact: Fact) -> bool:
     relation = inquiry.scene.vocabulary.relation(fact.relation)
     # A long title is as good a key; what has no place for it in its clause is none.
     is_sayable = len(fact.value) <= 160 and "\n" not in fact.value and fact.certainty < 3
-    return relation is not None and relation.is_key and "{v}" in relation.clause and is_sayable
+    if relation is None or not relation.is_key or not relation.is_functional:
+        return False
+    return "{v}" in relation.clause and is_sayable
 
 
 def count_values(inquiry: Inquiry) -> Draft | None:
     """Ask how many values a relation has: authors, sections referred to."""
     if not inquiry.scene.entities:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
-    facts = [fact for fact in inquiry.scene.facts_by_entity[entity] if fact.certainty < 3]
+    entity = inquiry.scene.some_entity(inquiry.rng)
+    facts = [
+        fact
+        for fact in inquiry.scene.facts_by_entity[entity]
+        if inquiry.scene.may_be_followed(fact)
+    ]
     relations = [inquiry.asker.relation(fact.relation) for fact in facts]
     many = {r.name: r for r in relations if r is not None and not r.is_functional and not r.is_key}
     if not many:
@@ -131,7 +138,7 @@ def count_values(inquiry: Inquiry) -> Draft | None:
     clauses = inquiry.scene.phraser.set_clauses(program, {}) if kind not in PLAIN_KINDS else None
     if subject is None or not 2 <= len(values) <= _MAX_COUNT:
         return None
-    question = inquiry.asker.count(kind, clauses) if clauses else None
+    question = inquiry.asker.count_named(kind, clauses) if clauses else None
     if question is None and head is not None and " " not in head:
         lead = inquiry.asker.lead()
         question = (
@@ -153,7 +160,7 @@ def own_dates(inquiry: Inquiry) -> Draft | None:
     """Ask how far apart two dates of one entity are."""
     if not inquiry.scene.entities:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
+    entity = inquiry.scene.some_entity(inquiry.rng)
     dates = [
         fact
         for fact in inquiry.scene.values(entity).values()
@@ -165,8 +172,7 @@ def own_dates(inquiry: Inquiry) -> Draft | None:
     if facts[0].value == facts[1].value:
         return None
     of = inquiry.entity_program(entity, 0.4)
-    kind = inquiry.asker.kind(of)
-    known = {of: f"that {kind}"} if kind else {}
+    known = {of: f"that {inquiry.scene.kind_by_entity[entity]}"}
     phrases = [
         inquiry.scene.phraser.value_phrase(of, fact.relation, said)
         for fact, said in zip(facts, ({}, known), strict=True)
@@ -208,6 +214,42 @@ def compare_within(inquiry: Inquiry) -> Draft | None:
     )
 
 
+def value_of_cell(inquiry: Inquiry) -> Draft | None:
+    """Ask for a cell of a table, by the names of table, row and column."""
+    cells = inquiry.scene.cells
+    if not cells:
+        return None
+    fact = inquiry.rng.choice(cells)
+    table = dict(fact.qualifiers).get("table", "")
+    program = Follow(Named(fact.subject), fact.relation)
+    # A row that begins with a number, or an amount in thousands, is easily taken for another.
+    is_clear = fact.subject[:1].isalpha() and not fact.scale and "Exhibit" not in fact.label
+    if not table or not is_clear or not is_answer(fact.value):
+        return None
+    if contains_words(fact.value, fact.subject):
+        return None
+    is_number = fact.value_kind == "number"
+    how = answer_format(fact.value, fact.value_kind)
+    how = " Answer with the number as the table shows it." if is_number else how
+    variants = (
+        f'In the documents given, what does the table "{table}" give as "{fact.label}" for '
+        f"{fact.subject}?",
+        f'Look up {fact.subject} in the table "{table}" of the documents given. What is its '
+        f'"{fact.label}"?',
+        f'According to the table "{table}" in the documents given, what is the "{fact.label}" of '
+        f"{fact.subject}?",
+    )
+    return inquiry.draft(
+        inquiry.rng.choice(variants) + how,
+        program,
+        answer=fact.value,
+        ability="look_up",
+        num_hops=1,
+        value_kind=fact.value_kind,
+        min_documents=1,
+    )
+
+
 def short_chain(inquiry: Inquiry) -> Draft | None:
     """Ask one step further than a look-up."""
     is_named = inquiry.rng.random() < 0.6
@@ -229,11 +271,13 @@ def both_values(inquiry: Inquiry) -> Draft | None:
     """Ask which entity has two values at once, both named."""
     if not inquiry.scene.entities:
         return None
-    entity = inquiry.rng.choice(inquiry.scene.entities)
+    entity = inquiry.scene.some_entity(inquiry.rng)
     attributes = inquiry.scene.attributes(entity)
     if len(attributes) < 2 or not is_short(entity):
         return None
     facts = inquiry.rng.sample(attributes, 2)
+    if facts[0].relation == facts[1].relation:
+        return None
     predicates = tuple(Equals(fact.relation, fact.value) for fact in facts)
     program = Only(Described(facts[0].subject_kind, predicates))
     if program.execute(inquiry.world).only_answer != entity:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from random import Random
 
 from longloom.synthesis.facts.fact import Fact
-from longloom.synthesis.generators.anchors import PLAIN_KINDS, Scene, is_short, relations_said
+from longloom.synthesis.generators.anchors import (
+    PLAIN_KINDS,
+    Scene,
+    contains_words,
+    is_short,
+    relations_said,
+    values_said,
+)
 from longloom.synthesis.programs.graph import Filter, Follow, Inverse, Named, Only, Other
 from longloom.synthesis.programs.node import Program
 
@@ -70,7 +77,11 @@ class PathSampler:
             for fact in facts:
                 if fact.value_kind not in PLAIN_KINDS and fact.certainty < 3:
                     self._inverse.setdefault(fact.value, []).append(fact)
-        self._starts = [entity for entity in scene.entities if self.moves(entity)]
+        starts: dict[str, list[str]] = {}
+        for entity in scene.entities:
+            if self.moves(entity):
+                starts.setdefault(scene.kind_by_entity[entity], []).append(entity)
+        self._starts = tuple(tuple(entities) for entities in starts.values())
 
     def moves(self, entity: str) -> tuple[Move, ...]:
         """Return the steps that lead from an entity to others."""
@@ -81,24 +92,32 @@ class PathSampler:
     def _find_moves(self, entity: str) -> tuple[Move, ...]:
         targets: dict[tuple[str, bool], set[str]] = {}
         for fact in self.scene.facts_by_entity.get(entity, ()):
-            is_entity = fact.value_kind not in PLAIN_KINDS
-            # A value nobody else speaks about leads nowhere.
-            if is_entity and (fact.value in self.scene.facts_by_entity or self._is_joint(fact)):
-                targets.setdefault((fact.relation, False), set()).add(fact.value)
-        for fact in self._inverse.get(entity, ()):
-            targets.setdefault((fact.relation, True), set()).add(fact.subject)
-        for relation, is_inverse in list(targets):
-            if not is_inverse:
+            if self._leads_on(fact):
                 # The whole set counts: it is what a description has to choose from.
-                stated = self.scene.world.facts_of(entity, relation)
-                targets[relation, False] = {fact.value for fact in stated}
+                stated = self.scene.world.facts_of(entity, fact.relation)
+                targets[fact.relation, False] = {other.value for other in stated}
+        naming = self._inverse.get(entity, [])
+        kind = self.scene.kind_by_entity.get(entity, naming[0].value_kind if naming else "")
+        for fact in naming:
+            if fact.value_kind == kind and not contains_words(entity, fact.subject):
+                targets.setdefault((fact.relation, True), set()).add(fact.subject)
         return tuple(
             Move(relation, is_inverse, frozenset(found))
             for (relation, is_inverse), found in targets.items()
         )
 
-    def _is_joint(self, fact: Fact) -> bool:
-        return any(other.subject != fact.subject for other in self._inverse.get(fact.value, ()))
+    def _leads_on(self, fact: Fact) -> bool:
+        """Return whether somebody else speaks about a value, as the same kind of thing."""
+        is_entity = fact.value_kind not in PLAIN_KINDS and self.scene.may_be_followed(fact)
+        if not is_entity or contains_words(fact.value, fact.subject):
+            return False
+        kind = self.scene.kind_by_entity.get(fact.value)
+        if kind is not None:
+            return kind == fact.value_kind
+        return any(
+            other.subject != fact.subject and other.value_kind == fact.value_kind
+            for other in self._inverse.get(fact.value, ())
+        )
 
     def sample(
         self, rng: Random, *, num_stops: int, is_named: bool = False, asks_entity: bool = False
@@ -106,7 +125,7 @@ class PathSampler:
         """Draw one random walk over `num_stops` entities after the first; None if it is refused."""
         if not self._starts:
             return None
-        first = rng.choice(self._starts)
+        first = rng.choice(rng.choice(self._starts))
         anchor = Named(first) if is_named else self.scene.describe(first, rng)
         if anchor is None:
             return None
@@ -122,7 +141,7 @@ class PathSampler:
         """Draw an entity and one of its values."""
         if not self.scene.entities:
             return None
-        entity = rng.choice(self.scene.entities)
+        entity = self.scene.some_entity(rng)
         anchor = Named(entity) if is_named else self.scene.describe(entity, rng)
         return self._at_value([(entity, anchor)], rng) if anchor is not None else None
 
@@ -163,6 +182,9 @@ class PathSampler:
         reached: Program = (
             Inverse(previous, move.relation) if move.is_inverse else Follow(previous, move.relation)
         )
+        # What the question has said already is no step.
+        if target in values_said(previous):
+            return None
         candidates = move.targets
         returning = [(entity, program) for entity, program in visited if entity in candidates]
         if len(returning) > 1:

@@ -138,7 +138,7 @@ class Asker:
 
     def count(self, kind: str, clauses: Sequence[str]) -> str:
         """Ask how many of a kind there are."""
-        described = f"{self.plural(kind)} {joined_clauses(clauses)}"
+        described = f"{self.plural(kind)} {joined_clauses(clauses, is_plural=True)}"
         variants = (
             f"How many {described} are there among the documents given?",
             f"Count the {described} among the documents given. How many are there?",
@@ -146,9 +146,21 @@ class Asker:
         )
         return self._rng.choice(variants) + " Answer with a number."
 
+    def count_named(self, kind: str, clauses: Sequence[str]) -> str:
+        """Ask how many of a kind a document names, given themselves or not."""
+        described = f"different {self.plural(kind)} {joined_clauses(clauses, is_plural=True)}"
+        aside = ""
+        if self.phraser.vocabulary.kind(kind).is_document:
+            aside = ", whether or not they are among the documents given themselves"
+        variants = (
+            f"Going by the documents given, how many {described} are there{aside}?",
+            f"From the documents given, count the {described}{aside}. How many are there?",
+        )
+        return self._rng.choice(variants) + " Answer with a number."
+
     def among(self, kind: str, clauses: Sequence[str], count: int) -> str:
         """State how many of a kind there are."""
-        described = f"{self.plural(kind)} {joined_clauses(clauses)}"
+        described = f"{self.plural(kind)} {joined_clauses(clauses, is_plural=True)}"
         variants = (
             f"Among the documents given there are exactly {number_word(count)} {described}.",
             f"The documents given hold {number_word(count)} {described}.",
@@ -164,23 +176,15 @@ class Asker:
         if relation is None:
             return None
         num = len(names)
-        adjective = _adjective(relation, first, num)
+        adjective = adjective_of(relation, first, num)
         head = short_head(relation)
         candidates = listed(names, "or")
-        if introduction:
-            which = (
-                "Which of them" if head is None else f"Which of them has the {adjective} {head}?"
-            )
-            if head is None:
-                each = relation_head(relation).replace("{x}", "each of them")
-                which = f"Compare the {each}. For which of them is it the {adjective}?"
-            return f"{introduction} {which}"
-        if head is None:
-            each = relation_head(relation).replace("{x}", f"each of {listed(names)}")
-            return (
-                f"In the documents given, compare the {each}. For which of them is it the "
-                f"{adjective}?"
-            )
+        each = relation_head(relation).replace("{x}", "each of them")
+        if introduction and head is not None:
+            return f"{introduction} Which of them has the {adjective} {head}?"
+        if introduction or head is None:
+            start = introduction or f"Consider {listed(names)} in the documents given."
+            return f"{start} Compare the {each}. For which of them is it the {adjective}?"
         variants = (
             f"According to the documents given, which has the {adjective} {head}: {candidates}?",
             f"Compare {listed(names)} in the documents given. Which has the {adjective} {head}?",
@@ -195,7 +199,7 @@ class Asker:
             return None
         head = short_head(relation)
         by = head if head is not None else f"the {relation_head(relation).replace('{x}', 'each')}"
-        start = f"{_adjective(relation, first, 3)} first"
+        start = f"{adjective_of(relation, first, 3)} first"
         variants = (
             f"Put these in order by {by}, {start}, going by the documents given: {listed(names)}.",
             f"Sort {listed(names)} by {by}, {start}, as the documents given state it.",
@@ -222,13 +226,17 @@ class Asker:
 def short_head(relation: Relation) -> str | None:
     """Return what a noun says before its subject, if that is a plain head: `creation date`."""
     head = relation_head(relation)
+    # `the later earliest date` reads badly.
+    if head.startswith(("earliest ", "first ", "last ", "latest ")):
+        return None
     for preposition in (" of {x}", " for {x}"):
         if head.endswith(preposition) and len(head) < 60:
             return head.removesuffix(preposition)
     return None
 
 
-def _adjective(relation: Relation, first: str, num: int) -> str:
+def adjective_of(relation: Relation, first: str, num: int) -> str:
+    """Return `earlier` or `latest`, `lower` or `highest`, for so many."""
     stem = ("earli", "lat") if relation.value_kind == "date" else ("low", "high")
     ending = "er" if num == 2 else "est"
     return stem[0 if first == LEAST else 1] + ending

@@ -22,6 +22,7 @@ FAMILIES: tuple[Family, ...] = (
     lookup_families.entity_titled,
     lookup_families.own_dates,
     lookup_families.short_chain,
+    lookup_families.value_of_cell,
     lookup_families.value_of_described,
     lookup_families.value_of_described,
     lookup_families.value_of_named,

@@ -6,6 +6,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry
 from longloom.synthesis.generators.questions import sentence
+from longloom.synthesis.generators.vocabulary import QUOTED_KINDS
 from longloom.synthesis.generators.wording import relation_head
 from longloom.synthesis.programs.coarsening import date_rungs
 from longloom.synthesis.programs.comparison import GREATEST, LEAST, Compare, OrderOf
@@ -56,7 +57,7 @@ def count_naming(inquiry: Inquiry) -> Draft | None:
     inverse = Inverse(path.anchor, inquiry.rng.choice(naming).relation)
     trace = inverse.trace(inquiry.world)
     kind, clauses = inquiry.scene.phraser.kind_of(inverse), None
-    if kind is not None and 2 <= len(trace) <= _MAX_MEMBERS:
+    if kind is not None and kind not in QUOTED_KINDS and 2 <= len(trace) <= _MAX_MEMBERS:
         clauses = inquiry.scene.phraser.set_clauses(inverse, {})
     return inquiry.draft(
         inquiry.asker.count(kind, clauses) if kind and clauses else None,
@@ -161,9 +162,9 @@ def _described_set(
     scene = inquiry.scene
     if not scene.entities:
         return None
-    entity = inquiry.rng.choice(scene.entities)
+    entity = scene.some_entity(inquiry.rng)
     attributes = scene.attributes(entity)
-    if not attributes:
+    if not attributes or scene.kind_by_entity[entity] in QUOTED_KINDS:
         return None
     num_predicates = inquiry.rng.choice((1, 1, 2))
     facts = inquiry.rng.sample(attributes, min(num_predicates, len(attributes)))

@@ -3,7 +3,13 @@
 from longloom.synthesis.generators.anchors import relations_said
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry, Ranked
-from longloom.synthesis.generators.questions import answer_format, sentence, short_head
+from longloom.synthesis.generators.questions import (
+    adjective_of,
+    answer_format,
+    sentence,
+    short_head,
+)
+from longloom.synthesis.generators.vocabulary import QUOTED_KINDS
 from longloom.synthesis.generators.wording import listed, relation_head
 from longloom.synthesis.programs.comparison import GREATEST, LEAST, Compare, OrderOf, SameAs
 from longloom.synthesis.programs.dates import DaysBetween, Had, MonthsBetween, YearsBetween
@@ -99,17 +105,16 @@ def _taken(inquiry: Inquiry, names: list[str], name: str, first: str) -> str:
     """Return a sentence that takes the first of several."""
     relation = inquiry.asker.relation(name)
     assert relation is not None, "ranked entities have worded relations"
-    head = relation_head(relation)
-    words = ("earliest", "latest") if relation.value_kind == "date" else ("lowest", "highest")
-    adjective = words[0 if first == LEAST else 1]
+    adjective = adjective_of(relation, first, len(names))
     brief = short_head(relation)
     if brief is not None:
         return (
             f"Of {listed(names)} in the documents given, take the one with the {adjective} {brief}."
         )
-    each = head.replace("{x}", f"each of {listed(names)}")
+    each = relation_head(relation).replace("{x}", "each of them")
     return (
-        f"In the documents given, compare the {each}, and take the one for which it is {adjective}."
+        f"Consider {listed(names)} in the documents given. Compare the {each}, and take the one "
+        f"for which it is {adjective}."
     )
 
 
@@ -182,11 +187,13 @@ def _difference(
 
 def same_value(inquiry: Inquiry) -> Draft | None:
     """Ask whether two entities of different documents agree in a value."""
-    # One in four tries: a yes or no is half guessed, so there should be few.
-    if not inquiry.scene.entities or inquiry.rng.random() > 0.25:
+    # One in ten tries: a yes or no is half guessed, so there should be few.
+    if not inquiry.scene.entities or inquiry.rng.random() > 0.1:
         return None
-    first = inquiry.rng.choice(inquiry.scene.entities)
+    first = inquiry.scene.some_entity(inquiry.rng)
     kind = inquiry.scene.kind_by_entity[first]
+    if kind in QUOTED_KINDS:
+        return None
     values = inquiry.scene.values(first)
     names = [
         name
@@ -240,15 +247,13 @@ def first_if_moved(inquiry: Inquiry) -> Draft | None:
     if answer is None or relation is None or (not is_changed and inquiry.rng.random() > 0.2):
         return None
     head = relation_head(relation)
-    adjective = ("earliest", "latest")[0 if first == LEAST else 1]
+    adjective = adjective_of(relation, first, len(names))
     variants = (
-        f"Which of {listed(names)} would then have the {adjective}?",
         f"For which of {listed(names)} would it then be the {adjective}?",
         f"Comparing {listed(names)}, for which one would it then be the {adjective}?",
     )
-    chosen_variant = inquiry.rng.choice(variants[1:])
     return inquiry.draft(
-        f"{_supposed(head, moved, years)} {chosen_variant}",
+        f"{_supposed(head, moved, years)} {inquiry.rng.choice(variants)}",
         program,
         answer=answer,
         ability="comparison",
@@ -302,7 +307,7 @@ def value_of_first_if_moved(inquiry: Inquiry) -> Draft | None:
     ending = inquiry.asker.value(winner, fact.relation, how, known)  # type: ignore[arg-type]
     if ending is None:
         return None
-    adjective = ("earliest", "latest")[0 if first == LEAST else 1]
+    adjective = adjective_of(relation, first, len(names))
     program = Had(Named(moved), name, years, Follow(winner, fact.relation))
     return inquiry.draft(
         f"{_supposed(relation_head(relation), moved, years)} Of {listed(names)}, take the one for "

@@ -10,8 +10,8 @@ no readable wording gives None, and the question is not asked.
 import re
 from collections.abc import Mapping, Sequence
 
-from longloom.synthesis.facts.relation import EntityKind, Relation
-from longloom.synthesis.facts.tables import relation_for
+from longloom.synthesis.facts.relation import Relation
+from longloom.synthesis.generators.vocabulary import Vocabulary, agreed, quoted
 from longloom.synthesis.programs.graph import Described, Filter, Follow, Inverse, Named, Only, Other
 from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import (
@@ -24,7 +24,6 @@ from longloom.synthesis.programs.predicates import (
     Role,
     to_decimal,
 )
-from longloom.synthesis.programs.world import World
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -33,62 +32,11 @@ _MONTHS = (
 _RELATIVE = ("that ", "which ", "who ", "whose ", "for which ", "in which ", "to which ")
 _ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _PLAIN_KINDS = frozenset({"date", "number", "text"})
-_LABEL = re.compile(r"[A-Za-z][^{}\n]{1,60}")
+
+_MAX_PLAIN_CHARACTERS = 40
 
 Known = Mapping[Program, str]
 """Programs that an earlier sentence has introduced, with what to call their answer."""
-
-
-class Vocabulary:
-    """The relations and kinds of one world, with generic phrases for open families."""
-
-    def __init__(
-        self, relations: Mapping[str, Relation], kinds: Mapping[str, EntityKind], world: World
-    ) -> None:
-        self._kinds = kinds
-        self._relations: dict[str, Relation] = {}
-        for name in world.relations:
-            relation = relations.get(name) or _open_relation(name, world)
-            if relation is not None:
-                self._relations[name] = relation
-
-    def relation(self, name: str) -> Relation | None:
-        """Return how a relation is worded, or None if it has no wording."""
-        return self._relations.get(name)
-
-    def kind(self, name: str) -> EntityKind:
-        """Return how a kind is called; its name with an `s` if nobody says."""
-        known = self._kinds.get(name)
-        return known or EntityKind(name=name, plural=plural_of(name), article=_article(name))
-
-
-def plural_of(noun: str) -> str:
-    """Return the regular plural of a noun."""
-    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
-        return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[:1].lower() in tuple("aeiou") else "a"
-
-
-def _open_relation(name: str, world: World) -> Relation | None:
-    """Make phrases from the label a document gives a relation of an open family."""
-    first = world.facts_with(name)[0]
-    if name.startswith("cell."):
-        return relation_for(first)
-    label = first.label.strip()
-    if not _LABEL.fullmatch(label):
-        return None
-    return Relation(
-        name=name,
-        subject_kind=first.subject_kind,
-        value_kind=first.value_kind,
-        question=f'What do the documents give as "{label}" for {{x}}?',
-        noun=f'the "{label}" entry of {{x}}',
-        clause=f'whose "{label}" entry is {{v}}',
-    )
 
 
 def value_text(value: str, value_kind: str) -> str:
@@ -134,14 +82,26 @@ def listed(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def joined_clauses(clauses: Sequence[str]) -> str:
+def joined_clauses(said: Sequence[str], *, is_plural: bool) -> str:
     """Return clauses as they follow a noun: short ones first, relative clauses last."""
+    clauses = [agreed(clause, is_plural=is_plural) for clause in said]
     short = [clause for clause in clauses if not clause.startswith(_RELATIVE)]
     relative = [clause for clause in clauses if clause.startswith(_RELATIVE)]
     # The clause with a nested description goes last, so that what follows it is not its own.
-    short.sort(key=lambda clause: " the " in clause and len(clause) > 40)
+    short.sort(key=lambda clause: " the " in clause and len(clause) > _MAX_PLAIN_CHARACTERS)
     parts = [listed(short)] if short else []
     return " ".join([*parts, *([" and ".join(relative)] if relative else [])])
+
+
+def _is_ambiguous(clauses: Sequence[str]) -> bool:
+    """Return whether a clause with a description of its own stands before a relative clause."""
+    is_nested = any(
+        len(clause) > _MAX_PLAIN_CHARACTERS
+        and " the " in clause
+        and not clause.startswith(_RELATIVE)
+        for clause in clauses
+    )
+    return is_nested and any(clause.startswith(_RELATIVE) for clause in clauses)
 
 
 class Phraser:
@@ -157,7 +117,7 @@ class Phraser:
             return None
         match predicate:
             case Equals(value=value):
-                said: str | None = value_text(value, relation.value_kind)
+                said: str | None = self._value(value, relation)
             case InMonth(month=month):
                 said = date_text(month)
             case InYears(first=first, num_years=num_years):
@@ -185,7 +145,7 @@ class Phraser:
             return known[program]
         match program:
             case Named(entity=entity):
-                return entity
+                return self.vocabulary.name_of(entity)
             case Only(of=Follow(of=of, relation=name)):
                 return self.value_phrase(of, name, known)
             case Only(of=of):
@@ -196,7 +156,7 @@ class Phraser:
     def value_phrase(self, of: Program, name: str, known: Known) -> str | None:
         """Return the name of a relation's value: `the author of PEP 440`."""
         relation, subject = self.vocabulary.relation(name), self.noun_phrase(of, known)
-        if relation is None or subject is None:
+        if relation is None or subject is None or relation_head(relation) == relation.noun:
             return None
         return f"the {relation_head(relation).replace('{x}', subject)}"
 
@@ -218,15 +178,22 @@ class Phraser:
                 return None
 
     def set_clauses(self, program: Program, known: Known) -> list[str] | None:
-        """Return the clauses that describe a set of one kind, as they follow its noun."""
+        """Return the clauses that describe a set of one kind, as they follow its noun.
+
+        None too if a reader could not tell what the last clause belongs to.
+        """
+        clauses = self._set_clauses(program, known)
+        return None if clauses is None or _is_ambiguous(clauses) else clauses
+
+    def _set_clauses(self, program: Program, known: Known) -> list[str] | None:
         match program:
             case Described(predicates=predicates):
                 return self.clauses(predicates, known)
             case Filter(of=of, predicates=predicates):
-                inner, own = self.set_clauses(of, known), self.clauses(predicates, known)
+                inner, own = self._set_clauses(of, known), self.clauses(predicates, known)
                 return None if inner is None or own is None else [*own, *inner]
             case Other(of=of):
-                return self.set_clauses(of, known)
+                return self._set_clauses(of, known)
             case Inverse(of=of, relation=name):
                 relation, value = self.vocabulary.relation(name), self.noun_phrase(of, known)
                 if relation is None or value is None or "{v}" not in relation.clause:
@@ -248,12 +215,22 @@ class Phraser:
             [phrase.removeprefix(head).replace("{x}", subject)] if phrase.startswith(head) else None
         )
 
+    def _value(self, value: str, relation: Relation) -> str:
+        """Return a value inside a clause; a title or several words stand in quotation marks."""
+        if relation.value_kind != "text":
+            said = value_text(value, relation.value_kind)
+            return self.vocabulary.name_of(said)
+        if '"{v}"' in relation.clause:
+            return value.replace('"', "'")
+        is_title = relation.clause.startswith(("entitled ", "headed ", "titled "))
+        return quoted(value) if is_title or len(value.split()) > 2 else value
+
     def _the_only(self, of: Program, known: Known) -> str | None:
         kind, clauses = self.kind_of(of), self.set_clauses(of, known)
         if kind is None or not clauses:
             return None
         article = "the other" if _leaves_out(of) else "the"
-        return f"{article} {kind} {joined_clauses(clauses)}"
+        return f"{article} {kind} {joined_clauses(clauses, is_plural=False)}"
 
 
 def relation_head(relation: Relation) -> str:
