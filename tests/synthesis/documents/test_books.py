@@ -10,7 +10,8 @@ PAGE = """<?xml version="1.0" encoding="utf-8"?>
 <head><title>II</title></head><body epub:type="bodymatter">{}</body></html>"""
 CHAPTER = """<section id="chapter-2" epub:type="chapter"><hgroup>
 <h2 epub:type="ordinal z3998:roman">II</h2><p epub:type="title">The Harbour</p></hgroup>
-<p><abbr>Mr.</abbr> Reed\u2060\u2014who <em>never</em> slept<a epub:type="noteref">1</a>\u2014rose.</p>
+<p><abbr>Mr.</abbr>
+Reed\u2060\u2014who <em>never</em> slept<a epub:type="noteref">1</a>\u2014rose.</p>
 <blockquote><p>Oh sea,<br/>oh wind.</p><cite>A song</cite></blockquote></section>"""
 
 

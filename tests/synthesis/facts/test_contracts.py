@@ -63,14 +63,19 @@ def test_what_the_opening_and_the_terms_state_is_found() -> None:
 
 def test_sections_have_headings_references_and_amounts() -> None:
     found = facts_of(CONTRACT)
-    section = f"Section 3.1 of {NAME}"
+    section = f"Section 3.1 of the {NAME}"
     assert found[section, "section_title"] == ["Orders"]
-    assert found[section, "section_refers"] == [f"Section 3.2 of {NAME}", f"Section 4.1 of {NAME}"]
+    assert found[section, "section_refers"] == [
+        f"Section 3.2 of the {NAME}",
+        f"Section 4.1 of the {NAME}",
+    ]
     assert found[section, "section_amount"] == ["2500"]
 
 
 def test_a_reference_into_a_law_is_none() -> None:
-    assert (f"Section 3.2 of {NAME}", "section_refers") not in facts_of(CONTRACT + "\n12. Sales.")
+    assert (f"Section 3.2 of the {NAME}", "section_refers") not in facts_of(
+        CONTRACT + "\n12. Sales."
+    )
 
 
 def test_definitions_have_their_term_as_label() -> None:
@@ -82,7 +87,9 @@ def test_definitions_have_their_term_as_label() -> None:
 
 def test_a_term_defined_elsewhere_sends_on_to_the_section() -> None:
     found = facts_of(CONTRACT)
-    assert found[f'the term "Defect" in {NAME}', "term_section"] == [f"Section 3.2 of {NAME}"]
+    assert found[f'the term "Defect" in the {NAME}', "term_section"] == [
+        f"Section 3.2 of the {NAME}"
+    ]
 
 
 def test_two_different_terms_give_none() -> None:
@@ -91,7 +98,9 @@ def test_two_different_terms_give_none() -> None:
 
 
 def test_a_number_that_stands_twice_is_no_section() -> None:
-    assert (f"Section 3.1 of {NAME}", "section_title") not in facts_of(CONTRACT + "\n3.1 Annex. A.")
+    assert (f"Section 3.1 of the {NAME}", "section_title") not in facts_of(
+        CONTRACT + "\n3.1 Annex. A."
+    )
 
 
 def test_a_table_of_contents_gives_no_sections() -> None:

@@ -21,9 +21,10 @@ from longloom.synthesis.documents.plain import bounded_pieces, decoded, genre_of
 from longloom.synthesis.documents.reader import SourceFile
 
 _SUFFIXES = frozenset({".md", ".markdown", ".mdown"})
-_MAX_CHARACTERS = 20_000_000
-_MAX_LINE_CHARACTERS = 200_000  # inline parsing of one line is not linear in the worst case
+_MAX_CHARACTERS = 10_000_000
+_MAX_PASSAGE_CHARACTERS = 50_000  # inline parsing is not linear in the worst case
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(.*)$", re.MULTILINE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^<>]*)>")
 _HIDING = re.compile(r"<!--|<(script|style)\b", re.IGNORECASE)
@@ -51,9 +52,12 @@ def read(source: SourceFile) -> Iterable[Reading]:
     text = decoded(source)
     if len(text) > _MAX_CHARACTERS:
         raise DataError(f"Markdown of {len(text)} characters; the limit is {_MAX_CHARACTERS}")
-    longest = max(map(len, text.split("\n")))
-    if longest > _MAX_LINE_CHARACTERS:
-        raise DataError(f"Markdown line of {longest} characters; limit {_MAX_LINE_CHARACTERS}")
+    longest = max(map(len, _BLANK_LINE.split(text)))
+    if longest > _MAX_PASSAGE_CHARACTERS:
+        raise DataError(
+            f"Markdown of {longest} characters without a blank line; "
+            f"the limit is {_MAX_PASSAGE_CHARACTERS}"
+        )
     front = _FRONT_MATTER.match(text)
     body = text[front.end() :] if front else text
     tokens = MarkdownIt("commonmark").enable("table").parse(body)

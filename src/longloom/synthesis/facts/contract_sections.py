@@ -106,7 +106,7 @@ def sections_of(document: Document) -> list[Section]:
 
 def section_name(document: Document, number: str) -> str:
     """Return how a section is called outside of its agreement."""
-    return f"Section {number} of {document.title}"
+    return f"Section {number} of the {document.title}"
 
 
 def _reference_facts(document: Document, section: Section, numbers: set[str]) -> list[Fact]:
@@ -192,7 +192,7 @@ def _sent_on(
     if number not in numbers:
         return
     yield Fact(
-        subject=f'the term "{term}" in {document.title}',
+        subject=f'the term "{term}" in the {document.title}',
         relation="contract.term_section",
         value=section_name(document, number),
         value_kind="section",

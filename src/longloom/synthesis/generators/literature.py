@@ -304,7 +304,8 @@ def earlier_quotation(book: BookView, rng: Random) -> Asked | None:
         return None
     question = (
         f"Two things are said in different chapters of {book.title} given here: "
-        f"{quoted(first, '')} and {quoted(second)} Which chapter holds the one that is said earlier in the book?"
+        f"{quoted(first, '')} and {quoted(second)} Which chapter holds the one "
+        "that is said earlier in the book?"
     )
     program = EarlierChapter(ChapterOfQuotation(first.words), ChapterOfQuotation(second.words))
     return ask_for_chapter(book, rng, question, program, "temporal", num_hops=3, min_documents=2)
