@@ -254,8 +254,8 @@ def is_short(value: str) -> bool:
 
 
 def is_answer(value: str) -> bool:
-    """Return whether a value makes an answer that can be matched: a few words."""
-    return is_short(value) and len(value.split()) <= _MAX_ANSWER_WORDS
+    """Return whether a value makes an answer that can be matched: a few words, no address."""
+    return is_short(value) and len(value.split()) <= _MAX_ANSWER_WORDS and "://" not in value
 
 
 def contains_words(needle: str, text: str) -> bool:

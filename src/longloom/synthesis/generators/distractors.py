@@ -44,7 +44,9 @@ def _wrong(
     match program:
         case Had(then=then):
             yield from _wrong(scene, then, execution, answer, rng)
-        case Count() | YearsBetween() | MonthsBetween():
+        case Count():
+            yield from (near for near in _near_numbers(int(answer), rng) if near != "0")
+        case YearsBetween() | MonthsBetween():
             yield from _near_numbers(int(answer), rng)
         case DaysBetween():
             yield from _near_days(int(answer), rng)

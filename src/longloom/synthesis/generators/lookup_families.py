@@ -15,6 +15,7 @@ from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import Equals
 
 _MAX_COUNT = 15
+_MAX_TABLE_CHARACTERS = 90
 
 
 def value_of_described(inquiry: Inquiry) -> Draft | None:
@@ -224,7 +225,7 @@ def value_of_cell(inquiry: Inquiry) -> Draft | None:
     program = Follow(Named(fact.subject), fact.relation)
     # A row that begins with a number, or an amount in thousands, is easily taken for another.
     is_clear = fact.subject[:1].isalpha() and not fact.scale and "Exhibit" not in fact.label
-    if not table or not is_clear or not is_answer(fact.value):
+    if not 0 < len(table) <= _MAX_TABLE_CHARACTERS or not is_clear or not is_answer(fact.value):
         return None
     if contains_words(fact.value, fact.subject):
         return None

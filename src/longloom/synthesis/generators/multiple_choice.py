@@ -52,7 +52,7 @@ _HOW_TO_ANSWER = re.compile(
     r"| Give the year\.| Give all of them, separated by semicolons\."
     r"| If the documents given do not state it,.*)$"
 )
-_AND_ANSWER = " and answer with a number."
+_AND_ANSWER = re.compile(r",? and answer with a number\.$")
 
 
 def with_options(inquiry: Inquiry, inner: Draft) -> Draft | None:
@@ -78,8 +78,7 @@ def with_options(inquiry: Inquiry, inner: Draft) -> Draft | None:
 
 def _without_format(question: str) -> str:
     """Leave out how a free answer would have been written."""
-    if question.endswith(_AND_ANSWER):
-        return f"{question.removesuffix(_AND_ANSWER)}."
+    question = _AND_ANSWER.sub(".", question)
     return _HOW_TO_ANSWER.sub("", question).replace(", separated by semicolons", "")
 
 
