@@ -216,7 +216,10 @@ class _PageReader:
         outer, self._inline, self._is_in_cell = self._inline, InlineText(), True
         # Lines of a value are things of their own; lines of a header are wrapped words.
         self._line_end = ";" if cell.tag == "td" else ""
-        self._walk(cell)
+        if len(cell):
+            self._walk(cell)
+        elif cell.text:
+            self._inline.add(cell.text)
         run = self._inline.finish()
         self._inline, self._is_in_cell, self._line_end = outer, False, ""
         return run

@@ -17,13 +17,15 @@ from longloom.synthesis.documents.building import DocumentBuilder
 from longloom.synthesis.documents.inline_text import Run
 
 CELL_SEPARATOR = " | "
-MAX_PLACED_CELLS = 2_000_000
+MAX_PLACED_CELLS = 1_000_000
 """Cells of one page, with those that rows and columns are spanned by; bounds hostile spans."""
 _MAX_COLUMNS = 200
 _MAX_KEY_COLUMN = 4
 _MAX_ROWSPAN = 1000
 _MAX_REPEATED_CHARACTERS = 300
 _ORDINAL = re.compile(r"\W*\d{1,4}(?:st|nd|rd|th)?\W*")
+_NAMING_NUMBER = re.compile(r"[12]\d{3}(?:[-/\u2013]\d{2,4})?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+"""Years, seasons and dates."""
 _COUNTING = re.compile(
     r"#|no\.?|nr\.?|num(?:ber)?|rank|pos\.?|position|place|rd\.?|round|seed|s\.? ?no\.?",
     re.IGNORECASE,
@@ -167,8 +169,13 @@ def _place_row(builder: DocumentBuilder, table: Table, row: list[Cell], title: s
         span = cell.run.place(builder)
         column = table.header[cell.column] if cell.column < len(table.header) else ""
         is_plain = cell.width == 1 and not is_section and cell.column != table.key_column
-        if key and column and is_plain and cell.run.text:
+        if _is_name(key) and _is_name(column) and is_plain and cell.run.text:
             builder.mark("cell", span, row=key, column=column, table=title)
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a text names a row or column so that one can ask about it: not `7` or `#`."""
+    return any(map(str.isalpha, text)) or _NAMING_NUMBER.fullmatch(text) is not None
 
 
 def _key(table: Table, row: list[Cell]) -> str:

@@ -31,7 +31,7 @@ LICENCE = "public SEC filing"
 _SNIFFED_BYTES = 4096
 _MAX_HEADING_CHARACTERS = 160
 _MAX_INTRO_CHARACTERS = 200
-_MAX_COLUMNS = 1000
+_MAX_COLUMNS = 300
 _MAX_PLACED_CELLS = 2_000_000
 _BLOCKS = frozenset({
     "div", "p", "li", "ul", "ol", "hr", "body", "section", "center", "table", "tr", "td", "th",

@@ -6,6 +6,7 @@ stand, so that a line reads `Net income | $1,234 | $(56)`.
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from longloom.records import BlockKind
@@ -73,7 +74,7 @@ def arranged(rows: list[Row]) -> FilingTable:
     table = FilingTable(rows=rows, first_body_row=bodies[0] if bodies else len(rows))
     spans = [(cell.first, cell.last) for index in bodies for cell in rows[index]]
     table.columns = _merged(spans)
-    others = [(cell.first, cell.last) for row in rows for cell in row]
+    others = {(cell.first, cell.last) for row in rows for cell in row}
     narrow_first = sorted(others, key=lambda span: (span[1] - span[0], span))
     if not bodies:
         # Text alone: the narrowest cells tell the columns, wide ones only span them.
@@ -180,10 +181,8 @@ def _overlapped(columns: list[tuple[int, int]], span: tuple[int, int]) -> bool:
 
 
 def _column_of(columns: list[tuple[int, int]], cell: FilingCell) -> int:
-    for index, (first, last) in enumerate(columns):
-        if first < cell.last and cell.first < last:
-            return index
-    return len(columns) - 1
+    index = bisect_right(columns, cell.first, key=lambda column: column[1])
+    return min(index, len(columns) - 1)
 
 
 def _header(heads: list[Row], column: tuple[int, int]) -> str:
