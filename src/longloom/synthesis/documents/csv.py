@@ -155,7 +155,7 @@ def _add_row(
     is_first: bool,
 ) -> None:
     line = CELL_SEPARATOR.join(cells)
-    start, end = builder.add(line if is_first else f"\n{line}")
+    _, end = builder.add(line if is_first else f"\n{line}")
     place = end - len(line)
     for column, cell in zip(columns, cells, strict=True):
         if cell:

@@ -66,7 +66,7 @@ def _fields(line: bytes) -> Mapping[str, Any] | None:
 
 
 def _has_surrogate(text: str) -> bool:
-    """Whether an escape such as `\\ud800` left half a character, which no file can store."""
+    """Whether an escape left half a surrogate pair, which no file can store."""
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 

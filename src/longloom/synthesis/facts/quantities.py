@@ -39,7 +39,7 @@ _UNITS = MappingProxyType(
     }
 )  # fmt: skip
 _FOOTNOTES = re.compile(
-    "(?:\\s?\\[[0-9a-zA-Z]{1,3}\\]|\\s?\\[note [0-9]{1,2}\\]|[*\u2020\u2021\u00a7\u00b9\u00b2\u00b3])+$"
+    r"(?:\s?\[[0-9a-zA-Z]{1,3}\]|\s?\[note [0-9]{1,2}\]|[*\u2020\u2021\u00a7\u00b9\u00b2\u00b3])+$"
 )
 _QUANTITY = re.compile(
     r"(?P<sign>[-+\u2212\u2013]?) ?(?P<currency>US\$|[$\u20ac\u00a3\u00a5\u20b9])? ?"
@@ -52,7 +52,7 @@ _WORDS = MappingProxyType(
     {
         word: number
         for number, word in enumerate(
-            "zero one two three four five six seven eight nine ten eleven twelve".split()
+            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
         )
     }
     | {"no": 0, "none": 0, "\u2014": 0, "\u2013": 0, "-": 0}
@@ -150,7 +150,9 @@ def _tail(tail: str, *, has_currency: bool) -> tuple[int, str] | None:
         if not rest or rest in _UNITS:
             return scale, _UNITS.get(rest, "")
         return None
-    return (0, _UNITS[words]) if words in _UNITS else None
+    # One capital letter is as likely a scale as a unit: 2M is neither metres nor millions here.
+    is_clear = len(words) > 1 or words == tail.strip()
+    return (0, _UNITS[words]) if words in _UNITS and is_clear else None
 
 
 def _header_tail(stated: str) -> tuple[str, int] | None:

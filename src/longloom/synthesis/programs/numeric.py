@@ -198,7 +198,7 @@ def number_sql(subject_sql: str, key: Number | NumberOf) -> str:
 class Stated(NumericNode):
     """A number that the question itself states."""
 
-    KIND: ClassVar[str] = "stated"
+    KIND: ClassVar[str] = "stated_number"
     CONSTANTS: ClassVar[frozenset[str]] = frozenset({"value", "unit"})
 
     value: str

@@ -44,7 +44,8 @@ def _average_change(values: list[Decimal]) -> Decimal:
 
 
 _BY_NAME = "list(number ORDER BY name)"
-_STEPS = f"list_transform(generate_series(2, count(*)), k -> {_BY_NAME}[k] - {_BY_NAME}[k - 1])"
+_PAIRS = f"list_zip({_BY_NAME}[2:], {_BY_NAME}[:count(*) - 1])"
+_STEPS = f"list_transform({_PAIRS}, lambda pair: pair[1] - pair[2])"
 _AGGREGATES: MappingProxyType[str, tuple[Callable[[list[Decimal]], Decimal], str]] = (
     MappingProxyType(
         {
@@ -137,7 +138,7 @@ def nth_entry(
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The name at a place of a collection: `which of them had the second largest?`"""
+    """The name at a place of a collection: which of them had the second largest number."""
 
     KIND: ClassVar[str] = "leader"
     CONSTANTS: ClassVar[frozenset[str]] = frozenset({"place"})
@@ -246,7 +247,7 @@ class CountChanges(NumericNode):
     def sql(self) -> str:
         """Count the steps."""
         sign = ">" if self.way == "rises" else "<"
-        return _whole(self.numbers, f"len(list_filter({_STEPS}, step -> step {sign} 0))")
+        return _whole(self.numbers, f"len(list_filter({_STEPS}, lambda step: step {sign} 0))")
 
 
 @dataclass(frozen=True, slots=True)
