@@ -6,9 +6,14 @@ from types import ModuleType
 from longloom.synthesis.documents.building import Reading
 from longloom.synthesis.facts import (
     articles,
+    code,
     contracts,
+    controls,
     dialogues,
+    encyclopedia,
     filings,
+    guidelines,
+    laws,
     mentions,
     proposals,
     standards,
@@ -22,9 +27,14 @@ Extractor = Callable[[Reading], list[Fact]]
 
 _MODULES: tuple[ModuleType, ...] = (
     articles,
+    code,
     contracts,
+    controls,
     dialogues,
+    encyclopedia,
     filings,
+    guidelines,
+    laws,
     mentions,
     proposals,
     standards,

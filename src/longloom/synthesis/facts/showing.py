@@ -22,7 +22,8 @@ def shows_value(fact: Fact, shown: str) -> bool:
 
     Numbers must show the digits of the value at its scale (or a number word, or a dash for zero);
     dates their year; text the value itself or a part of it; names at least one word of the name,
-    because one name stands for all ways to write it.
+    because one name stands for all ways to write it. A name that markup asserts (a link, a
+    reference) may be shown by an alias that the markup resolves: `[HTTP]` for RFC 9110.
     """
     if fact.value_kind == "number":
         return _shows_number(fact, shown)
@@ -31,9 +32,10 @@ def shows_value(fact: Fact, shown: str) -> bool:
     value, seen = _folded(fact.value), _folded(shown)
     if fact.value_kind == "text":
         return bool(seen) and (seen == value or value in seen or seen in value)
-    return bool(set(value.split()) & set(seen.split())) or value.replace(" ", "") in seen.replace(
-        " ", ""
-    )
+    if fact.certainty == 1:
+        return bool(shown.strip())
+    shares_word = bool(set(value.split()) & set(seen.split()))
+    return shares_word or value.replace(" ", "") in seen.replace(" ", "")
 
 
 def _folded(text: str) -> str:
