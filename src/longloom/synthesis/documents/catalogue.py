@@ -56,6 +56,9 @@ READERS: tuple[tuple[Accepts, Reader], ...] = (
 )
 """Readers in the order in which they are asked; the particular before the general."""
 
+_TENTATIVE = (dialogues.read_dialogues, transcripts.read_transcript)
+"""Readers that know only by reading; what they refuse goes to the next that accepts it."""
+
 
 def read_file(source: SourceFile) -> Iterable[Reading]:
     """Return the documents of a file, by the first reader that accepts it and can read it.
@@ -70,6 +73,8 @@ def read_file(source: SourceFile) -> Iterable[Reading]:
         try:
             return _begun(read(source))
         except DataError as error:
+            if read not in _TENTATIVE:
+                raise
             refusal = error
     if refusal is not None:
         raise refusal

@@ -16,14 +16,16 @@ from longloom.synthesis.facts.relation import EntityKind, Relation
 from longloom.synthesis.facts.tables import column_slug, parse_date
 
 KINDS: tuple[EntityKind, ...] = (
-    EntityKind(name="article", plural="articles", article="an", is_document=True),
+    EntityKind(
+        name="encyclopedia article", plural="encyclopedia articles", article="an", is_document=True
+    ),
 )
 
 RELATIONS: tuple[Relation, ...] = (
     Relation(
         name="page.links_to",
-        subject_kind="article",
-        value_kind="article",
+        subject_kind="encyclopedia article",
+        value_kind="encyclopedia article",
         question="Which topic does the article on {x} name?",
         noun="a topic named in the article on {x}",
         clause="whose article names {v}",
@@ -59,7 +61,7 @@ def relation_for(fact: Fact) -> Relation:
     """Return how to word the infobox row a fact belongs to."""
     return Relation(
         name=fact.relation,
-        subject_kind="article",
+        subject_kind="encyclopedia article",
         value_kind=fact.value_kind,
         question=f'What does the infobox of the article on {{x}} give as "{fact.label}"?',
         noun=f'the "{fact.label}" in the infobox of {{x}}',
@@ -95,7 +97,7 @@ def _row_facts(
     if kind == "text":
         target = targets.get((mark.start, mark.end), "")
         if target.casefold() == text.casefold():
-            value, kind = target, "article"
+            value, kind = target, "encyclopedia article"
         elif ";" in text or len(text) > _MAX_VALUE_CHARACTERS or not text[0].isalnum():
             return []
     subject = reading.document.title
@@ -106,7 +108,7 @@ def _row_facts(
         relation=PREFIX + column_slug(label),
         value=value,
         value_kind=kind,
-        subject_kind="article",
+        subject_kind="encyclopedia article",
         doc_id=reading.document.doc_id,
         start=mark.start,
         end=mark.start + num_characters,
@@ -156,8 +158,8 @@ def _link_facts(reading: Reading, links: list[Mark]) -> list[Fact]:
             subject=reading.document.title,
             relation="page.links_to",
             value=target,
-            value_kind="article",
-            subject_kind="article",
+            value_kind="encyclopedia article",
+            subject_kind="encyclopedia article",
             doc_id=reading.document.doc_id,
             start=mark.start,
             end=mark.end,

@@ -24,6 +24,8 @@ class Candidate:
     """Its program without constants."""
     question: str
     """Its question; the same question is asked once."""
+    num_gold_documents: int = 1
+    """Documents it needs; within a shape those with several are taken first."""
 
 
 def select(
@@ -41,6 +43,9 @@ def select(
     """
     left_out: Counter[str] = Counter()
     by_task: dict[TaskType, dict[str, list[str]]] = {task: defaultdict(list) for task in TaskType}
+    needs_several = {
+        candidate.example_id for candidate in candidates if candidate.num_gold_documents > 1
+    }
     asked: set[str] = set()
     for candidate in candidates:
         if candidate.question in asked:
@@ -55,7 +60,8 @@ def select(
     quotas = _quotas(available, num_examples, weights)
     kept: set[str] = set()
     for task, shapes in by_task.items():
-        chosen = _draw(shapes, quotas[task], max_shape_fraction, Random(f"{seed}/{task}"))
+        rng = Random(f"{seed}/{task}")
+        chosen = _draw(shapes, quotas[task], max_shape_fraction, needs_several, rng)
         kept |= chosen
         num_left = sum(len(ids) for ids in shapes.values()) - len(chosen)
         if num_left:
@@ -101,9 +107,16 @@ def _quotas(
 
 
 def _draw(
-    shapes: Mapping[str, Sequence[str]], quota: int, max_fraction: float, rng: Random
+    shapes: Mapping[str, Sequence[str]],
+    quota: int,
+    max_fraction: float,
+    needs_several: set[str],
+    rng: Random,
 ) -> set[str]:
-    """Draw up to `quota` ids, level by level over the shapes, so that rare shapes stay whole."""
+    """Draw up to `quota` ids, level by level over the shapes, so that rare shapes stay whole.
+
+    Questions that need several documents come before those that need one.
+    """
     quota = min(quota, sum(len(ids) for ids in shapes.values()))
     while True:
         cap = shape_cap(quota, max_fraction)
@@ -112,9 +125,12 @@ def _draw(
             break
         quota = possible
     pools = [rng.sample(list(shapes[shape]), len(shapes[shape])) for shape in sorted(shapes)]
+    for pool in pools:
+        pool.sort(key=lambda example_id: example_id not in needs_several)
     chosen: list[str] = []
     for level in range(cap):
         row = [pool[level] for pool in pools if level < len(pool)]
         rng.shuffle(row)
         chosen += row
+    chosen.sort(key=lambda example_id: example_id not in needs_several)
     return set(chosen[:quota])

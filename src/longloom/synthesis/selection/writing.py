@@ -88,6 +88,7 @@ def _candidates(shard: Path) -> Iterator[Candidate]:
             task_type=TaskType(row["data_source"]),
             shape=extra["shape"],
             question=extra["question"],
+            num_gold_documents=len(extra["gold_documents"]),
         )
 
 

@@ -115,6 +115,9 @@ def _context(
     ]
     if not seeds:
         return None
+    # Folder first: a folder of fifty tables alike counts as much as one with a single table.
+    folder = rng.choice(sorted({_folder(entry) for entry in seeds}))
+    seeds = [entry for entry in seeds if _folder(entry) == folder]
     tried = rng.sample(seeds, min(4, len(seeds)))
     seed = min(tried, key=lambda entry: usage[entry.doc_id])
     length = draw_length(
@@ -140,6 +143,10 @@ def _context(
         held_out=frozenset(held_out),
         num_fixed_tokens=fixed,
     )
+
+
+def _folder(entry: CollectionDocument) -> str:
+    return entry.document.source.rpartition("/")[0]
 
 
 def _fixed_tokens(counter: TokenCounter, template: str) -> dict[TaskType, int]:
