@@ -204,7 +204,10 @@ def _typed(column: str, values: Sequence[str]) -> list[_Typed]:
     if not _share(quantities):
         return [(value, "text", "", 0) for value in values]
     unit, scale = header_unit(column)
-    shown_units = {quantity.unit for quantity in quantities if quantity is not None}
+    read = [quantity for quantity in quantities if quantity is not None]
+    shown_units = {quantity.unit for quantity in read}
+    if unit == "%" and shown_units == {""} and all(abs(one.magnitude) <= 1 for one in read):
+        unit = ""  # `Win %` over .494: a fraction under the name of a percentage
     if unit and shown_units - {"", unit}:
         return [(value, "text", "", 0) for value in values]
     return [

@@ -27,6 +27,7 @@ from longloom.synthesis.programs.numeric_arithmetic import (
     Plus,
     Ratio,
 )
+from longloom.synthesis.programs.numeric_series import OverPeriods
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MARGIN = Decimal("0.01")
@@ -211,7 +212,7 @@ def _is_safe(program: Rounded, answer: str, setting: Setting, proposal: Proposal
     """Whether the answer has digits enough and does not stand on the edge of rounding."""
     assert proposal.form is not None
     if proposal.form.is_count:
-        return True
+        return answer != "0"
     digits = answer.lstrip("-0.").replace(".", "")
     if len(digits) < _MIN_DIGITS:
         return False
@@ -300,7 +301,9 @@ def misread(program: object) -> list[Numeric]:
         case Grown(start, rate, years):
             return [Grown(start, rate, years + 1), Grown(start, rate, years + 2), start]
         case Aggregate(function, numbers):
-            others = ("mean", "median", "spread", "total", "average_change")
+            others = ["mean", "median", "spread", "total"]
+            if isinstance(numbers, OverPeriods):
+                others.append("average_change")
             return [Aggregate(other, numbers) for other in others if other != function]
     return []
 

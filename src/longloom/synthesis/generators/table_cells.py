@@ -23,7 +23,7 @@ _MIN_ROWS = 4
 _CODES = re.compile(
     r"(?:^|[^a-z])(?:id|code|cik|fips|zip|years?|month|day|date|rank|no|number(?! of)|lat|latitude|"
     r"lon|long|longitude|index|geo|fp|fod1p|ce|tract|phone|isbn|version|port|section|ref|rfc|flag|"
-    r"bucket|tt|seed|round|season|episode|edition|draft|week)(?:$|[^a-z])|(?:_fp|_ce|_id|bucket)$",
+    r"bucket|tt|pos|position|place|lane|heat|ranking|grid|fifa|pennant|seed|round|season|episode|edition|draft|week)(?:$|[^a-z])|(?:_fp|_ce|_id|bucket)$",
     re.IGNORECASE,
 )
 _RATES = re.compile(
@@ -32,6 +32,9 @@ _RATES = re.compile(
     r"_use|spi|p_|adjust|approval|margin|poll",
     re.IGNORECASE,
 )
+_MIXED = frozenset({"value", "stat", "stats", "result", "figure", "amount", "total"})
+"""Headers of columns whose rows may measure different things."""
+_NAME = re.compile(r"[^\W\d_][^\d\"]*")
 _MAX_ROW_CHARACTERS = 60
 _MAX_DECIMALS = 4
 
@@ -108,9 +111,9 @@ def number_of(fact: Fact) -> Number:
 
 
 def table_words(table: str, document_title: str) -> str:
-    """Name a table: with its document, where that has another title."""
+    """Name a table: with its document, where its own title does not say which."""
     named = f'the table "{table}"'
-    return named if table == document_title else f'{named} of "{document_title}"'
+    return named if table.startswith(document_title) else f'{named} of "{document_title}"'
 
 
 class TableCells:
@@ -196,6 +199,8 @@ def is_measure(facts: Sequence[Fact]) -> bool:
         return False
     distinct = {fact.value for fact in facts}
     is_series = bool(first.period_end)
+    if first.label.lower() in _MIXED and not is_series:
+        return False
     return is_series or (len(facts) >= _MIN_ROWS and len(distinct) * 4 > len(facts) + 8)
 
 
@@ -209,6 +214,8 @@ def _groups(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
     groups: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         groups[fact.value].append(fact)
+    if any(not _NAME.fullmatch(text) for text in groups):
+        return {}
     if not 2 <= len(groups) <= 40 or len({fact.subject for fact in facts}) < len(facts):
         return {}
     return {text: rows for text, rows in groups.items() if 3 <= len(rows) <= 30 and len(text) < 60}
