@@ -62,13 +62,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _SCRIPT_FRACTION = 0.3
 _KANA_FRACTION = 0.05
-_WINDOW_CHARACTERS = 20_000
+_WINDOW_CHARACTERS = 10_000
 _NUM_WINDOWS = 5
 
 
 def word_fractions(text: str) -> dict[str, float]:
     """Return for each listed language the share of the words that are common words of it."""
-    counts = Counter(_WORD.findall(_sample(text).lower()))
+    counts = Counter(_WORD.findall(sample_of(text).lower()))
     total = sum(counts.values()) or 1
     return {
         language: sum(counts[word] for word in sorted(words)) / total
@@ -78,7 +78,7 @@ def word_fractions(text: str) -> dict[str, float]:
 
 def script_language(text: str) -> str:
     """Return the language that a text's script stands for; `UNKNOWN` for Latin script."""
-    sample = _sample(text)
+    sample = sample_of(text)
     if sample.isascii():
         return UNKNOWN
     num_letters = len(_LETTER.findall(sample)) or 1
@@ -104,7 +104,8 @@ def language_of(text: str, *, min_fraction: float = 0.1) -> str:
     return best if fractions[best] >= min_fraction else UNKNOWN
 
 
-def _sample(text: str) -> str:
+def sample_of(text: str) -> str:
+    """Return a text, or five windows of it if it is long."""
     if len(text) <= _NUM_WINDOWS * _WINDOW_CHARACTERS:
         return text
     step = (len(text) - _WINDOW_CHARACTERS) // (_NUM_WINDOWS - 1)

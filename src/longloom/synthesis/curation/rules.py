@@ -15,10 +15,16 @@ from itertools import islice
 
 from longloom.records import BlockKind, Document, DocumentKind
 from longloom.synthesis.config import CurationConfig
-from longloom.synthesis.curation.languages import LANGUAGES, script_language, word_fractions
+from longloom.synthesis.curation.languages import (
+    LANGUAGES,
+    sample_of,
+    script_language,
+    word_fractions,
+)
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff]")
 """Control characters, replacement characters and private use: bytes that were not text."""
+_ASCII_NOT_TEXT = bytes([*range(9), *range(14, 32), 127])
 _SYMBOL = re.compile(r"[^\w\s]")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -31,7 +37,6 @@ _FOREIGN_FRACTION = 0.1
 _MARGIN = 1.5
 """How much more of a foreign language's words than of a wanted one's; half-foreign texts stay."""
 _PHRASE_WORDS = 4
-_SAMPLE_CHARACTERS = 50_000
 _MIN_PHRASE_WORDS = 300
 """A short list of columns or terms may say the same of each."""
 _MAX_PHRASE_WORDS = 20_000
@@ -80,7 +85,7 @@ def drop_reason(document: Document, config: CurationConfig, *, num_tokens: float
         return f"shorter than {config.min_document_tokens} tokens"
     if len(document.text) > config.max_document_characters:
         return f"longer than {config.max_document_characters} characters"
-    fraction = len(_NOT_TEXT.findall(document.text)) / max(1, len(document.text))
+    fraction = _not_text_fraction(document.text)
     if fraction > _MAX_NOT_TEXT_FRACTION:
         return f"not text: {fraction:.0%} of characters"
     limits = _limits_of(document)
@@ -88,11 +93,19 @@ def drop_reason(document: Document, config: CurationConfig, *, num_tokens: float
     text = "\n".join(paragraphs)
     if len(text) < _MIN_JUDGED_CHARACTERS:
         return ""
+    sample = sample_of(text)
     return (
-        _language_problem(text, config.languages, limits)
-        or _symbol_problem(text, limits)
+        _language_problem(sample, config.languages, limits)
+        or _symbol_problem(sample, limits)
         or _repetition_problem(paragraphs, limits)
     )
+
+
+def _not_text_fraction(text: str) -> float:
+    if text.isascii():
+        num_kept = len(text.encode("ascii").translate(None, _ASCII_NOT_TEXT))
+        return 1 - num_kept / max(1, len(text))
+    return len(_NOT_TEXT.findall(text)) / len(text)
 
 
 def _limits_of(document: Document) -> _Limits:
@@ -136,7 +149,7 @@ def _language_problem(text: str, languages: Sequence[str], limits: _Limits) -> s
 
 def _is_running_text(text: str) -> bool:
     """Tell whether a text is long and mostly lower case, as no list of names is."""
-    words = _LETTERS.findall(text[:_SAMPLE_CHARACTERS])
+    words = _LETTERS.findall(text)
     num_lower = sum(1 for word in words if word.islower())
     return len(words) >= _MIN_PHRASE_WORDS and num_lower >= _LOWER_CASE_FRACTION * len(words)
 
