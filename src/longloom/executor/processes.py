@@ -87,7 +87,7 @@ class _Worker:
     """A worker process as its parent sees it."""
 
     connection: Connection
-    process: Any
+    child: Any
     place: int = -1
     beat: str = ""
     heard_seconds: float = 0.0
@@ -103,19 +103,19 @@ class _Worker:
 
     def stop(self) -> None:
         self.connection.close()
-        self.process.join(0 if self.is_busy else _GRACE_SECONDS)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self.child.join(0 if self.is_busy else _GRACE_SECONDS)
+        if self.child.is_alive():
+            self.child.kill()
+            self.child.join()
 
 
 def _start(function: Callable[..., Any], max_memory_bytes: int | None) -> _Worker:
     context = multiprocessing.get_context("spawn")  # a fork copies locks that threads hold
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, function, max_memory_bytes), daemon=True)
-    process.start()
+    child = context.Process(target=_work, args=(theirs, function, max_memory_bytes), daemon=True)
+    child.start()
     theirs.close()
-    return _Worker(connection=ours, process=process)
+    return _Worker(connection=ours, child=child)
 
 
 def _work(
@@ -165,8 +165,8 @@ def _receive(worker: _Worker) -> Outcome[Any] | None:
     try:
         kind, content = worker.connection.recv()
     except (EOFError, OSError):
-        worker.process.join(_GRACE_SECONDS)
-        code = worker.process.exitcode
+        worker.child.join(_GRACE_SECONDS)
+        code = worker.child.exitcode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
         return _failure(worker, f"its process died ({how})")
     worker.heard_seconds = time.monotonic()

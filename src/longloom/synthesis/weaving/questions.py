@@ -2,16 +2,18 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
 
 from longloom.records import Context, Evidence, Example, Split, TaskType
 from longloom.synthesis.checks.drafts import Checked, Refusal, check_draft
+from longloom.synthesis.checks.second_opinion import Claim, SecondOpinion
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.catalogue import GENERATORS
 from longloom.synthesis.generators.draft import Draft, Setting
+from longloom.synthesis.programs.catalogue import read_program
 from longloom.synthesis.programs.codec import shape_of, to_json
 from longloom.synthesis.programs.world import World
 from longloom.synthesis.task_weights import TaskWeights
@@ -70,6 +72,7 @@ class Asked:
 
 def ask(
     asked: Asked,
+    opinion: SecondOpinion,
     *,
     num_questions: int,
     weights: TaskWeights,
@@ -99,7 +102,20 @@ def ask(
                 del waiting[task]
             elif len(examples) < num_questions:
                 examples.append(example)
-    return examples
+    return _confirmed(examples, opinion, setting, tally)
+
+
+def _confirmed(
+    examples: Sequence[Example], opinion: SecondOpinion, setting: Setting, tally: Tally
+) -> list[Example]:
+    """Return the examples without those whose numbers SQL answers otherwise."""
+    claims = [
+        Claim(program=read_program(example.program), answer=example.answer) for example in examples
+    ]
+    reasons = opinion.disagreements(claims, setting.world, setting.documents)
+    for place in reasons:
+        tally.refused[f"{examples[place].task_type}/{Refusal.SECOND_OPINION}"] += 1
+    return [example for place, example in enumerate(examples) if place not in reasons]
 
 
 def _drafts_by_task(setting: Setting, num_drafts: int, rng: Random) -> dict[TaskType, list[Draft]]:

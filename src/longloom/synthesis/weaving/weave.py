@@ -10,6 +10,7 @@ from random import Random
 from longloom.executor import Beat
 from longloom.records import Context, Example, Split, TaskType
 from longloom.runlog import atomic_write_text
+from longloom.synthesis.checks.second_opinion import SecondOpinion
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_files import read_documents, read_facts
 from longloom.synthesis.curation.decisions import read_decisions
@@ -75,23 +76,25 @@ def weave(task: ShardTask, beat: Beat) -> None:
     usage: Counter[str] = Counter()
     examples: list[Example] = []
     contexts: dict[str, Context] = {}
-    for number in range(*content.numbers):
-        beat(f"context {number} of {content.genre}")
-        rng = Random(f"{content.config.seed}/{content.split}/{content.genre}/{number}")
-        asked = _context(content, collection, counter, fixed, usage, rng)
-        if asked is None:
-            continue
-        made = ask(
-            asked,
-            num_questions=content.config.questions_per_context,
-            weights=content.config.task_weights,
-            counter=counter,
-            tally=tally,
-            rng=rng,
-        )
-        examples += made
-        if made:
-            contexts[asked.assembled.context.context_id] = asked.assembled.context
+    with SecondOpinion() as opinion:
+        for number in range(*content.numbers):
+            beat(f"context {number} of {content.genre}")
+            rng = Random(f"{content.config.seed}/{content.split}/{content.genre}/{number}")
+            asked = _context(content, collection, counter, fixed, usage, rng)
+            if asked is None:
+                continue
+            made = ask(
+                asked,
+                opinion,
+                num_questions=content.config.questions_per_context,
+                weights=content.config.task_weights,
+                counter=counter,
+                tally=tally,
+                rng=rng,
+            )
+            examples += made
+            if made:
+                contexts[asked.assembled.context.context_id] = asked.assembled.context
     folder = task.target.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     summary = {"refused": dict(sorted(tally.refused.items()))}
