@@ -25,7 +25,8 @@ _DATING = (".date", ".filed", ".period_end", ".published", ".report_date", ".ver
 _TRIES_PER_TURN = 6
 _MAX_BARREN_TURNS = 4
 _TURNS_PER_SHAPE = 3
-_MAX_DRAFTS = 3_000
+_MAX_TURNS = 300
+"""More than any context is asked; a context that is nearly dry ends in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +150,24 @@ def in_turns(inquiry: Inquiry, families: Sequence[Family]) -> Iterator[Draft]:
     """
     seen: set[Program] = set()
     num_by_shape: dict[str, int] = {}
-    waiting: list[tuple[str, Draft]] = []
-    turn = num_barren = num_yielded = 0
-    while num_barren < _MAX_BARREN_TURNS and num_yielded < _MAX_DRAFTS:
+    waiting: dict[str, list[Draft]] = {}
+    turn = num_barren = 0
+    while num_barren < _MAX_BARREN_TURNS and turn < _MAX_TURNS:
         turn += 1
-        drawn = list(_one_turn(inquiry, families, seen))
-        num_barren = 0 if drawn else num_barren + 1
-        most = 1 + turn // _TURNS_PER_SHAPE
-        ready, waiting = waiting + drawn, []
-        for shape, draft in ready:
-            if num_by_shape.get(shape, 0) < most:
+        num_drawn = 0
+        for shape, draft in _one_turn(inquiry, families, seen):
+            num_drawn += 1
+            if num_by_shape.get(shape, 0) <= turn // _TURNS_PER_SHAPE:
                 num_by_shape[shape] = num_by_shape.get(shape, 0) + 1
-                num_yielded += 1
                 yield draft
             else:
-                waiting.append((shape, draft))
-    for _, draft in waiting:
-        yield draft
+                waiting.setdefault(shape, []).append(draft)
+        num_barren = 0 if num_drawn else num_barren + 1
+    while waiting:
+        for shape in list(waiting):
+            yield waiting[shape].pop()
+            if not waiting[shape]:
+                del waiting[shape]
 
 
 def _one_turn(
