@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from longloom.config import FrozenConfig
+from longloom.synthesis.endpoint.config import EndpointSynthesisConfig
 from longloom.synthesis.task_weights import TaskWeights
 
 MixName = Literal["qwenlong-l15", "docqa-rl", "uniform"]
@@ -55,6 +56,8 @@ class SynthesisConfig(FrozenConfig):
     """Larger files are not read."""
     file_seconds: float = Field(default=60.0, gt=0)
     """A file that takes longer to read is given up."""
+    endpoint: EndpointSynthesisConfig | None = None
+    """The model that may be asked; None asks none."""
     template: str = "l1"
     """Single-pass template of the prompt file."""
     seed: int = 0

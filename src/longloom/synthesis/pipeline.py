@@ -1,6 +1,9 @@
 """The whole of synthesis: files in, a folder of verified examples out.
 
-    find files -> read -> decide, settle -> collections -> weave -> select -> write
+    find files -> read -> decide -> (refine) -> settle -> collections -> weave -> (ask, check)
+               -> select -> write
+
+What stands in brackets asks a model and is left out without one (`endpoint/`).
 
 Every step keeps its shards in the output folder, named by what they are made of: the same command
 continues a killed run, and a changed setting redoes only what follows from it. Memory is bounded
@@ -22,6 +25,8 @@ from longloom.records import Split, TaskType
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import read_decisions, write_decisions
 from longloom.synthesis.documents.files import FoundFile, find_files
+from longloom.synthesis.endpoint.corpus_uses import CorpusShards, refine_corpus
+from longloom.synthesis.endpoint.session import EndpointSession
 from longloom.synthesis.reading import (
     READING_VERSION,
     ReadContent,
@@ -72,14 +77,28 @@ def synthesize_corpus(
     executor: Executor,
     counter_name: str = ESTIMATE,
     progress: Progress | None = None,
+    session: EndpointSession | None = None,
 ) -> Selected:
     """Make verified examples and write them into `folder`; continue what is there.
+
+    Args:
+        config: the settings; what they say about an endpoint is the session's.
+        folder: the folder to write or to continue.
+        executor: where the work without a model is done.
+        counter_name: whose tokens are counted.
+        progress: is told how far the work is.
+        session: the models that may be asked; none is asked without it.
 
     Raises:
         DataError: documents cannot be read, no question can be made, or the folder cannot be
             written.
+        ModelError: a model cannot be reached; what was answered is kept.
     """
-    corpus = _settle(config, folder, executor, counter_name, progress)
+    config = config.replace(endpoint=None)  # shards without a model are the same with one
+    read = _read(config, folder, executor, counter_name, progress)
+    if session is not None:
+        read = refine_corpus(session, read, folder / STEPS_FOLDER, progress)
+    corpus = _settle(config, read, folder, executor, progress)
     shards = _weave(config, corpus, folder, executor, counter_name, progress)
     decisions = read_decisions(corpus.decisions)
     selected = write_selected(
@@ -95,38 +114,21 @@ def synthesize_corpus(
     return selected
 
 
-def _settle(
+def _read(
     config: SynthesisConfig,
     folder: Path,
     executor: Executor,
     counter_name: str,
     progress: Progress | None,
-) -> _Corpus:
+) -> CorpusShards:
+    """Read the files and decide, by rules alone, what is kept."""
     steps = folder / STEPS_FOLDER
     files = [file for source in config.documents for file in find_files(source)]
     if not files:
         raise DataError(f"documents {', '.join(config.documents)} hold no files")
-    contents = []
-    for shard in shards_of(files):
-        key = digest_of(
-            READING_VERSION,
-            config.curation.model_dump(mode="json"),
-            counter_name,
-            config.max_file_bytes,
-            [(file.name, _file_digest(file), file.licence, file.may_be_altered) for file in shard],
-        )
-        contents.append(
-            (
-                key,
-                ReadContent(
-                    files=shard,
-                    facts_target=steps / "read" / f"{key}.facts.parquet",
-                    curation=config.curation,
-                    counter_name=counter_name,
-                    max_file_bytes=config.max_file_bytes,
-                ),
-            )
-        )
+    contents = [
+        _read_content(shard, config, counter_name, steps / "read") for shard in shards_of(files)
+    ]
     read = Step(
         name="read", folder=steps / "read", make=read_shard, make_after_failure=without_the_file
     )
@@ -138,20 +140,56 @@ def _settle(
     decisions = steps / f"decisions-{digest}.json"
     if not decisions.exists():
         write_decisions(decisions, decide(documents, facts, config.curation))
+    return CorpusShards(
+        documents=tuple(documents),
+        facts=tuple(facts),
+        decisions=decisions,
+        digest=digest,
+        counts={},
+    )
+
+
+def _read_content(
+    shard: tuple[FoundFile, ...], config: SynthesisConfig, counter_name: str, folder: Path
+) -> tuple[str, ReadContent]:
+    key = digest_of(
+        READING_VERSION,
+        config.curation.model_dump(mode="json"),
+        counter_name,
+        config.max_file_bytes,
+        [(file.name, _file_digest(file), file.licence, file.may_be_altered) for file in shard],
+    )
+    content = ReadContent(
+        files=shard,
+        facts_target=folder / f"{key}.facts.parquet",
+        curation=config.curation,
+        counter_name=counter_name,
+        max_file_bytes=config.max_file_bytes,
+    )
+    return key, content
+
+
+def _settle(
+    config: SynthesisConfig,
+    read: CorpusShards,
+    folder: Path,
+    executor: Executor,
+    progress: Progress | None,
+) -> _Corpus:
     settle = Step(name="settle", folder=folder / DOCUMENTS_FOLDER, make=settle_shard)
     settled = settle.run(
         settle.tasks(
             [
                 (
-                    key := digest_of(digest, path.stem),
+                    key := digest_of(read.digest, path.stem),
                     SettleContent(
                         documents=path,
                         facts=fact_path,
-                        decisions=decisions,
+                        decisions=read.decisions,
                         facts_target=folder / FACTS_FOLDER / f"{key}.parquet",
                     ),
                 )
-                for path, fact_path in zip(documents, facts, strict=True)
+                for path, fact_path in zip(read.documents, read.facts, strict=True)
             ]
         ),
         executor,
@@ -163,8 +201,8 @@ def _settle(
     return _Corpus(
         documents=tuple(settled),
         facts=tuple(settled_facts),
-        decisions=decisions,
-        digest=digest,
+        decisions=read.decisions,
+        digest=read.digest,
         num_tokens=_tokens_by_genre(settled, config.held_out_fraction),
     )
 
@@ -260,7 +298,7 @@ def _weave(
 
 
 def _weave_key(content: WeaveContent, corpus: _Corpus) -> str:
-    settings = content.config.model_dump(mode="json", exclude={"documents", "curation"})
+    settings = content.config.model_dump(mode="json", exclude={"documents", "curation", "endpoint"})
     return digest_of(
         WEAVING_VERSION,
         corpus.digest,

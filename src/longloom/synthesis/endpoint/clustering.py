@@ -44,7 +44,7 @@ def cluster_documents(
 def _neighbours(documents: Sequence[Document], num_wanted: int) -> list[list[int]]:
     """Return, for each document, the places of those most like it that share any word."""
     try:
-        import bm25s  # type: ignore[import-untyped]  # it has no types
+        import bm25s
     except ImportError:
         raise MissingDependencyError(
             "bm25s is not installed; it groups documents; run: pip install bm25s"

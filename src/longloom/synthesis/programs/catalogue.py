@@ -20,6 +20,8 @@ from longloom.synthesis.programs import (
     numeric_arithmetic,
     numeric_series,
     predicates,
+    table_query,
+    voted,
 )
 from longloom.synthesis.programs.node import Program
 
@@ -40,6 +42,8 @@ _MODULES = (
     numeric_arithmetic,
     numeric_series,
     predicates,
+    table_query,
+    voted,
 )
 
 
