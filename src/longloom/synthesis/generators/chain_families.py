@@ -10,6 +10,7 @@ from longloom.synthesis.programs.node import Program
 IF_MISSING = " If the documents given do not state it, answer: not stated."
 
 _CAUTION_SHARE = 0.06
+_MISSING_SHARE = 0.1
 
 
 def bridge(inquiry: Inquiry) -> Draft | None:
@@ -72,7 +73,7 @@ def far_bridge(inquiry: Inquiry) -> Draft | None:
 
 def missing(inquiry: Inquiry) -> Draft | None:
     """Ask for a value of a document that one of those given names but that is not given."""
-    if not inquiry.scene.entities or inquiry.rng.random() > 0.5:
+    if not inquiry.scene.entities or inquiry.rng.random() > _MISSING_SHARE:
         return None
     entity = inquiry.scene.some_entity(inquiry.rng)
     absent = [

@@ -183,7 +183,8 @@ class PathSampler:
             Inverse(previous, move.relation) if move.is_inverse else Follow(previous, move.relation)
         )
         # What the question has said already is no step.
-        if target in values_said(previous):
+        is_said = not move.is_inverse and move.relation in relations_said(previous)
+        if is_said or target in values_said(previous):
             return None
         candidates = move.targets
         returning = [(entity, program) for entity, program in visited if entity in candidates]

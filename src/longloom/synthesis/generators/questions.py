@@ -17,7 +17,7 @@ from longloom.synthesis.generators.wording import (
     relation_head,
 )
 from longloom.synthesis.programs.comparison import LEAST
-from longloom.synthesis.programs.graph import Follow, Named, Only
+from longloom.synthesis.programs.graph import Filter, Follow, Named, Only
 from longloom.synthesis.programs.node import Program
 
 _LEADS = ("Among the documents given, ", "In the documents given, ", "Within the documents given, ")
@@ -83,14 +83,17 @@ class Asker:
 
     def path(self, path: Path) -> str | None:
         """Ask along a path: in one sentence if it is short, else step by step."""
-        is_short = len(path.stops) <= 1 and not (path.stops and self._rng.random() < 0.4)
+        is_short = not path.stops or (
+            len(path.stops) == 1 and not self._is_embedded(path) and self._rng.random() < 0.6
+        )
         question = self._ending(path, {}) if is_short else self._story(path)
         return question if question is not None and len(question) <= _MAX_CHARACTERS else None
 
     def _story(self, path: Path) -> str | None:
         nodes = [path.anchor, *path.stops]
         # What two stops say fits one sentence; a third nested description would not.
-        first = 1 if len(nodes) > 2 and self._rng.random() < 0.6 else 0
+        may_join = len(nodes) > 2 and not self._is_embedded(path)
+        first = 1 if may_join and self._rng.random() < 0.6 else 0
         is_own_sentence = bool(path.relation) and self._rng.random() < 0.5
         last = len(nodes) - 1 if is_own_sentence else len(nodes) - 2
         sentences: list[str] = []
@@ -103,6 +106,19 @@ class Asker:
             known = {nodes[place]: f"that {kind}"}
         ending = self._ending(path, known)
         return None if ending is None else " ".join([*sentences, ending])
+
+    def _is_embedded(self, path: Path) -> bool:
+        """Return whether the first stop would have a description in its middle.
+
+        `the PEP that the PEP written by Ada replaces` is better said in two sentences.
+        """
+        match path.stops[0]:
+            case Only(of=Follow(relation=name) | Filter(of=Follow(relation=name))):
+                relation = self.relation(name)
+                is_last = relation is not None and relation.noun.endswith("{x}")
+                return not isinstance(path.anchor, Named) and not is_last
+            case _:
+                return False
 
     def kind(self, program: Program) -> str | None:
         """Return what to call the answer of a program that an earlier sentence has introduced."""
@@ -226,8 +242,8 @@ class Asker:
 def short_head(relation: Relation) -> str | None:
     """Return what a noun says before its subject, if that is a plain head: `creation date`."""
     head = relation_head(relation)
-    # `the later earliest date` reads badly.
-    if head.startswith(("earliest ", "first ", "last ", "latest ")):
+    # `the later earliest date` reads badly, and so does `the later "Founded"`.
+    if head.startswith(('"', "earliest ", "first ", "last ", "latest ", "least ", "most ")):
         return None
     for preposition in (" of {x}", " for {x}"):
         if head.endswith(preposition) and len(head) < 60:

@@ -34,6 +34,7 @@ _ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _PLAIN_KINDS = frozenset({"date", "number", "text"})
 
 _MAX_PLAIN_CHARACTERS = 40
+_MAX_WORDS_AFTER = 2
 
 Known = Mapping[Program, str]
 """Programs that an earlier sentence has introduced, with what to call their answer."""
@@ -126,13 +127,13 @@ class Phraser:
                 said = f"before {_bare_date(date)}"
             case After(date=date):
                 said = f"after {_bare_date(date)}"
-            case InBand(low=low, high=high):
+            case InBand(low=low, high=high) if "least" not in relation.clause:
                 said = f"between {number_text(low)} and {number_text(high)}"
             case Role(of=of):
                 said = self.noun_phrase(of, known)
             case _:
                 said = None
-        return None if said is None else relation.clause.replace("{v}", said)
+        return None if said is None else filled(relation.clause, "{v}", said)
 
     def clauses(self, predicates: Sequence[Program], known: Known) -> list[str] | None:
         """Return all predicates as clauses, or None if one has no wording."""
@@ -158,7 +159,8 @@ class Phraser:
         relation, subject = self.vocabulary.relation(name), self.noun_phrase(of, known)
         if relation is None or subject is None or relation_head(relation) == relation.noun:
             return None
-        return f"the {relation_head(relation).replace('{x}', subject)}"
+        phrase = filled(relation_head(relation), "{x}", subject)
+        return None if phrase is None else f"the {phrase}"
 
     def kind_of(self, program: Program) -> str | None:
         """Return the kind of entity a program answers; None if it cannot be told."""
@@ -198,7 +200,8 @@ class Phraser:
                 relation, value = self.vocabulary.relation(name), self.noun_phrase(of, known)
                 if relation is None or value is None or "{v}" not in relation.clause:
                     return None
-                return [relation.clause.replace("{v}", value)]
+                clause = filled(relation.clause, "{v}", value)
+                return None if clause is None else [clause]
             case Follow(of=of, relation=name):
                 return self._followed(of, name, known)
             case _:
@@ -211,9 +214,10 @@ class Phraser:
             return None
         head = f"{relation.value_kind} "
         phrase = relation_head(relation)
-        return (
-            [phrase.removeprefix(head).replace("{x}", subject)] if phrase.startswith(head) else None
-        )
+        if not phrase.startswith(head):
+            return None
+        clause = filled(phrase.removeprefix(head), "{x}", subject)
+        return None if clause is None else [clause]
 
     def _value(self, value: str, relation: Relation) -> str:
         """Return a value inside a clause; a title or several words stand in quotation marks."""
@@ -231,6 +235,18 @@ class Phraser:
             return None
         article = "the other" if _leaves_out(of) else "the"
         return f"{article} {kind} {joined_clauses(clauses, is_plural=False)}"
+
+
+def filled(template: str, place: str, said: str) -> str | None:
+    """Return a phrase with its place filled.
+
+    None if a long description would stand in the middle: `the PEP that the PEP that cites PEP 8
+    names as related` is no English.
+    """
+    before, _, after = template.partition(place)
+    is_late = len(after.split()) <= _MAX_WORDS_AFTER
+    is_brief = len(said) <= _MAX_PLAIN_CHARACTERS or not said.startswith("the ")
+    return f"{before}{said}{after}" if is_late or is_brief else None
 
 
 def relation_head(relation: Relation) -> str:
