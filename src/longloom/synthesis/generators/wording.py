@@ -251,7 +251,7 @@ def filled(template: str, place: str, said: str) -> str | None:
 
 def relation_head(relation: Relation) -> str:
     """Return a relation's noun without its article: `author of {x}`."""
-    return re.sub(r"^(?:the|an?) ", "", relation.noun)
+    return re.sub(r"^(?:the|an?|another) ", "", relation.noun)
 
 
 def _leaves_out(program: Program) -> bool:
