@@ -1,18 +1,31 @@
-"""A run as one HTML file that people would rather look at than read.
+"""A run, or a set of questions, as one HTML file that people would rather look at than read.
 
     run folder -> RunContents -> tables, summary, charts, rollouts -> report.html
+    questions  -> SynthesisContents -> tables, charts, a sample    -> report.html
 
-Every figure is computed from the files of the run folder; none is stored by the run. The file
-needs no network: style, script, charts and rollouts are inside it. Texts of documents and models
+Every figure is computed from the files of the folder; none is stored by the run. The file
+needs no network: style, script, charts and texts are inside it. Texts of documents and models
 are escaped by the template or embedded as JSON without `<`.
 
-The main table has the shape of QwenLong-L1.5, Table 10.
+The main table of a run has the shape of QwenLong-L1.5, Table 10.
 
-Read `write.py`, `tables.py`, `rollout_pages.py`.
+Read `write.py`, `tables.py`, `rollout_pages.py`; for questions `write_synthesis.py`,
+`synthesis_tables.py`, `synthesis_pages.py`.
 """
 
 from longloom.report.markdown import results_markdown
 from longloom.report.rollout_records import ROLLOUT_SCHEMA, rollout_record
+from longloom.report.synthesis_contents import holds_examples
+from longloom.report.synthesis_markdown import synthesis_markdown
 from longloom.report.write import write_report
+from longloom.report.write_synthesis import write_synthesis_report
 
-__all__ = ["ROLLOUT_SCHEMA", "results_markdown", "rollout_record", "write_report"]
+__all__ = [
+    "ROLLOUT_SCHEMA",
+    "holds_examples",
+    "results_markdown",
+    "rollout_record",
+    "synthesis_markdown",
+    "write_report",
+    "write_synthesis_report",
+]

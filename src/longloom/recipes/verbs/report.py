@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.report import results_markdown
+from longloom.report import (
+    holds_examples,
+    results_markdown,
+    synthesis_markdown,
+    write_synthesis_report,
+)
 from longloom.report import write_report as write_html
 from longloom.runlog import RunFolder
 from longloom.synthesis.export import export_examples
@@ -12,19 +17,23 @@ from longloom.synthesis.export import export_examples
 def write_report(run_folder: Path | str) -> Path:
     """Write report.html of a run, also of an unfinished one, and return its path.
 
+    A folder of `synthesize` gets a report of its questions.
+
     Raises:
-        DataError: the folder is no run folder, or a file in it is damaged.
+        DataError: the folder is neither, or a file in it is damaged.
     """
-    return write_html(_checked(Path(run_folder)))
+    folder = _checked(Path(run_folder))
+    return write_html(folder) if _is_run(folder) else write_synthesis_report(folder)
 
 
 def report_markdown(run_folder: Path | str) -> str:
-    """Return the results of a run as Markdown.
+    """Return the results of a run, or the counts of a set of questions, as Markdown.
 
     Raises:
-        DataError: the folder is no run folder, or a file in it is damaged.
+        DataError: the folder is neither, or a file in it is damaged.
     """
-    return results_markdown(_checked(Path(run_folder)))
+    folder = _checked(Path(run_folder))
+    return results_markdown(folder) if _is_run(folder) else synthesis_markdown(folder)
 
 
 def export(
@@ -50,7 +59,17 @@ def export(
 
 def _checked(folder: Path) -> Path:
     if not folder.is_dir():
-        raise DataError(f"run folder {folder} does not exist; pass a folder that holds run.yaml")
-    if not RunFolder(folder).run_file.is_file():
-        raise DataError(f"{folder} is no run folder; expected run.yaml in it")
+        raise DataError(
+            f"run folder {folder} does not exist; pass a folder that holds run.yaml, or one "
+            "written by `longloom synthesize`"
+        )
+    if not _is_run(folder) and not holds_examples(folder):
+        raise DataError(
+            f"{folder} is no run folder; expected run.yaml in it, or the examples.parquet and "
+            "contexts.parquet of `longloom synthesize`"
+        )
     return folder
+
+
+def _is_run(folder: Path) -> bool:
+    return RunFolder(folder).run_file.is_file()
