@@ -10,6 +10,7 @@ Both are flat columns, because hundreds of thousands of facts are read at once.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,7 @@ def _facts(table: pa.Table) -> Iterator[Fact]:
         yield Fact(**known, qualifiers=_pairs(values[-1]))
 
 
+@lru_cache(maxsize=50_000)  # a table's cells share theirs
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(key), str(value)) for key, value in json.loads(text)) if text else ()
 

@@ -35,8 +35,8 @@ class Refusal(StrEnum):
 MAX_EVIDENCE = 64
 """More statements than a careful reader would collect."""
 
-_NAMES_ITS_ANSWER = frozenset({"comparison", "ordering"})
-"""Abilities whose questions name the candidates."""
+_NAMES_ITS_ANSWER = frozenset({"comparison", "ordering", "unanswerable"})
+"""Abilities whose questions name the candidates, or say how to answer that there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from longloom.synthesis.task_weights import TaskWeights
 from longloom.synthesis.weaving.assembly import Assembled
 from longloom.text.token_counts import TokenCounter
 
-_DRAFTS_PER_QUESTION = 12
+_DRAFTS_PER_QUESTION = 6
 """Drafts a generator may offer for each question wanted of a task."""
 _MAX_TASK_FRACTION = 0.4
 """One task has at most this share of the questions about a context."""
@@ -150,10 +150,10 @@ def _try(
         tally.refused[f"{task}/not_held_out"] += 1
         return None
     tally.add(task, shape, program)
-    return _example(checked, asked, setting, counter, program, shape)
+    return example_of(checked, asked, setting, counter, program, shape)
 
 
-def _example(
+def example_of(
     checked: Checked,
     asked: Asked,
     setting: Setting,
@@ -161,6 +161,7 @@ def _example(
     program: str,
     shape: str,
 ) -> Example:
+    """Return the example of a checked draft."""
     draft = checked.draft
     context = asked.assembled.context
     evidence = place_evidence(context, checked.evidence)

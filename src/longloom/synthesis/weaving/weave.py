@@ -71,7 +71,7 @@ def weave(task: ShardTask, beat: Beat) -> None:
     content: WeaveContent = task.content
     beat(f"loading {content.genre}")
     collection, counter = _load(content.source, content.config, content.counter_name)
-    fixed = _fixed_tokens(counter, content.config.template)
+    fixed = fixed_tokens(counter, content.config.template)
     tally = Tally(max_shape_fraction=content.config.max_shape_fraction)
     usage: Counter[str] = Counter()
     examples: list[Example] = []
@@ -152,7 +152,8 @@ def _folder(entry: CollectionDocument) -> str:
     return entry.document.source.rpartition("/")[0]
 
 
-def _fixed_tokens(counter: TokenCounter, template: str) -> dict[TaskType, int]:
+def fixed_tokens(counter: TokenCounter, template: str) -> dict[TaskType, int]:
+    """Return the tokens of a prompt without context and question, by task."""
     return {
         task: _CHAT_TOKENS
         + int(counter.measure(user_message(template, task, context="", question="")))
