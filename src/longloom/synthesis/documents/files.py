@@ -113,7 +113,7 @@ def _library_files() -> list[FoundFile]:
         if not (set(path.relative_to(root).parts) & (_SKIPPED_LIBRARY | _SKIPPED_FOLDERS))
     )
     return [
-        _found(path, f"python/{path.relative_to(root).as_posix()}", ("PSF-2.0", True))
+        _found(path, path.relative_to(root).as_posix(), ("PSF-2.0", True))
         for path in paths
     ]
 
