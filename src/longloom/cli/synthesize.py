@@ -9,6 +9,7 @@ from longloom.cli.console import print_table, shown_path
 from longloom.cli.options import Overrides, Seed
 
 if TYPE_CHECKING:
+    from longloom.synthesis.config import SynthesisConfig
     from longloom.synthesis.verification import VerificationReport
 
 _SHOWN_FINDINGS = 20
@@ -28,16 +29,24 @@ def synthesize(
     mix: Annotated[
         str | None, typer.Option(help="`qwenlong-l15` (default), `docqa-rl` or `uniform`.")
     ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
+    ] = None,
+    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
     num_workers: Annotated[int | None, typer.Option("--workers", help="Processes.")] = None,
     verify: Annotated[
         Path | None, typer.Option(help="Execute this folder's examples again, and nothing else.")
     ] = None,
     overrides: Overrides = None,
     seed: Seed = None,
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings and plan; touch nothing.")
+    ] = False,
 ) -> int:
     """Weave documents into verified questions over long contexts."""
     from longloom.cli.run_console import RunConsole
     from longloom.recipes import api
+    from longloom.recipes.verbs.synthesize import synthesis_config
 
     if verify is not None:
         with RunConsole() as console:
@@ -45,6 +54,10 @@ def synthesize(
         return _print_report(report)
     if not documents or output is None:
         raise typer.BadParameter("expected DOCUMENTS... and --output, or --verify FOLDER")
+    asked = {"endpoint": endpoint, "model_name": model_name}
+    if is_dry:
+        _print_plan(synthesis_config(documents, num_examples, mix, overrides or (), seed, **asked))
+        return 0
     with RunConsole() as console:
         made = api.synthesize(
             documents,
@@ -52,10 +65,12 @@ def synthesize(
             model=model,
             num_examples=num_examples,
             mix=mix,
+            **asked,
             overrides=overrides or (),
             seed=seed,
             num_workers=num_workers,
             progress=console.on_progress,
+            notify=console.on_message,
         )
     by_task = made.summary["by_task"]
     print_table([("task", "questions"), *((task, f"{count}") for task, count in by_task.items())])
@@ -66,13 +81,19 @@ def synthesize(
     return 0
 
 
+def _print_plan(config: "SynthesisConfig") -> None:
+    from longloom.recipes.recipe_yaml import recipe_yaml
+    from longloom.recipes.verbs.synthesis_plan import plan_synthesis
+
+    print(recipe_yaml(config, is_commented=False))
+    print(*plan_synthesis(config).lines, sep="\n")
+
+
 def _print_report(report: "VerificationReport") -> int:
     for finding in report.findings[:_SHOWN_FINDINGS]:
         print(f"{finding.example_id}: {finding.problem}")
     if len(report.findings) > _SHOWN_FINDINGS:
         print(f"... and {len(report.findings) - _SHOWN_FINDINGS} more")
-    print(
-        f"{report.num_examples} examples and {report.num_spans} spans executed again: "
-        f"{len(report.findings)} wrong"
-    )
+    seen = f"{report.num_examples} examples and {report.num_spans} spans executed again"
+    print(f"{seen}: {len(report.findings)} wrong")
     return 1 if report.findings else 0

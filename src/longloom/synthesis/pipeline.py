@@ -26,6 +26,13 @@ from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import read_decisions, write_decisions
 from longloom.synthesis.documents.files import FoundFile, find_files
 from longloom.synthesis.endpoint.corpus_uses import CorpusShards, refine_corpus
+from longloom.synthesis.endpoint.question_uses import (
+    VOTES_PREFIX,
+    WovenCorpus,
+    add_to_summary,
+    ask_and_check,
+)
+from longloom.synthesis.endpoint.self_play_questions import ClusterSource
 from longloom.synthesis.endpoint.session import EndpointSession
 from longloom.synthesis.reading import (
     READING_VERSION,
@@ -100,6 +107,20 @@ def synthesize_corpus(
         read = refine_corpus(session, read, folder / STEPS_FOLDER, progress)
     corpus = _settle(config, read, folder, executor, progress)
     shards = _weave(config, corpus, folder, executor, counter_name, progress)
+    counts = dict(read.counts)
+    votes: list[Path] = []
+    if session is not None:
+        asked = ask_and_check(
+            session,
+            config,
+            _woven(corpus, shards),
+            folder / STEPS_FOLDER,
+            counter_name=counter_name,
+            progress=progress,
+        )
+        shards = list(asked.shards)
+        votes = [asked.votes] if asked.votes is not None else []
+        counts |= asked.counts
     decisions = read_decisions(corpus.decisions)
     selected = write_selected(
         folder, shards, config, counter_name=counter_name, decisions=decisions
@@ -111,7 +132,28 @@ def synthesize_corpus(
             "that state facts about the same things (tables, code, filings, dialogues, articles, "
             "linked pages)"
         )
-    return selected
+    _remove_others([*corpus.facts, *votes], keeps_votes=False)
+    return add_to_summary(session, folder, selected, counts) if session is not None else selected
+
+
+def _woven(corpus: _Corpus, shards: Sequence[Path]) -> WovenCorpus:
+    """Return what models are told of the corpus and of the contexts woven from it."""
+    clusters = [
+        ClusterSource(
+            source=_source(corpus, genres),
+            split=split,
+            num_tokens=sum(corpus.num_tokens.get((genre, split), 0.0) for genre in genres),
+        )
+        for genres in _collections(corpus)
+        for split in Split
+    ]
+    return WovenCorpus(
+        documents=corpus.documents,
+        facts=corpus.facts,
+        digest=corpus.digest,
+        clusters=tuple(clusters),
+        shards=tuple(shards),
+    )
 
 
 def _read(
@@ -207,11 +249,15 @@ def _settle(
     )
 
 
-def _remove_others(paths: Sequence[Path]) -> None:
-    """Remove the shards of an earlier corpus, which verification would read too."""
+def _remove_others(paths: Sequence[Path], *, keeps_votes: bool = True) -> None:
+    """Remove the shards of an earlier corpus, which verification would read too.
+
+    Records of votes are kept until there are new examples: they belong to those that are there.
+    """
     wanted = set(paths)
     for path in paths[0].parent.glob("*.parquet") if paths else ():
-        if path not in wanted:
+        is_vote = path.name.startswith(VOTES_PREFIX)
+        if path not in wanted and not (is_vote and keeps_votes):
             path.unlink()
 
 
@@ -262,6 +308,15 @@ def _collections(corpus: _Corpus) -> list[tuple[str, ...]]:
     return [*groups, tuple(group)] if group else groups
 
 
+def _source(corpus: _Corpus, genres: tuple[str, ...]) -> CollectionSource:
+    return CollectionSource(
+        documents=corpus.documents,
+        facts=corpus.facts,
+        decisions=corpus.decisions,
+        genres=genres,
+    )
+
+
 def _weave(
     config: SynthesisConfig,
     corpus: _Corpus,
@@ -273,12 +328,7 @@ def _weave(
     contents = []
     num_contexts = _contexts_by_genre(config, corpus.num_tokens)
     for genres in _collections(corpus):
-        source = CollectionSource(
-            documents=corpus.documents,
-            facts=corpus.facts,
-            decisions=corpus.decisions,
-            genres=genres,
-        )
+        source = _source(corpus, genres)
         for genre in genres:
             for split in Split:
                 number = num_contexts.get((genre, split), 0)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from longloom.config import apply_overrides, parse_config
@@ -10,13 +11,17 @@ from longloom.executor import Executor, ProcessExecutor
 from longloom.recipes.model_source import resolve_model
 from longloom.runlog import RunFolder
 from longloom.synthesis.config import SynthesisConfig
-from longloom.synthesis.pipeline import synthesize_corpus
+from longloom.synthesis.endpoint.plan import WITHOUT_ENDPOINT
+from longloom.synthesis.endpoint.session import EndpointSession
+from longloom.synthesis.pipeline import STEPS_FOLDER, synthesize_corpus
 from longloom.synthesis.selection.writing import Selected
 from longloom.synthesis.verification import VerificationReport, verify_folder
 from longloom.text.token_counts import ESTIMATE
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
+Notify = Callable[[str], None]
+"""Told what a person should read, in whole lines."""
 
 
 def synthesize(
@@ -26,11 +31,14 @@ def synthesize(
     model: Path | str = ESTIMATE,
     num_examples: int | None = None,
     mix: str | None = None,
+    endpoint: str | None = None,
+    model_name: str | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
     num_workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    notify: Notify = lambda message: None,
 ) -> Selected:
     """Make verified questions over long contexts; continue what the folder holds.
 
@@ -40,29 +48,47 @@ def synthesize(
         model: whose tokens are counted: a model folder, or `estimate` for about Qwen3's.
         num_examples: questions at most.
         mix: `qwenlong-l15`, `docqa-rl` or `uniform`.
+        endpoint: OpenAI-compatible address of a model that may be asked; none is without it. Its
+            key is read from the environment (`LONGLOOM_API_KEY`, `OPENAI_API_KEY`).
+        model_name: the model's name as the server knows it.
         overrides: changed settings as `a.b=c`.
         seed: everything random is drawn from it.
         num_workers: worker processes; as many as there are cores if not given.
         executor: where the work is done instead of in worker processes.
         progress: is told how far the work is.
+        notify: is told what is left out or sent where, and what calls cost.
 
     Raises:
         ConfigError: a setting is refused.
         DataError: the documents cannot be used or the folder cannot be written.
-        ModelError: the model's tokenizer cannot be read.
+        ModelError: the model's tokenizer cannot be read, or the endpoint gives no replies; what
+            it replied is kept, and the same call goes on.
     """
-    config = synthesis_config(documents, num_examples, mix, overrides, seed)
+    config = synthesis_config(
+        documents, num_examples, mix, overrides, seed, endpoint=endpoint, model_name=model_name
+    )
     counter_name = str(model) if str(model) == ESTIMATE else str(resolve_model(str(model)))
     folder = RunFolder(Path(output))
     folder.create()
-    with folder.lock():
+    if config.endpoint is None:
+        notify(f"plan: {WITHOUT_ENDPOINT}")
+    with folder.lock(), _session(config, folder.path, notify) as session:
         return synthesize_corpus(
             config,
             folder=folder.path,
             executor=executor or ProcessExecutor(num_workers or os.cpu_count() or 1),
             counter_name=counter_name,
             progress=progress,
+            session=session,
         )
+
+
+def _session(
+    config: SynthesisConfig, folder: Path, notify: Notify
+) -> AbstractContextManager[EndpointSession | None]:
+    if config.endpoint is None:
+        return nullcontext()
+    return EndpointSession(config.endpoint, folder / STEPS_FOLDER, notify=notify)
 
 
 def synthesis_config(
@@ -71,6 +97,9 @@ def synthesis_config(
     mix: str | None,
     overrides: Sequence[str],
     seed: int | None,
+    *,
+    endpoint: str | None = None,
+    model_name: str | None = None,
 ) -> SynthesisConfig:
     """Return the settings of `synthesize`.
 
@@ -81,8 +110,15 @@ def synthesis_config(
     if not sources:
         raise ConfigError("no documents given; expected folders, files or `builtin`")
     given = {"num_examples": num_examples, "mix": mix, "seed": seed}
+    if (endpoint is None) != (model_name is None):
+        raise ConfigError(
+            f"endpoint is {endpoint!r} and the model name {model_name!r}; expected both or "
+            "neither (--endpoint URL --model-name NAME)"
+        )
+    connection = {"url": endpoint, "model": model_name}
     config = SynthesisConfig().replace(
         documents=tuple(str(source) for source in sources),
+        endpoint={"connection": connection} if endpoint is not None else None,
         **{name: value for name, value in given.items() if value is not None},
     )
     settings = apply_overrides(config.model_dump(mode="json"), overrides)
