@@ -70,7 +70,7 @@ def render_columns(chart: ColumnChart) -> str:
     return "".join(parts)
 
 
-def compact(count: float) -> str:
+def compact(count: int | float) -> str:
     """Write a count in at most five characters: `950`, `1.2K`, `31M`."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
         if count >= size:

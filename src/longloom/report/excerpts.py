@@ -95,20 +95,20 @@ def _excerpt(text: str, doc_id: str, group: list[Span], bounds: Span, reach: int
 
 
 def _word_start(text: str, start: int, limit: int, bound: int) -> int:
-    """Move a cut right to the next word, if one begins soon."""
-    if start == bound:
-        return start
-    for place in range(start, min(limit, start + _WORD_REACH)):
-        if text[place].isspace():
-            return place + 1
+    """Move a cut right to where a word begins, if one begins soon."""
+    if start > bound:
+        reached = range(start, min(limit, start + _WORD_REACH))
+        start = next((place for place in reached if text[place].isspace()), start)
+    while start < limit and text[start].isspace():
+        start += 1
     return start
 
 
 def _word_end(text: str, end: int, limit: int, bound: int) -> int:
-    """Move a cut left to the end of a word, if one ends soon."""
-    if end == bound:
-        return end
-    for place in range(end - 1, max(limit, end - _WORD_REACH) - 1, -1):
-        if text[place].isspace():
-            return place
+    """Move a cut left to where a word ends, if one ends soon."""
+    if end < bound:
+        reached = range(end - 1, max(limit, end - _WORD_REACH) - 1, -1)
+        end = next((place for place in reached if text[place].isspace()), end)
+    while end > limit and text[end - 1].isspace():
+        end -= 1
     return end

@@ -8,6 +8,7 @@ Lines are records; HTML is made of them elsewhere. A text that is no program giv
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -24,12 +25,25 @@ _MAX_CHARACTERS = 240
 _MAX_SHOWN = 3
 """Answers of a step that are named."""
 
+_LONG_NUMBER = re.compile(r"-?\d{1,40}\.\d{7,}")
+
 _ROLES = {"of": "", "predicates": "where", "program": "", "number": "", "numbers": "over"}
 """What stands before a step, by the field that holds it; other fields stand under their name."""
 _UNSAID = frozenset({"choice.options", "rounded.scale", "rounded.style"})
 """Fields that repeat what the question shows."""
 _SILENT = frozenset({"", "/", "()"})
 """Values that say nothing."""
+_STEP_WORDS = {
+    "choice": "the letter of the option that says",
+    "described": "find every",
+    "follow": "look up",
+    "inverse": "find whose",
+    "named": "named",
+    "only": "the only one",
+    "rounded": "rounded to decimals",
+    "values": "each of",
+}
+"""How steps are called whose kind says too little; the others are called as they are."""
 _SUPPOSING = "had"
 """Its `then` is executed on an altered world: on the documents its steps would mislead."""
 
@@ -53,12 +67,16 @@ class Line:
     """What it finds in the context."""
 
 
-def draw_program(text: str, world: World | None = None) -> list[Line]:
-    """Return the lines of a program, with what every step finds if its world is given."""
+def draw_program(text: str, world: World | None = None, *, answer: str = "") -> list[Line]:
+    """Return the lines of a program.
+
+    With its world, they say what every step finds, but only if the whole gives `answer`: steps
+    that lead elsewhere would explain nothing.
+    """
     found: Found = _nothing
     try:
         tree: Any = read_program(text)
-        if world is not None:
+        if world is not None and tree.execute(world).only_answer == answer:
             found = _finder(world)
     except DataError:
         tree = _plain_tree(text)
@@ -91,10 +109,15 @@ def _finder(world: World) -> Found:
 def describe_answers(answers: Iterable[str]) -> str:
     """Name one to three answers, and count more."""
     ordered = sorted(answers)
-    named = [_shortened(answer, 80) for answer in ordered[:_MAX_SHOWN]]
+    named = [_shortened(_rounded(answer), 80) for answer in ordered[:_MAX_SHOWN]]
     if len(ordered) <= _MAX_SHOWN:
         return "; ".join(named) if named else "nothing"
     return f"{len(ordered)} found: {'; '.join(named)}; ..."
+
+
+def _rounded(answer: str) -> str:
+    """Cut a number between two steps after six decimals."""
+    return f"{answer[: answer.index('.') + 7]}..." if _LONG_NUMBER.fullmatch(answer) else answer
 
 
 def _lines(tree: Any, found: Found) -> list[Line]:
@@ -109,12 +132,13 @@ def _lines(tree: Any, found: Found) -> list[Line]:
             continue
         parts = tuple(_parts(named, members))
         answer = says(node)
-        repeats = answer == above or answer in {text for _, _, text in parts}
+        given = {text for kind, _, text in parts if kind == "constant"}
+        repeats = answer in (above, describe_answers(given), *given)
         lines.append(
             Line(
                 depth=depth,
                 role=role,
-                step=named.replace("_", " "),
+                step=_STEP_WORDS.get(named, named.replace("_", " ")),
                 parts=parts,
                 found="" if repeats else answer,
             )
@@ -157,17 +181,25 @@ def _parts(kind: str, members: dict[str, Any]) -> Iterable[tuple[str, str, str]]
     node_class: type[Program] | None = NODE_CLASSES.get(kind)
     constants = node_class.CONSTANTS if node_class else frozenset()
     for name, value in members.items():
-        many = value if isinstance(value, tuple | list) else (value,)
-        plain = [_shortened(str(entry), _MAX_CHARACTERS) for entry in many if not _is_node(entry)]
         if f"{kind}.{name}" in _UNSAID:
             continue
         style = "constant" if name in constants else "setting"
         style = "relation" if name in ("relation", "kind", "subject_kind") else style
-        for text in plain:
+        for text in _plain_texts(name, value):
             if text not in _SILENT:
-                yield style, name.replace("_", " "), text
+                yield style, name.replace("_", " "), _shortened(text, _MAX_CHARACTERS)
     for name in sorted(constants - members.keys()):  # a shape
-        yield "slot", name.replace("_", " "), ""
+        if f"{kind}.{name}" not in _UNSAID:
+            yield "slot", name.replace("_", " "), ""
+
+
+def _plain_texts(name: str, value: Any) -> list[str]:
+    """Return what stands in a field beside nodes; qualifiers are pairs of a key and a value."""
+    many = value if isinstance(value, tuple | list) else (value,)
+    texts = [str(entry) for entry in many if not _is_node(entry)]
+    if name == "qualifiers" and len(texts) % 2 == 0:
+        return [" ".join(pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+    return texts
 
 
 def _role(name: str) -> str:

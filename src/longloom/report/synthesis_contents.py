@@ -211,7 +211,7 @@ def _read_titles(folder: Path) -> dict[str, StoredTitle]:
             if row["drop_reason"]:
                 continue
             texts = {name: str(row[name] or "") for name in columns[1:-1]}
-            num_tokens = sum(row["block_tokens"] or ())
+            num_tokens = float(sum(row["block_tokens"] or ()))
             titles[row["doc_id"]] = StoredTitle(**texts, num_tokens=num_tokens)
     return titles
 

@@ -31,7 +31,7 @@ def synthesis_markdown(folder: Path) -> str:
     blocks = [
         f"{tally.num_examples} questions on {len(tally.context_ids)} contexts of "
         f"{len(contents.documents)} documents; {tally.num_with_several} need more than one "
-        f"document. Lengths are counted with: {contents.counted_with}.",
+        f"document. Lengths are counted with: {_cell(contents.counted_with)}.",
         _block("Task types", "task", [(task, tally.tasks[task]) for task in task_order(contents)]),
         _matrix("Question categories by task", "category", ability_matrix(contents)),
         _matrix("Genres of the documents that answer, by task", "genre", genre_matrix(contents)),

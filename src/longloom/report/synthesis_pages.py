@@ -45,7 +45,7 @@ def examples_payload(contents: SynthesisContents, *, num_examples: int, seed: in
         DataError: a file is damaged, or an example's context is missing.
     """
     places = balanced_sample(contents.tally.keys, num_examples, seed=seed)
-    rows = _rows(contents.path / EXAMPLES_FILE, frozenset(places))
+    rows = _rows(contents.path / EXAMPLES_FILE, places)
     contexts = read_contexts(
         contents.path, dict.fromkeys(row["extra_info"]["context_id"] for _, row in rows)
     )
@@ -66,7 +66,13 @@ def examples_payload(contents: SynthesisContents, *, num_examples: int, seed: in
                     f"{contents.path / EXAMPLES_FILE}, row {place}: {error}; expected no empty "
                     "values"
                 ) from None
-        payload = embed_json({"documents": index.pages, "examples": pages})
+        payload = embed_json(
+            {
+                "num_examples": contents.tally.num_examples,
+                "documents": index.pages,
+                "examples": pages,
+            }
+        )
         if len(payload) <= MAX_PAYLOAD_CHARACTERS:
             return payload
     # Even short excerpts are too long: fewer examples, not a larger page.
@@ -101,10 +107,12 @@ class _DocumentIndex:
         }
 
 
-def _rows(path: Path, places: frozenset[int]) -> list[tuple[int, Row]]:
+def _rows(path: Path, places: Sequence[int]) -> list[tuple[int, Row]]:
     columns = ("data_source", "ability", "reward_model", "extra_info")
+    wanted = frozenset(places)
     rows = enumerate(parquet_rows(path, EXAMPLES_SCHEMA_NAME, columns))
-    return [(place, row) for place, row in rows if place in places]
+    row_by_place = {place: row for place, row in rows if place in wanted}
+    return [(place, row_by_place[place]) for place in places]
 
 
 def _facts(folder: Path, shown: set[str]) -> Facts:
@@ -144,6 +152,7 @@ def _page(
         spans.setdefault(span["doc_id"], []).append((span["context_start"], span["context_end"]))
     excerpts = cut_excerpts(context["text"], spans, extents, reach=reach)
     num_characters = max(1, len(context["text"]))
+    lines = draw_program(extra["program"], world, answer=row["reward_model"]["ground_truth"])
     return {
         "number": place + 1,
         "id": extra["example_id"],
@@ -159,7 +168,7 @@ def _page(
         "num_hops": extra["num_hops"],
         "num_spans": len(extra["evidence"]),
         "licences": extra["licences"],
-        "program": [_line_page(line) for line in draw_program(extra["program"], world)],
+        "program": [_line_page(line) for line in lines],
         "gold": [index.place(doc_id) for doc_id in spans],
         "strip": [
             [index.place(doc_id), _percent(start / num_characters), _percent(end / num_characters)]
@@ -211,7 +220,7 @@ def _excerpt_page(excerpt: Excerpt, index: _DocumentIndex) -> list[Any]:
     ]
 
 
-def _percent(fraction: float) -> float:
+def _percent(fraction: int | float) -> float:
     return round(100 * min(1.0, max(0.0, fraction)), 2)
 
 

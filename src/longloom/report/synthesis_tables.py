@@ -1,5 +1,6 @@
 """The counts of a set of questions as records, before they become charts, HTML or Markdown."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -235,7 +236,7 @@ def collections(contents: SynthesisContents) -> list[Collection]:
                 licences=_distinct(document.licence for document in documents),
                 genres=_distinct(document.genre for document in documents),
                 num_documents=len(documents),
-                num_tokens=sum(document.num_tokens for document in documents),
+                num_tokens=math.fsum(document.num_tokens for document in documents),
                 num_gold=sum(contents.tally.gold_documents[doc_id] for doc_id in doc_ids),
             )
         )

@@ -97,11 +97,11 @@ def render_synthesis(contents: SynthesisContents, *, examples_json: str) -> str:
     )
 
 
-def _count(number: float) -> str:
+def _count(number: int | float) -> str:
     return f"{number:,.0f}"
 
 
-def _share(number: float, total: float) -> float:
+def _share(number: int | float, total: int | float) -> float:
     """Return a share in percent; of nothing it is 0."""
     return round(100 * number / total, 1) if total else 0.0
 
@@ -125,9 +125,9 @@ def _tiles(contents: SynthesisContents) -> list[Tile]:
             else "",
         ),
         Tile(
-            title="Need several documents",
+            title="Need several",
             value=f"{_share(tally.num_with_several, tally.num_examples):.0f}%",
-            note=f"{_count(tally.num_with_several)} questions",
+            note=f"{_count(tally.num_with_several)} questions need more than one document",
         ),
         Tile(
             title="Program shapes",

@@ -220,20 +220,22 @@
   }
 
   function sheet(places) {
-    const table = make("table", "sheet");
+    const rows = make("ul", "sheet");
     for (const place of places) {
-      const row = table.insertRow();
       const title = titles[place];
-      add(row, make("td", "title", title.title),
-        make("td", "soft", [plain(title.genre), title.date].filter(Boolean).join(", ")),
-        make("td", "soft", title.licence), make("td", "soft", title.source));
+      const row = add(make("li"), make("b", "", title.title));
+      for (const text of [plain(title.genre), title.date, title.licence, title.source]) {
+        if (text) add(row, make("span", "", text));
+      }
+      add(rows, row);
     }
-    return table;
+    return rows;
   }
 
   function excerpt([place, depth, segments]) {
     const box = make("div", "excerpt");
     const text = make("p", "text");
+    if (segments.length > 12) text.tabIndex = 0;  // long enough to scroll
     for (const [kind, piece] of segments) {
       if (kind === "e") add(text, make("mark", "", piece));
       else add(text, document.createTextNode(piece));
@@ -253,12 +255,13 @@
     after.disabled = place + 1 >= matching.length;
     before.addEventListener("click", () => move(-1));
     after.addEventListener("click", () => move(1));
-    const top = add(make("div", "top"), make("span", "", "Example " + example.number.toLocaleString("en")),
+    const top = add(make("div", "top"), make("span", "", "Question " + example.number.toLocaleString("en") + " of " + pages.num_examples.toLocaleString("en")),
       add(make("div"), before, after));
     const others = example.strip.map(([other]) => other).filter((other) => !example.gold.includes(other));
+    const hasFound = example.program.some((line) => line[4]);
     shown.replaceChildren();
     add(shown, top, tags(example), make("p", "question", example.question), answer(example));
-    add(shown, make("h4", "", "Program, and what each step finds"), program(example.program));
+    add(shown, make("h4", "", hasFound ? "Program, and what each step finds" : "Program"), program(example.program));
     add(shown, make("h4", "", "The context: documents that answer shaded, evidence as lines"), strip(example));
     add(shown, make("h4", "", "Documents that answer"), sheet(example.gold));
     if (others.length) {
