@@ -8,7 +8,7 @@ single one: one clause or one notice that both share is no leak. A document is r
 
     a fifth of its 13-grams stand in benchmark contexts, or
     it holds half of the 13-grams of one context (of 62 words and more), or
-    its MinHash signature agrees by half with that of a context (copies with many small edits), or
+    its MinHash signature agrees by 0.35 with that of a context (a copy with many small edits), or
     it holds four fifths of a question of 8 words and more, and an answer of it.
 
 A question is refused if it has half of its 13-grams from one benchmark question, is like one by
@@ -38,7 +38,9 @@ MAX_DOCUMENT_FRACTION = 0.2
 """Share of a document's 13-grams that may stand in benchmark contexts."""
 MAX_CONTEXT_FRACTION = 0.5
 """Share of a context's 13-grams that a document may hold."""
-MAX_SIGNATURE_FRACTION = 0.5
+MAX_SIGNATURE_FRACTION = 0.35
+"""Agreement of signatures; a copy with every 12th word changed keeps no run of 13 words, but 0.41
+of its shingles of 5."""
 MAX_HELD_QUESTION_FRACTION = 0.8
 MAX_QUESTION_FRACTION = 0.5
 MAX_QUESTION_SIMILARITY = 0.8

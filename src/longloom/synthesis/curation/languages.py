@@ -58,8 +58,9 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 """Scripts with the language they stand for; Japanese before Chinese, because it uses both."""
 
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _LETTER = re.compile(r"[^\W\d_]")
+_MIN_DIFFERENT_WORDS = 5
 _SCRIPT_FRACTION = 0.3
 _KANA_FRACTION = 0.05
 _WINDOW_CHARACTERS = 10_000
@@ -67,13 +68,17 @@ _NUM_WINDOWS = 5
 
 
 def word_fractions(text: str) -> dict[str, float]:
-    """Return for each listed language the share of the words that are common words of it."""
+    """Return for each listed language the share of the words that are common words of it.
+
+    Words of one letter are not counted; fewer than five different words say nothing.
+    """
     counts = Counter(_WORD.findall(sample_of(text).lower()))
     total = sum(counts.values()) or 1
-    return {
-        language: sum(counts[word] for word in sorted(words)) / total
-        for language, words in _COMMON_WORDS.items()
-    }
+    fractions: dict[str, float] = {}
+    for language, words in _COMMON_WORDS.items():
+        found = [counts[word] for word in words if word in counts]
+        fractions[language] = sum(found) / total if len(found) >= _MIN_DIFFERENT_WORDS else 0.0
+    return fractions
 
 
 def script_language(text: str) -> str:

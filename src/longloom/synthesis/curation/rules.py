@@ -95,9 +95,9 @@ def drop_reason(document: Document, config: CurationConfig, *, num_tokens: float
         return ""
     sample = sample_of(text)
     return (
-        _language_problem(sample, config.languages, limits)
-        or _symbol_problem(sample, limits)
+        _symbol_problem(sample, limits)
         or _repetition_problem(paragraphs, limits)
+        or _language_problem(sample, config.languages, limits)
     )
 
 
