@@ -3,6 +3,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -125,7 +126,7 @@ def test_markdown_has_the_counts_and_no_markup_of_documents(folder: Path) -> Non
     assert "| Multi-hop | 1 | 1 | 100.0% |" in text
     assert "| Numerical | 2 | 1 | 100.0% |" in text
     assert "| temporal | 1 | 2 | 3 |" in text
-    assert "| answer in question | 7 | 0 |" in text
+    assert "| answer in question | 7 | 0 | 7 |" in text
     assert "<img" not in text
 
 
@@ -149,9 +150,7 @@ def test_damaged_file_is_named(folder: Path, name: str) -> None:
         api.write_report(folder)
 
 
-def test_missing_context_is_named(folder: Path, tmp_path: Path) -> None:
-    import pyarrow.parquet as pq
-
+def test_missing_context_is_named(folder: Path) -> None:
     table = pq.read_table(folder / "contexts.parquet")
     pq.write_table(table.slice(0, 0), folder / "contexts.parquet")
     with pytest.raises(DataError, match="of an example is not in"):

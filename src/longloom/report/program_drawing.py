@@ -24,6 +24,8 @@ _MAX_CHARACTERS = 240
 """Of a single constant."""
 _MAX_SHOWN = 3
 """Answers of a step that are named."""
+_ROOM = 100
+"""Characters of an answer that stands alone; of several, half as many each."""
 
 _LONG_NUMBER = re.compile(r"-?\d{1,40}\.\d{7,}")
 
@@ -36,10 +38,12 @@ _SILENT = frozenset({"", "/", "()"})
 _STEP_WORDS = {
     "choice": "the letter of the option that says",
     "described": "find every",
+    "filter": "keep those",
     "follow": "look up",
     "inverse": "find whose",
     "named": "named",
     "only": "the only one",
+    "other": "the others",
     "rounded": "rounded to decimals",
     "values": "each of",
 }
@@ -109,7 +113,8 @@ def _finder(world: World) -> Found:
 def describe_answers(answers: Iterable[str]) -> str:
     """Name one to three answers, and count more."""
     ordered = sorted(answers)
-    named = [_shortened(_rounded(answer), 80) for answer in ordered[:_MAX_SHOWN]]
+    room = _ROOM if len(ordered) < 2 else _ROOM // 2
+    named = [_shortened(_rounded(answer), room) for answer in ordered[:_MAX_SHOWN]]
     if len(ordered) <= _MAX_SHOWN:
         return "; ".join(named) if named else "nothing"
     return f"{len(ordered)} found: {'; '.join(named)}; ..."

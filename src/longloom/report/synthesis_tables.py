@@ -261,7 +261,7 @@ def _reasons(contents: SynthesisContents, key: str) -> Matrix:
     tasks = task_order(contents)
     counts: dict[str, Counter[str]] = {}
     for name, count in contents.counts(key).items():
-        task, _, reason = name.rpartition("/")
+        task, _, reason = name.partition("/")
         counts.setdefault(reason, Counter())[task] += count
         tasks += [task] if task not in tasks else []
     rows = [

@@ -95,8 +95,8 @@
       if (fits) matching.push(index);
     });
     fill();
-    if (matching.length && !matching.includes(chosen)) show(matching[0], false);
-    else mark();
+    shown.hidden = !matching.length;
+    if (matching.length) show(matching.includes(chosen) ? chosen : matching[0], false);
   }
 
   // The list
