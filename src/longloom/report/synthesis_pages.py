@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from longloom.errors import DataError
+from longloom.records import ContextPart
 from longloom.report.excerpts import Excerpt, Span, cut_excerpts
 from longloom.report.parquet_rows import Row, parquet_rows
 from longloom.report.program_drawing import Line, draw_program
@@ -21,7 +22,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.programs.world import World
 from longloom.synthesis.schemas import EXAMPLES_SCHEMA_NAME
 from longloom.synthesis.storage import EXAMPLES_FILE
-from longloom.synthesis.verification import FACTS_FOLDER
+from longloom.synthesis.verification import FACTS_FOLDER, context_world
 
 MAX_PAYLOAD_CHARACTERS = 6_000_000
 """Size of the embedded JSON; texts are shortened until they fit."""
@@ -125,20 +126,7 @@ def _facts(folder: Path, shown: set[str]) -> Facts:
 
 
 def _world(context: Row, facts: Facts) -> World:
-    """Return what a context states: the facts of its documents whose spans it shows."""
-    spans: dict[str, list[Span]] = {}
-    for part in context["parts"]:
-        spans.setdefault(part["doc_id"], []).append((part["doc_start"], part["doc_end"]))
-    return World(
-        {
-            doc_id: [
-                fact
-                for fact in facts.get(doc_id, ())
-                if any(start <= fact.start and fact.end <= end for start, end in shown)
-            ]
-            for doc_id, shown in spans.items()
-        }
-    )
+    return context_world([ContextPart(**part) for part in context["parts"]], facts)
 
 
 def _page(

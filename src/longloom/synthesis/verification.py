@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.records import Context, Document, Example
+from longloom.records import Context, ContextPart, Document, Example
 from longloom.synthesis.corpus_files import read_documents, read_facts
 from longloom.synthesis.documents.building import document_id
 from longloom.synthesis.facts.fact import Fact
@@ -108,7 +108,7 @@ def verify_examples(
     for number, (context_id, asked) in enumerate(by_context.items(), start=1):
         context = contexts[context_id]
         broken = _context_problem(context, corpus.documents)
-        world = World({}) if broken else _world(context, corpus)
+        world = World({}) if broken else context_world(context.parts, corpus.facts_by_document)
         for example in asked:
             problem = broken or example_problem(example, context, world, corpus.documents)
             if problem:
@@ -144,13 +144,16 @@ def _context_problem(context: Context, documents: Mapping[str, Document]) -> str
     return ""
 
 
-def _world(context: Context, corpus: CorpusView) -> World:
+def context_world(
+    parts: Iterable[ContextPart], facts_by_document: Mapping[str, Sequence[Fact]]
+) -> World:
+    """Return what a context states: the facts of its documents whose spans it shows."""
     spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for part in context.parts:
+    for part in parts:
         spans[part.doc_id].append((part.doc_start, part.doc_end))
     return World(
         {
-            doc_id: _visible(corpus.facts_by_document.get(doc_id, ()), shown)
+            doc_id: _visible(facts_by_document.get(doc_id, ()), shown)
             for doc_id, shown in spans.items()
         }
     )
