@@ -1,5 +1,6 @@
 # What type checkers see: the verbs as if they were imported, which __init__.py does on first use.
 from longloom.recipes.api import evaluate as evaluate
+from longloom.recipes.api import import_examples as import_examples
 from longloom.recipes.api import merge as merge
 from longloom.recipes.api import read as read
 from longloom.recipes.api import run as run
@@ -13,6 +14,7 @@ __version__: str
 __all__ = [
     "__version__",
     "evaluate",
+    "import_examples",
     "merge",
     "read",
     "run",

@@ -13,6 +13,7 @@ from longloom.cli import (
     doctor,
     evaluate,
     export,
+    import_examples,
     merge,
     miniature,
     read,
@@ -51,6 +52,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("read")(read.read)
 app.command("report")(report.report)
 app.command("recipe")(recipe.recipe)
+app.command("import")(import_examples.import_examples)
 app.command("export")(export.export)
 app.command("tiny-base")(tiny_base.tiny_base)
 app.command("doctor")(doctor.doctor)

@@ -12,6 +12,7 @@
 from longloom.evaluation.results import EvaluationCell
 from longloom.merging import MergeReport
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
+from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
 from longloom.recipes.verbs.read import Reading, SectionNote, read
@@ -33,6 +34,7 @@ __all__ = [
     "accuracy_by_task",
     "evaluate",
     "export",
+    "import_examples",
     "merge",
     "merge_file",
     "read",

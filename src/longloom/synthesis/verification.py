@@ -19,6 +19,7 @@ from longloom.synthesis.facts.showing import shows_value
 from longloom.synthesis.programs.catalogue import read_program
 from longloom.synthesis.programs.codec import shape_of
 from longloom.synthesis.programs.world import World
+from longloom.synthesis.published.data_sources import NO_PROGRAM
 from longloom.synthesis.storage import read_examples
 
 DOCUMENTS_FOLDER = "documents"
@@ -47,6 +48,8 @@ class VerificationReport:
     """Evidence spans compared."""
     findings: tuple[Finding, ...]
     """What is wrong, in the order of the examples."""
+    num_without_program: int = 0
+    """Imported examples: nothing of them can be executed, so they are counted apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,11 @@ def verify_folder(folder: Path, progress: Progress | None = None) -> Verificatio
         DataError: the folder cannot be read at all.
     """
     examples, contexts = read_examples(folder)
-    return verify_examples(examples, contexts, read_corpus_view(folder), progress)
+    if all(example.program == NO_PROGRAM for example in examples):
+        corpus = CorpusView(documents={}, facts_by_document={})  # an imported set keeps none
+    else:
+        corpus = read_corpus_view(folder)
+    return verify_examples(examples, contexts, corpus, progress)
 
 
 def verify_examples(
@@ -102,7 +109,8 @@ def verify_examples(
 ) -> VerificationReport:
     """Execute examples again, context by context."""
     by_context: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
+    executable = [example for example in examples if example.program != NO_PROGRAM]
+    for example in executable:
         by_context[example.context_id].append(example)
     problems: dict[str, str] = {}
     for number, (context_id, asked) in enumerate(by_context.items(), start=1):
@@ -119,7 +127,8 @@ def verify_examples(
         if times > 1:
             problems[example_id] = f"example_id stands {times} times; expected once"
     return VerificationReport(
-        num_examples=len(examples),
+        num_examples=len(executable),
+        num_without_program=len(examples) - len(executable),
         num_spans=sum(len(example.evidence) for example in examples),
         findings=tuple(
             Finding(example_id=example.example_id, problem=problems[example.example_id])
@@ -199,6 +208,7 @@ def as_json(report: VerificationReport) -> str:
     return json.dumps(
         {
             "num_examples": report.num_examples,
+            "num_without_program": report.num_without_program,
             "num_spans": report.num_spans,
             "findings": [
                 {"example_id": finding.example_id, "problem": finding.problem}

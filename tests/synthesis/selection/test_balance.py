@@ -23,7 +23,7 @@ def _candidates(counts: dict[tuple[TaskType, str], int]) -> list[Candidate]:
             task_type=task,
             shape=shape,
             question=f"{task} {shape} {place}?",
-            num_gold_documents=1 + place % 2,
+            gold_documents=("First", "Second")[: 1 + place % 2],
         )
         for (task, shape), count in counts.items()
         for place in range(count)

@@ -36,13 +36,28 @@ def data_card(summary: Mapping[str, Any], config: SynthesisConfig) -> str:
         "the documents of its context; the set as a whole may be passed on only as all of them "
         "allow. Documents whose licence forbids changes stand whole and unaltered.",
     ]
+    return "\n".join([*lines, *count_tables(summary), ""])
+
+
+def count_tables(summary: Mapping[str, Any]) -> list[str]:
+    """Return the lines of a table for every count that the summary has."""
+    lines: list[str] = []
     for key, title, column in _TABLES:
         counts = summary.get(key) or {}
         if not counts:
             continue
         lines += ["", f"## {title}", "", f"| {column} | number |", "| --- | ---: |"]
         lines += [f"| {_cell(name)} | {number} |" for name, number in counts.items()]
-    return "\n".join([*lines, ""])
+    return lines + _quota_table(summary.get("wanted") or {}, summary.get("written") or {})
+
+
+def _quota_table(wanted: Mapping[str, int], written: Mapping[str, int]) -> list[str]:
+    """Say how far the quotas of the mix were filled."""
+    rows = [
+        f"| {_cell(name)} | {number} | {written.get(name, 0)} |" for name, number in wanted.items()
+    ]
+    head = ["", "## Wanted and written", "", "| questions | wanted | written |"]
+    return [*head, "| --- | ---: | ---: |", *rows] if rows else []
 
 
 def _cell(name: str) -> str:

@@ -17,8 +17,9 @@ from longloom.records import TaskType
 from longloom.runlog import atomic_path, atomic_write_text
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import Decisions
+from longloom.synthesis.mixes import MIXES
 from longloom.synthesis.schemas import CONTEXTS_SCHEMA, EXAMPLES_SCHEMA
-from longloom.synthesis.selection.balance import Candidate, select
+from longloom.synthesis.selection.balance import Candidate, select_by_quotas
 from longloom.synthesis.selection.card import data_card
 from longloom.synthesis.storage import CONTEXTS_FILE, EXAMPLES_FILE, SUMMARY_FILE, write_summary
 
@@ -50,16 +51,18 @@ def write_selected(
     Raises:
         DataError: the folder cannot be written.
     """
-    candidates = [candidate for shard in shards for candidate in _candidates(shard)]
-    kept, left_out = select(
+    candidates = [candidate for shard in shards for candidate in candidates_of(shard)]
+    mix = MIXES[config.mix]
+    selection = select_by_quotas(
         candidates,
         num_examples=config.num_examples,
-        weights=config.task_weights,
+        quotas=mix.quotas_by(config.task_weights),
         max_shape_fraction=config.max_shape_fraction,
         seed=config.seed,
+        length_weights=mix.length_weights if mix.quotas else (),
     )
     tally = _Tally()
-    rows = _kept_rows(shards, kept, tally)
+    rows = _kept_rows(shards, selection.kept, tally)
     with atomic_path(folder / EXAMPLES_FILE) as examples_file:
         _write_rows(examples_file, rows, EXAMPLES_SCHEMA)
         with atomic_path(folder / CONTEXTS_FILE) as contexts_file:
@@ -71,7 +74,9 @@ def write_selected(
             "num_documents": len(decisions.kept),
             "dropped_documents": _reasons(decisions.drop_reasons),
             **tally.counts(),
-            "left_out": dict(sorted(left_out.items())),
+            "wanted": dict(selection.wanted),
+            "written": dict(selection.written),
+            "left_out": dict(sorted(selection.left_out.items())),
             "refused": _refused(shards),
         }
         write_summary(folder / SUMMARY_FILE, summary)
@@ -79,7 +84,8 @@ def write_selected(
     return Selected(num_examples=tally.num_examples, num_contexts=num_contexts, summary=summary)
 
 
-def _candidates(shard: Path) -> Iterator[Candidate]:
+def candidates_of(shard: Path) -> Iterator[Candidate]:
+    """Yield what selection knows of the examples of a shard."""
     table = pq.read_table(shard / EXAMPLES_FILE, columns=["data_source", "extra_info"])
     for row in table.to_pylist():
         extra = row["extra_info"]
@@ -88,7 +94,9 @@ def _candidates(shard: Path) -> Iterator[Candidate]:
             task_type=TaskType(row["data_source"]),
             shape=extra["shape"],
             question=extra["question"],
-            num_gold_documents=len(extra["gold_documents"]),
+            gold_documents=tuple(extra["gold_documents"]),
+            genres=tuple(extra["genres"]),
+            num_context_tokens=extra["num_context_tokens"],
         )
 
 

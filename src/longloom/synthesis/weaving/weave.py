@@ -15,6 +15,7 @@ from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_files import read_documents, read_facts
 from longloom.synthesis.curation.decisions import read_decisions
 from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.mixes import MIXES
 from longloom.synthesis.prompt_length import user_message
 from longloom.synthesis.steps import ShardTask
 from longloom.synthesis.storage import write_examples
@@ -73,6 +74,8 @@ def weave(task: ShardTask, beat: Beat) -> None:
     collection, counter = _load(content.source, content.config, content.counter_name)
     fixed = fixed_tokens(counter, content.config.template)
     tally = Tally(max_shape_fraction=content.config.max_shape_fraction)
+    mix = MIXES[content.config.mix]
+    weights = mix.weights_for(content.genre, content.config.task_weights)
     usage: Counter[str] = Counter()
     examples: list[Example] = []
     contexts: dict[str, Context] = {}
@@ -87,7 +90,7 @@ def weave(task: ShardTask, beat: Beat) -> None:
                 asked,
                 opinion,
                 num_questions=content.config.questions_per_context,
-                weights=content.config.task_weights,
+                weights=weights,
                 counter=counter,
                 tally=tally,
                 rng=rng,
