@@ -235,6 +235,13 @@ def measure(texts: dict[str, str], peers: Path) -> tuple[dict[str, Any], dict[st
     return min(rounds, key=lambda each: each["cpu_seconds"]), found
 
 
+def line_of(name: str, found: dict[str, Any], megabytes: float) -> str:
+    """Return a line of the table."""
+    seconds, num_removed = found["cpu_seconds"], len(found["removed"])
+    speed = megabytes / seconds
+    return f"{name:<11}{seconds:8.2f} CPU s {speed:7.2f} MB/s, removes {num_removed}"
+
+
 def main(peers: Path) -> None:
     """Measure, print a table and write the result."""
     texts = read_texts()
@@ -245,9 +252,7 @@ def main(peers: Path) -> None:
     expected = exact(texts)
     speed = megabytes / best["cpu_seconds"]
     print(f"{len(texts)} documents, {megabytes:.1f} MB; exact Jaccard removes {len(expected)}")
-    print(
-        f"longloom    {best['cpu_seconds']:8.2f} CPU s {speed:7.2f} MB/s, removes {len(best['removed'])}"
-    )
+    print(line_of("longloom", best, megabytes))
     rows: dict[str, Any] = {
         "longloom": {
             "megabytes_per_cpu_second": round(speed, 2),
@@ -265,9 +270,7 @@ def main(peers: Path) -> None:
             print(f"{name:<11} {peer['error']}")
             continue
         peer_speed = megabytes / peer["cpu_seconds"]
-        print(
-            f"{name:<11} {peer['cpu_seconds']:8.2f} CPU s {peer_speed:7.2f} MB/s, removes {len(peer['removed'])}"
-        )
+        print(line_of(name, peer, megabytes))
         rows[name] = {
             "version": peer["version"],
             "megabytes_per_cpu_second": round(peer_speed, 2),
