@@ -54,10 +54,11 @@ def synthesize(
         return _print_report(report)
     if not documents or output is None:
         raise typer.BadParameter("expected DOCUMENTS... and --output, or --verify FOLDER")
-    asked = {"endpoint": endpoint, "model_name": model_name}
     if is_dry:
-        _print_plan(synthesis_config(documents, num_examples, mix, overrides or (), seed, **asked))
-        return 0
+        config = synthesis_config(
+            documents, num_examples, mix, overrides or (), seed, endpoint, model_name
+        )
+        return _print_plan(config)
     with RunConsole() as console:
         made = api.synthesize(
             documents,
@@ -65,7 +66,8 @@ def synthesize(
             model=model,
             num_examples=num_examples,
             mix=mix,
-            **asked,
+            endpoint=endpoint,
+            model_name=model_name,
             overrides=overrides or (),
             seed=seed,
             num_workers=num_workers,
@@ -76,24 +78,25 @@ def synthesize(
     print_table([("task", "questions"), *((task, f"{count}") for task, count in by_task.items())])
     dropped = ", ".join(f"{n} {why}" for why, n in made.summary["dropped_documents"].items())
     print(f"\n{made.num_examples} questions on {made.num_contexts} contexts")
-    print(f"{made.summary['num_documents']} documents; left out: {dropped or 'none'}")
-    print(f"examples: {shown_path(output)}")
+    documents_line = f"{made.summary['num_documents']} documents; left out: {dropped or 'none'}"
+    print(documents_line, f"examples: {shown_path(output)}", sep="\n")
     return 0
 
 
-def _print_plan(config: "SynthesisConfig") -> None:
+def _print_plan(config: "SynthesisConfig") -> int:
     from longloom.recipes.recipe_yaml import recipe_yaml
     from longloom.recipes.verbs.synthesis_plan import plan_synthesis
 
     print(recipe_yaml(config, is_commented=False))
     print(*plan_synthesis(config).lines, sep="\n")
+    return 0
 
 
 def _print_report(report: "VerificationReport") -> int:
     for finding in report.findings[:_SHOWN_FINDINGS]:
         print(f"{finding.example_id}: {finding.problem}")
-    if len(report.findings) > _SHOWN_FINDINGS:
-        print(f"... and {len(report.findings) - _SHOWN_FINDINGS} more")
+    if num_more := max(0, len(report.findings) - _SHOWN_FINDINGS):
+        print(f"... and {num_more} more")
     seen = f"{report.num_examples} examples and {report.num_spans} spans executed again"
     print(f"{seen}: {len(report.findings)} wrong")
     return 1 if report.findings else 0

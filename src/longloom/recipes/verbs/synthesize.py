@@ -97,7 +97,6 @@ def synthesis_config(
     mix: str | None,
     overrides: Sequence[str],
     seed: int | None,
-    *,
     endpoint: str | None = None,
     model_name: str | None = None,
 ) -> SynthesisConfig:
