@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from longloom.config import FrozenConfig
 from longloom.synthesis.endpoint.config import EndpointSynthesisConfig
+from longloom.synthesis.mixes import MIXES
 from longloom.synthesis.task_weights import TaskWeights
 
 MixName = Literal["qwenlong-l15", "docqa-rl", "uniform"]
-"""Names of the mixes of lengths and kinds; see `weaving/mixes.py`."""
+"""Names of the mixes of lengths and kinds; see `mixes.py`."""
 
 
 class CurationConfig(FrozenConfig):
@@ -33,7 +34,7 @@ class SynthesisConfig(FrozenConfig):
     documents: tuple[str, ...] = ("builtin",)
     """Folders and files, or `builtin`."""
     num_examples: int = Field(default=12_000, ge=1)
-    """Questions to make at most, all tasks together."""
+    """Questions to make at most, all tasks together; 1,600 if the mix is `docqa-rl`."""
     mix: MixName = "qwenlong-l15"
     """Lengths of contexts, and for `docqa-rl` kinds of questions."""
     max_context_tokens: int = Field(default=119_000, ge=500)
@@ -62,6 +63,15 @@ class SynthesisConfig(FrozenConfig):
     """Single-pass template of the prompt file."""
     seed: int = 0
     """Everything is drawn from this seed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_of_the_mix(cls, settings: object) -> object:
+        """Take the number of questions from the mix if only the mix is given."""
+        if not isinstance(settings, dict) or "num_examples" in settings:
+            return settings
+        mix = MIXES.get(str(settings.get("mix")))
+        return settings if mix is None else {**settings, "num_examples": mix.num_examples}
 
     @model_validator(mode="after")
     def _lengths_grow(self) -> Self:

@@ -30,6 +30,7 @@ _QWENLONG_L1 = (720, 418, 132, 85, 65, 57, 39, 29, 24, 22)
 
 _FINANCIAL = frozenset({"filing"})
 _LEGAL = frozenset({"contract", "law"})
+_GENERAL = frozenset({"article", "encyclopedia", "text", "web page"})
 _PRODUCTION = frozenset({"control catalogue", "guideline", "manual", "report", "standard"})
 _INSURANCE_WORDS = ("annuity", "insurance", "insurer", "reinsurance", "underwriting")
 
@@ -128,6 +129,15 @@ def _choices(name: str, genres: frozenset[str], words: tuple[str, ...] = ()) -> 
     )
 
 
+def _chains(name: str, genres: frozenset[str]) -> QuestionKind:
+    return QuestionKind(
+        name=f"multi-hop, several {name} texts",
+        task_type=TaskType.MULTI_HOP,
+        genres=genres,
+        min_gold_documents=2,
+    )
+
+
 _DOCQA_RL_QUOTAS = (
     Quota(
         name="financial numerical",
@@ -153,11 +163,10 @@ _DOCQA_RL_QUOTAS = (
         name="cross-document",
         weight=400,
         kinds=(
-            QuestionKind(
-                name="multi-hop, several documents",
-                task_type=TaskType.MULTI_HOP,
-                min_gold_documents=2,
-            ),
+            # L1 asks about news and encyclopedia articles; other documents fill in where these
+            # are few.
+            _chains("general", _GENERAL),
+            _chains("other", frozenset()),
         ),
     ),
 )

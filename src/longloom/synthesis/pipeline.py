@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from longloom.errors import DataError
 from longloom.executor import Executor
-from longloom.records import Split, TaskType
+from longloom.records import Split
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import read_decisions, write_decisions
 from longloom.synthesis.documents.files import FoundFile, find_files
@@ -34,6 +34,7 @@ from longloom.synthesis.endpoint.question_uses import (
 )
 from longloom.synthesis.endpoint.self_play_questions import ClusterSource
 from longloom.synthesis.endpoint.session import EndpointSession
+from longloom.synthesis.mixes import MIXES
 from longloom.synthesis.reading import (
     READING_VERSION,
     ReadContent,
@@ -46,6 +47,7 @@ from longloom.synthesis.settling import SETTLING_VERSION, SettleContent, decide,
 from longloom.synthesis.steps import Step, digest_of
 from longloom.synthesis.steps.shards import Progress
 from longloom.synthesis.verification import DOCUMENTS_FOLDER, FACTS_FOLDER
+from longloom.synthesis.weaving.shares import contexts_by_genre
 from longloom.synthesis.weaving.splits import split_by_title
 from longloom.synthesis.weaving.weave import (
     WEAVING_VERSION,
@@ -59,10 +61,7 @@ logger = logging.getLogger(__name__)
 
 STEPS_FOLDER = "steps"
 _COLLECTION_TOKENS = 6_000_000
-_TALK = frozenset({"dialogue", "meeting"})
 _CONTEXTS_PER_SHARD = 30
-_SPARE = 1.5
-"""Contexts are woven for so many times the questions wanted, because selection balances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +325,14 @@ def _weave(
     progress: Progress | None,
 ) -> list[Path]:
     contents = []
-    num_contexts = _contexts_by_genre(config, corpus.num_tokens)
+    num_contexts = contexts_by_genre(
+        MIXES[config.mix],
+        corpus.num_tokens,
+        num_examples=config.num_examples,
+        questions_per_context=config.questions_per_context,
+        weights=config.task_weights,
+        held_out_fraction=config.held_out_fraction,
+    )
     for genres in _collections(corpus):
         source = _source(corpus, genres)
         for genre in genres:
@@ -359,26 +365,3 @@ def _weave_key(content: WeaveContent, corpus: _Corpus) -> str:
         content.genre,
         content.numbers,
     )
-
-
-def _contexts_by_genre(
-    config: SynthesisConfig, num_tokens: Mapping[tuple[str, Split], float]
-) -> dict[tuple[str, Split], int]:
-    """Share the contexts out by the square root of what a genre holds, so small ones count.
-
-    Conversations are the only source of one task type and get its share of the contexts.
-    """
-    wanted = config.num_examples * _SPARE / config.questions_per_context
-    weights = {
-        (genre, split): tokens**0.5 * (config.held_out_fraction if split is Split.HELD_OUT else 1)
-        for (genre, split), tokens in num_tokens.items()
-    }
-    task_weights = {task: config.task_weights.weight_of(task) for task in TaskType}
-    dialogue_share = task_weights[TaskType.DIALOGUE_MEMORY] / sum(task_weights.values())
-    counts: dict[tuple[str, Split], int] = {}
-    for is_dialogue, share in ((True, dialogue_share), (False, 1 - dialogue_share)):
-        part = {key: value for key, value in weights.items() if (key[0] in _TALK) is is_dialogue}
-        total = sum(part.values())
-        for key, weight in sorted(part.items()):
-            counts[key] = max(1, round(wanted * share * weight / total)) if weight else 0
-    return counts

@@ -46,7 +46,7 @@ def synthesize(
         documents: folders and files, or `builtin`.
         output: the folder to write or to continue.
         model: whose tokens are counted: a model folder, or `estimate` for about Qwen3's.
-        num_examples: questions at most.
+        num_examples: questions at most; as many as the mix has if not given.
         mix: `qwenlong-l15`, `docqa-rl` or `uniform`.
         endpoint: OpenAI-compatible address of a model that may be asked; none is without it. Its
             key is read from the environment (`LONGLOOM_API_KEY`, `OPENAI_API_KEY`).
@@ -121,6 +121,8 @@ def synthesis_config(
         **{name: value for name, value in given.items() if value is not None},
     )
     settings = apply_overrides(config.model_dump(mode="json"), overrides)
+    if num_examples is None and not any(name.startswith("num_examples=") for name in overrides):
+        del settings["num_examples"]  # then the mix says how many
     return parse_config(SynthesisConfig, settings)
 
 
