@@ -7,6 +7,7 @@ again without it; nothing a file contains can stop the run.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from longloom.errors import DataError
@@ -14,6 +15,7 @@ from longloom.executor import Beat, Failure
 from longloom.records import Document, DocumentKind
 from longloom.synthesis.config import CurationConfig
 from longloom.synthesis.corpus_files import StoredDocument, write_documents, write_facts
+from longloom.synthesis.curation.decontamination import Benchmarks
 from longloom.synthesis.curation.duplicates import signature_of
 from longloom.synthesis.curation.rules import drop_reason
 from longloom.synthesis.documents.building import BLOCK_SEPARATOR, Reading
@@ -25,7 +27,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.steps import ShardTask
 from longloom.text.token_counts import TokenCounter, load_counter
 
-READING_VERSION = 1
+READING_VERSION = 2
 """Raised when the same files give other documents or facts."""
 
 _SHARD_BYTES = 4_000_000
@@ -46,6 +48,8 @@ class ReadContent:
     """`estimate`, or a model folder whose tokenizer counts."""
     max_file_bytes: int
     """Larger files are not read."""
+    benchmarks: tuple[str, ...] = ()
+    """Benchmark files and folders; documents that overlap with them are dropped."""
     given_up: Mapping[str, str] = field(default_factory=dict)
     """Files that are not tried again, with reasons."""
 
@@ -130,6 +134,8 @@ def _curated(
         for block in document.blocks
     )
     reason = drop_reason(document, content.curation, num_tokens=sum(block_tokens))
+    if not reason and content.benchmarks:
+        reason = load_benchmarks(content.benchmarks).document_overlap(document.text)
     if reason:
         return StoredDocument(
             document=replace(document, text="", blocks=()), drop_reason=reason
@@ -138,6 +144,16 @@ def _curated(
         document=document, block_tokens=block_tokens, signature=signature_of(document.text)
     )
     return stored, extract_facts(reading)
+
+
+@lru_cache(maxsize=1)
+def load_benchmarks(paths: tuple[str, ...]) -> Benchmarks:
+    """Return what is not to be trained on; read once in a process.
+
+    Raises:
+        DataError: a path cannot be read as a benchmark.
+    """
+    return Benchmarks.load(paths)
 
 
 def _dropped_file(file: FoundFile, reason: str) -> StoredDocument:

@@ -26,7 +26,7 @@ from longloom.synthesis.facts.clustering import canonical_names
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.steps import ShardTask
 
-SETTLING_VERSION = 1
+SETTLING_VERSION = 2
 """Raised when the same shards give other decisions."""
 
 _PLAIN_VALUES = frozenset({"date", "number", "text"})
