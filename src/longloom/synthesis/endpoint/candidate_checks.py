@@ -9,7 +9,7 @@ Where the limit ends the checks early, what was not checked stays: its programs 
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,12 +28,12 @@ from longloom.synthesis.endpoint.rewriting import RewriteRequest, rewrite_questi
 from longloom.synthesis.endpoint.robustness import keep_robust
 from longloom.synthesis.endpoint.session import EndpointSession
 from longloom.synthesis.endpoint.yields import Dropped
-from longloom.synthesis.selection.balance import Candidate, select
+from longloom.synthesis.mixes import MIXES
+from longloom.synthesis.selection.balance import Candidate, select_by_quotas, share_out
 from longloom.synthesis.selection.writing import candidates_of
 from longloom.synthesis.steps import digest_of
 from longloom.synthesis.steps.shards import Progress
 from longloom.synthesis.storage import read_examples, write_examples
-from longloom.synthesis.task_weights import task_quotas
 from longloom.synthesis.weaving.weave import fixed_tokens
 from longloom.text.token_counts import load_counter
 
@@ -129,14 +129,16 @@ def _likely(
 ) -> frozenset[str]:
     if num_wanted <= 0:
         return frozenset()
-    kept, _ = select(
+    mix = MIXES[config.mix]
+    selection = select_by_quotas(
         candidates,
         num_examples=num_wanted,
-        weights=config.task_weights,
+        quotas=mix.quotas_by(config.task_weights),
         max_shape_fraction=config.max_shape_fraction,
         seed=config.seed,
+        length_weights=mix.length_weights if mix.quotas else (),
     )
-    return kept
+    return selection.kept
 
 
 def _outcomes(
@@ -250,7 +252,12 @@ def _equal_draws(
         for candidate in candidates_of(shard)
         if candidate.example_id in kept
     }
-    quotas = task_quotas(config.num_examples, config.task_weights)
+    weights: dict[str, float] = defaultdict(float)
+    for quota in MIXES[config.mix].quotas_by(config.task_weights):
+        for kind in quota.kinds:
+            share = kind.weight / sum(entry.weight for entry in quota.kinds)
+            weights[kind.task_type] += quota.weight * share
+    quotas = share_out(config.num_examples, weights)
     num_samples = session.config.difficulty.num_samples
     drawn: set[str] = set()
     for task in TaskType:
@@ -261,7 +268,7 @@ def _equal_draws(
             for example_id, its_task in tasks.items()
             if its_task is task
         }
-        drawn.update(equal_draws(bins, quotas[task], seed=config.seed))
+        drawn.update(equal_draws(bins, quotas.get(task, 0), seed=config.seed))
     return drawn
 
 
