@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from longloom.records import Document, Split
 from longloom.synthesis.facts.fact import Fact
@@ -32,6 +33,11 @@ class CollectionDocument:
     def doc_id(self) -> str:
         """The document's id."""
         return self.document.doc_id
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """Return a document alone, for laying out a context that is known already."""
+        return cls(document=document, block_tokens=(), facts=(), split=Split.TRAIN)
 
 
 class Collection:
