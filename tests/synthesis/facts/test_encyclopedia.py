@@ -68,7 +68,7 @@ def test_a_value_that_is_a_link_names_an_article() -> None:
     builder.mark("link", span, target="Bartow Arena")
     builder.mark("infobox", span, label="Arena", section="")
     facts = encyclopedia.extract(builder.build())
-    assert ("infobox.arena", "Bartow Arena", "encyclopedia article") in {
+    assert ("infobox.arena", "Bartow Arena", "page") in {
         (fact.relation, fact.value, fact.value_kind) for fact in facts
     }
 

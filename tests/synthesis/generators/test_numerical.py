@@ -28,6 +28,8 @@ CONCEPTS = {
     "Assets": ("Total assets", True),
     "LongTermDebt": ("Long-term debt", True),
     "InventoryNet": ("Inventories", True),
+    "MarketableSecuritiesCurrent": ("Securities held", True),
+    "PropertyPlantAndEquipmentNet": ("Plants, net", True),
 }
 
 

@@ -15,20 +15,16 @@ from longloom.synthesis.facts.quantities import parse_quantity, plain
 from longloom.synthesis.facts.relation import EntityKind, Relation
 from longloom.synthesis.facts.tables import column_slug, parse_date
 
-KINDS: tuple[EntityKind, ...] = (
-    EntityKind(
-        name="encyclopedia article", plural="encyclopedia articles", article="an", is_document=True
-    ),
-)
+KINDS: tuple[EntityKind, ...] = (EntityKind(name="page", plural="pages", is_document=True),)
 
 RELATIONS: tuple[Relation, ...] = (
     Relation(
         name="page.links_to",
-        subject_kind="encyclopedia article",
-        value_kind="encyclopedia article",
-        question="Which topic does the article on {x} name?",
-        noun="a topic named in the article on {x}",
-        clause="whose article names {v}",
+        subject_kind="page",
+        value_kind="page",
+        question="Which topic does the page on {x} mention?",
+        noun="a topic mentioned on the page on {x}",
+        clause="that mentions {v}",
         is_functional=False,
     ),
 )
@@ -61,9 +57,9 @@ def relation_for(fact: Fact) -> Relation:
     """Return how to word the infobox row a fact belongs to."""
     return Relation(
         name=fact.relation,
-        subject_kind="encyclopedia article",
+        subject_kind="page",
         value_kind=fact.value_kind,
-        question=f'What does the infobox of the article on {{x}} give as "{fact.label}"?',
+        question=f'What does the infobox of {{x}} give as "{fact.label}"?',
         noun=f'the "{fact.label}" in the infobox of {{x}}',
         clause=f'whose infobox gives {{v}} as "{fact.label}"',
     )
@@ -97,7 +93,7 @@ def _row_facts(
     if kind == "text":
         target = targets.get((mark.start, mark.end), "")
         if target.casefold() == text.casefold():
-            value, kind = target, "encyclopedia article"
+            value, kind = target, "page"
         elif ";" in text or len(text) > _MAX_VALUE_CHARACTERS or not text[0].isalnum():
             return []
     subject = reading.document.title
@@ -108,7 +104,7 @@ def _row_facts(
         relation=PREFIX + column_slug(label),
         value=value,
         value_kind=kind,
-        subject_kind="encyclopedia article",
+        subject_kind="page",
         doc_id=reading.document.doc_id,
         start=mark.start,
         end=mark.start + num_characters,
@@ -158,8 +154,8 @@ def _link_facts(reading: Reading, links: list[Mark]) -> list[Fact]:
             subject=reading.document.title,
             relation="page.links_to",
             value=target,
-            value_kind="encyclopedia article",
-            subject_kind="encyclopedia article",
+            value_kind="page",
+            subject_kind="page",
             doc_id=reading.document.doc_id,
             start=mark.start,
             end=mark.end,

@@ -85,9 +85,9 @@ RELATIONS: tuple[Relation, ...] = (
         "first_posted",
         "date",
         (
-            "On what date was {x} first posted for discussion, according to its post history?",
+            "What is the earliest date in the post history of {x}?",
             "the earliest date in the post history of {x}",
-            "first posted for discussion {v}",
+            "whose post history begins {v}",
         ),
     ),
     _relation(
@@ -96,7 +96,7 @@ RELATIONS: tuple[Relation, ...] = (
         (
             "What is the latest date in the post history of {x}?",
             "the latest date in the post history of {x}",
-            "last posted for discussion {v}",
+            "whose post history ends {v}",
         ),
     ),
     _relation(

@@ -7,11 +7,14 @@ Descriptions replace names (the paper's obfuscation, QwenLong-L1.5, section 3); 
 then coarsened as far as the description still fits one entity of the world.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from random import Random
+from types import MappingProxyType
 
+from longloom.records import Document
 from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.generators.completeness import Completeness
 from longloom.synthesis.generators.vocabulary import QUOTED_KINDS, Vocabulary
 from longloom.synthesis.generators.wording import Phraser
 from longloom.synthesis.programs.coarsening import coarsen, date_rungs, ladder
@@ -36,16 +39,21 @@ _MAX_PREDICATES = 3
 _MAX_ATTRIBUTES = 14
 _MAX_ENTITIES = 4_000
 _MAX_COMBINATIONS = 8
-_MIN_MENTIONS = 3
 _MAX_ANSWER_WORDS = 8
 
 
 class Scene:
     """The entities of a world, with what describes, joins and answers; built once per context."""
 
-    def __init__(self, world: World, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        world: World,
+        vocabulary: Vocabulary,
+        documents: Mapping[str, Document] = MappingProxyType({}),
+    ) -> None:
         self.world = world
         self.vocabulary = vocabulary
+        self.completeness = Completeness(world, documents)
         self.phraser = Phraser(vocabulary)
         self.facts_by_entity: dict[str, list[Fact]] = {}
         self.kind_by_entity: dict[str, str] = {}
@@ -103,15 +111,8 @@ class Scene:
         return ordered[:_MAX_ATTRIBUTES]
 
     def _is_sure(self, fact: Fact) -> bool:
-        """Return whether a mention is one of a name: it says so, and the name comes up elsewhere.
-
-        Other facts are sure. See `mentions.py` for what `stands` tells.
-        """
-        if fact.value_kind != "name":
-            return True
-        is_alone = dict(fact.qualifiers).get("stands", "alone") == "alone"
-        num_mentions = len(self.world.facts_naming(fact.relation, fact.value))
-        return is_alone and (" " in fact.value or num_mentions >= _MIN_MENTIONS)
+        """Return whether all that have the value are known, so that it may describe."""
+        return self.completeness.is_whole(fact)
 
     def _describes_badly(self, fact: Fact) -> bool:
         relation = self.vocabulary.relation(fact.relation)
@@ -153,7 +154,8 @@ class Scene:
         if relation is None or fact.certainty > 2:
             return False
         is_complete = relation.is_functional or fact.certainty == 1
-        return is_complete or self.vocabulary.kind(fact.value_kind).is_document
+        is_document = self.vocabulary.kind(fact.value_kind).is_document
+        return (is_complete or is_document) and self.completeness.has_all_values(fact)
 
     def describe(self, entity: str, rng: Random, avoiding: str = "") -> Program | None:
         """Return a description that fits only this entity, without one relation, or None."""

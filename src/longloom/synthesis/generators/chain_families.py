@@ -10,7 +10,7 @@ from longloom.synthesis.programs.node import Program
 IF_MISSING = " If the documents given do not state it, answer: not stated."
 
 _CAUTION_SHARE = 0.06
-_MISSING_SHARE = 0.1
+_MISSING_SHARE = 0.3
 
 
 def bridge(inquiry: Inquiry) -> Draft | None:

@@ -18,8 +18,12 @@ _MIN_ANSWER_WORDS = 5
 """A verbatim reply below that (`Mm-hmm.`) repeats too often to be worth recalling."""
 _MAX_ANSWER_WORDS = 120
 _MAX_GOLD_DOCUMENTS = 12
+_MIN_COUNT = 3
+"""Below that a guess is too often right."""
 _MAX_COUNT = 25
 _WORD = re.compile(r"[A-Za-z]{5,20}")
+_COMPOUND = re.compile(r"[a-z]+(?:-[a-z]+)+")
+"""Whether `fifty-two` mentions "fifty" is a matter of taste, so such words are not asked for."""
 _COMMON_WORDS = """
 about above actually after again almost already always another anything around basically
 because before being better between bring cause certainly could course definitely doesn
@@ -70,6 +74,7 @@ class Scene:
     kind_by_subject: Mapping[str, str]
     """`dialogue`, `meeting` or `transcript`, by conversation."""
     _terms: dict[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
+    _speakers: dict[str, Counter[str]] = field(default_factory=dict, compare=False)
 
     def events(self, speaker: str, act: str) -> list[str]:
         """Return the labels that turns with this act have at least twice."""
@@ -112,18 +117,26 @@ class Scene:
         """Return the uncommon words of a conversation with the number of turns that have them."""
         if subject not in self._terms:
             counts: Counter[str] = Counter()
+            compounds: set[str] = set()
             for turn in self.turns_by_subject[subject]:
-                counts.update(dict.fromkeys(_WORD.findall(turn.value.lower()), 1))
+                said = turn.value.lower()
+                counts.update(dict.fromkeys(_WORD.findall(said), 1))
+                compounds.update(
+                    part for word in _COMPOUND.findall(said) for part in word.split("-")
+                )
             self._terms[subject] = {
                 word: count
                 for word, count in counts.items()
-                if word not in _COMMON and not word.endswith("ing")
+                if word not in _COMMON and not word.endswith("ing") and word not in compounds
             }
         return self._terms[subject]
 
     def speakers(self, subject: str, min_turns: int = 3) -> list[str]:
         """Return who says something often enough in a conversation, in order of appearance."""
-        counts = Counter(qualifier(turn, "speaker") for turn in self.turns_by_subject[subject])
+        if subject not in self._speakers:
+            turns = self.turns_by_subject[subject]
+            self._speakers[subject] = Counter(qualifier(turn, "speaker") for turn in turns)
+        counts = self._speakers[subject]
         return [speaker for speaker, count in counts.items() if count >= min_turns]
 
 
@@ -182,7 +195,7 @@ def _is_fit(answer: str, candidate: Candidate) -> bool:
             return _MIN_ANSWER_WORDS <= len(answer.split()) <= _MAX_ANSWER_WORDS
         case RewardRule.NUMERIC:
             is_count = candidate.ability == "counting"
-            return not is_count or 2 <= int(answer) <= _MAX_COUNT
+            return not is_count or _MIN_COUNT <= int(answer) <= _MAX_COUNT
         case _:
             return 0 < len(answer) <= 100
 

@@ -5,12 +5,14 @@ step too early; the neighbouring number; the order with two places exchanged. Al
 and format as the answer (QwenLong-L1.5, section 3: multiple choice).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 from random import Random
 
 from longloom.synthesis.facts.fact import Fact
-from longloom.synthesis.generators.anchors import Scene, is_short
+from longloom.synthesis.generators.anchors import Scene, contains_words, is_short
+from longloom.synthesis.generators.draft import Draft
+from longloom.synthesis.generators.inquiry import NAMING_ABILITIES
 from longloom.synthesis.programs.comparison import SEPARATOR, Compare, OrderOf
 from longloom.synthesis.programs.dates import DaysBetween, Had, MonthsBetween, YearsBetween
 from longloom.synthesis.programs.graph import Follow, Values
@@ -19,20 +21,29 @@ from longloom.synthesis.programs.node import Execution, Program
 
 NUM_DISTRACTORS = 3
 
+_ALIKE_KINDS = frozenset({"date", "person"})
+"""Kinds of which one entity's other values are mistaken for the one asked."""
+_MIXED_KINDS = frozenset({"page"})
+"""Kinds whose entities may be of any sort."""
+
 _MAX_ORDERED = 5
 
 
 def distractors(
-    scene: Scene, program: Program, execution: Execution, rng: Random
+    scene: Scene, draft: Draft, execution: Execution, rng: Random
 ) -> tuple[str, ...] | None:
     """Return three wrong answers, near misses first; None if there are not enough."""
     answer = execution.only_answer
     if answer is None:
         return None
     chosen: list[str] = []
-    for wrong in _wrong(scene, program, execution, answer, rng):
-        if wrong not in chosen and wrong.casefold() != answer.casefold() and is_short(wrong):
+    taken = {answer.casefold()}
+    for wrong in _wrong(scene, draft.program, execution, answer, rng):
+        # What the question itself speaks of is seen to be wrong, unless it names the candidates.
+        is_said = draft.ability not in NAMING_ABILITIES and contains_words(wrong, draft.question)
+        if wrong.casefold() not in taken and is_short(wrong) and not is_said:
             chosen.append(wrong)
+            taken.add(wrong.casefold())
         if len(chosen) == NUM_DISTRACTORS:
             return tuple(chosen)
     return None
@@ -53,7 +64,9 @@ def _wrong(
         case OrderOf():
             yield from _other_orders(answer, rng)
         case Follow(relation=relation):
-            yield from _other_values(scene, relation, execution.evidence, answer, rng)
+            yield from _other_values(scene, relation, execution.evidence, rng)
+            if _is_small_number(answer):
+                yield from _near_numbers(int(answer), rng)
         case Compare(of=Values(entities=entities)):
             # What the question does not name is no option, so it takes four names.
             yield from (entity for entity in entities if entity != answer)
@@ -87,10 +100,14 @@ def _num_shared(first: list[str], second: list[str]) -> int:
     return sum(one == other for one, other in zip(first, second, strict=True))
 
 
+def _is_small_number(answer: str) -> bool:
+    return answer.isascii() and answer.isdigit() and 0 < int(answer) < 1000
+
+
 def _other_values(
-    scene: Scene, relation: str, evidence: Iterable[Fact], answer: str, rng: Random
+    scene: Scene, relation: str, evidence: Iterable[Fact], rng: Random
 ) -> Iterator[str]:
-    """Yield values of the relation elsewhere, and of other relations of the entities passed."""
+    """Yield values of the relation elsewhere, and other dates and people of the last entity."""
     facts = tuple(evidence)
     if not facts:
         return
@@ -102,7 +119,7 @@ def _other_values(
         fact
         for entity in dict.fromkeys(fact.subject for fact in facts)
         for fact in scene.facts_by_entity.get(entity, ())
-        if fact.relation != relation and _is_alike(fact, last)
+        if fact.relation != relation and _is_alike(fact, last) and fact.value_kind in _ALIKE_KINDS
     ]
     wrong_hop = [fact for fact in same if fact.subject in passed]
     siblings = [fact for fact in same if fact.subject not in passed]
@@ -116,26 +133,55 @@ def _other_values(
 
 def _is_alike(fact: Fact, other: Fact) -> bool:
     is_alike = fact.value_kind == other.value_kind and fact.unit == other.unit
-    if fact.value_kind == "text":
-        return is_alike and fact.relation == other.relation
     return is_alike and (fact.value_kind != "date" or len(fact.value) == len(other.value))
 
 
 def _other_entities(
     scene: Scene, evidence: Iterable[Fact], answer: str, rng: Random
 ) -> Iterator[str]:
-    """Yield entities of the answer's kind: those passed, then those the documents speak of."""
+    """Yield entities of the answer's kind: those passed, those alike, then any that are given.
+
+    Alike is what has the same relations, so that a video game stands among video games; of pages,
+    which may be about anything, no others are offered.
+    """
     facts = tuple(evidence)
-    kind = scene.kind_by_entity.get(answer) or next(
-        (fact.value_kind for fact in reversed(facts) if fact.value == answer), None
-    )
+    kind = scene.kind_by_entity.get(answer)
     if kind is None:
+        yield from _other_named(scene, facts, answer, rng)
         return
-    passed = [fact.subject for fact in facts if fact.subject_kind == kind]
-    passed += [fact.value for fact in facts if fact.value_kind == kind]
-    spoken_of = [fact.subject for fact in scene.world.facts if fact.subject_kind == kind]
-    spoken_of += [fact.value for fact in scene.world.facts if fact.value_kind == kind]
-    near, far = list(dict.fromkeys(passed)), list(dict.fromkeys(spoken_of))
+    described_by = {fact.relation for fact in facts if fact.subject == answer}
+    is_document = scene.vocabulary.kind(kind).is_document
+    same_kind = [
+        entity
+        for entity in scene.entities
+        if scene.kind_by_entity[entity] == kind
+        and not (is_document and not scene.completeness.is_given(entity))
+    ]
+    alike = [entity for entity in same_kind if described_by & _relations_of(scene, entity)]
+    passed = {fact.subject for fact in facts} | {fact.value for fact in facts}
+    near = [entity for entity in alike if entity in passed]
+    far = [entity for entity in alike if entity not in passed]
     rng.shuffle(near)
     rng.shuffle(far)
     yield from [*near[:2], *far]
+    if kind not in _MIXED_KINDS:
+        rng.shuffle(same_kind)
+        yield from same_kind
+
+
+def _other_named(scene: Scene, facts: Sequence[Fact], answer: str, rng: Random) -> Iterator[str]:
+    """Yield other values of the relations by which the answer is named."""
+    naming = [fact for fact in facts if fact.value == answer]
+    others = [
+        fact.value
+        for relation in dict.fromkeys(fact.relation for fact in naming)
+        for fact in scene.world.facts_with(relation)
+        if fact.value_kind == naming[0].value_kind
+    ]
+    values = list(dict.fromkeys(others))
+    rng.shuffle(values)
+    yield from values
+
+
+def _relations_of(scene: Scene, entity: str) -> set[str]:
+    return {fact.relation for fact in scene.facts_by_entity[entity]}

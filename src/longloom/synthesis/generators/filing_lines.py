@@ -236,7 +236,8 @@ def clean_label(label: str) -> str:
 
 def _is_clear_label(label: str, concept: str) -> bool:
     words = re.findall(r"[A-Za-z]{2,}", label)
-    is_fallback = " " in label and re.sub(r"[^a-z0-9]", "", label.lower()) == concept.lower()
+    # A label made of the words of the concept is in no document; `Long-term debt` may well be.
+    is_fallback = " " in label and label.lower().replace(" ", "") == concept.lower()
     return (
         4 <= len(label) <= _MAX_LABEL_CHARACTERS
         and bool(words)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from longloom.records import RewardRule, TaskType
 from longloom.synthesis.generators.draft import Draft, Setting
-from longloom.synthesis.generators.filing_lines import FilingLines
+from longloom.synthesis.generators.filing_lines import PREFIX, FilingLines
 from longloom.synthesis.generators.numerical_drafts import as_choice, is_apart, numbers_shown
 from longloom.synthesis.programs.finance import (
     Compounded,
@@ -29,13 +29,34 @@ from longloom.synthesis.programs.finance import (
 from longloom.synthesis.programs.numeric import Numeric, Rounded, Stated
 from longloom.synthesis.programs.numeric_arithmetic import Difference, Plus
 
-_LENT = re.compile(
-    r"debt|notes|borrow|loan|commercial paper|lease liabilit|cash and cash eq|securities|"
-    r"investment|purchases? of|property|equipment|receivable|payable|inventor|goodwill|intangible|"
-    r"content|capital|obligation|repurchase|dividend|research",
-    re.IGNORECASE,
+_PURPOSES = MappingProxyType(
+    {
+        "cost": re.compile(
+            r"^(?:PropertyPlantAndEquipment|IntangibleAssetsNet|FiniteLivedIntangibleAssets(?:Gross|Net)"
+            r"|PaymentsToAcquire(?:ProductiveAssets|PropertyPlant)|ContentAssets|CapitalizedComputer)"
+        ),
+        "debt": re.compile(
+            r"^(?:LongTermDebt|DebtCurrent|DebtNoncurrent|CommercialPaper|ShortTermBorrowings"
+            r"|ProceedsFromIssuanceOf\w*Debt|SeniorNotes|LongTermNotes|NotesPayable|DebtInstrument"
+            r"(?:Carrying|Face)|DebtLongtermAndShortterm)"
+        ),
+        "due": re.compile(
+            r"^(?:LongTermDebt|DebtCurrent|CommercialPaper|AccountsPayableCurrent|AccountsReceivable"
+            r"|PurchaseObligation|ContractualObligation|LicensesPayable|OperatingLeaseLiability"
+            r"|FinanceLeaseLiability|NontradeReceivables)"
+        ),
+        "invested": re.compile(
+            r"^(?:CashAndCashEquivalents|CashCashEquivalents|MarketableSecurities|ShortTermInvest"
+            r"|AvailableForSaleSecurities|EquityMethodInvestments|LongTermInvestments)"
+        ),
+    }
 )
-_NOT_LENT = re.compile(r"change|unrealized|paid|depreciation|gain|loss|tax|expense", re.IGNORECASE)
+"""Concepts of the filings' taxonomy whose amounts fit a condition."""
+_NO_STOCK = re.compile(
+    r"Increase|Change|Unrealized|Gain|Loss|Interest|Repayment|FairValue|Discount|Unamortized|"
+    r"Depreciation|Amortization|Allowance|Maturit|CostBasis|Tax"
+)
+_LEASE = re.compile(r"LeaseLiability")
 _MIN_PRINCIPAL = Decimal(10) ** 7
 _RATE_CONCEPT = "DiscountRate"
 _COUPONS = ("3.2", "3.75", "4.25", "4.5", "4.8", "5.25", "5.5", "6", "6.4", "7.2")
@@ -91,21 +112,27 @@ class _Premises:
             if line.fact.unit == "USD"
             and line.duration in ("year", "instant")
             and line.value >= _MIN_PRINCIPAL
+            and not _NO_STOCK.search(line.fact.relation)
         ]
-        lent = [
-            line for line in large if _LENT.search(line.label) and not _NOT_LENT.search(line.label)
-        ]
-        self.amounts = lent or large
+        self.amounts = {
+            purpose: [
+                line for line in large if concept.match(line.fact.relation.removeprefix(PREFIX))
+            ]
+            for purpose, concept in _PURPOSES.items()
+        }
         self.rates = [
             line
             for line in lines
             if line.fact.unit == "%" and _RATE_CONCEPT in line.fact.relation and line.value > 1
         ]
 
-    def amount(self, rng: Random) -> _Amount:
+    def amount(self, rng: Random, purpose: str) -> _Amount | None:
         """Draw one company's amount, or the sum of two companies' amounts."""
-        first = rng.choice(self.amounts)
-        others = [line for line in self.amounts if line.fact.subject != first.fact.subject]
+        fitting = self.amounts[purpose]
+        if not fitting:
+            return None
+        first = rng.choice(fitting)
+        others = [line for line in fitting if line.fact.subject != first.fact.subject]
         alike = [line for line in others if line.fact.relation == first.fact.relation]
         if not alike or rng.random() < 0.3:
             return _Amount(first.number, first.noun)
@@ -113,21 +140,41 @@ class _Premises:
         words = f"the sum of {first.noun} and {second.noun}"
         return _Amount(Plus(first.number, second.number), words)
 
-    def rate(self, rng: Random, *, from_document: bool = False) -> _Rate | None:
-        """Draw a rate: of a document, or stated in the question."""
-        if self.rates and (from_document or rng.random() < 0.4):
-            line = rng.choice(self.rates)
-            return _Rate(line.number, f"the percentage reported as {line.noun}", False)
-        if from_document:
+    def reported_rate(self, rng: Random) -> _Rate | None:
+        """Draw a rate that a document reports."""
+        if not self.rates:
             return None
-        percent = rng.choice(_COUPONS)
-        return _Rate(Stated(percent, "%"), f"{percent}%", True)
+        line = rng.choice(self.rates)
+        return _Rate(line.number, f"the percentage reported as {line.noun}", False)
+
+    def leased(self, rng: Random) -> tuple[_Amount, _Rate] | None:
+        """Draw a lease liability with the discount rate of the same company and kind of lease."""
+        pairs = [
+            (line, rate)
+            for line in self.amounts["due"]
+            if _LEASE.search(line.fact.relation)
+            for rate in self.rates
+            if rate.fact.subject == line.fact.subject
+            and rate.fact.period_end == line.fact.period_end
+            and ("Operating" in rate.fact.relation) == ("Operating" in line.fact.relation)
+        ]
+        if not pairs:
+            return None
+        line, rate = rng.choice(pairs)
+        reported = _Rate(rate.number, f"the percentage reported as {rate.noun}", False)
+        return _Amount(line.number, line.noun), reported
+
+
+def _stated_rate(rng: Random) -> _Rate:
+    """Draw a rate that the question states: what filings report are discount rates of leases."""
+    percent = rng.choice(_COUPONS)
+    return _Rate(Stated(percent, "%"), f"{percent}%", True)
 
 
 def generate(setting: Setting, rng: Random) -> Iterator[Draft]:
     """Yield financial questions of every shape in turn; most with options."""
     premises = _Premises(setting)
-    if not premises.amounts:
+    if not any(premises.amounts.values()):
         return
     shown = numbers_shown(setting.documents.values())
     misses = dict.fromkeys(_SHAPES, 0)
@@ -193,8 +240,8 @@ def _request(case: _Case) -> str:
 
 
 def _first_year_cost(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
+    if amount is None:
         return None
     percent = rng.choice(_FEES)
     fee = Share(amount.node, Stated(percent, "%"))
@@ -214,8 +261,8 @@ def _first_year_cost(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _net_proceeds(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
+    if amount is None:
         return None
     percent, payments = rng.choice(_FEES), rng.choice((4, 12))
     fee = Share(amount.node, Stated(percent, "%"))
@@ -256,8 +303,8 @@ def _between(
 
 
 def _extension(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "due"), _stated_rate(rng)
+    if amount is None:
         return None
     start, end, words = _span(rng)
     year = Share(amount.node, rate.node)
@@ -278,8 +325,8 @@ def _extension(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _extension_with_fee(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
+    if amount is None:
         return None
     start, end, words = _span(rng)
     percent = rng.choice(_FEES)
@@ -303,8 +350,8 @@ def _extension_with_fee(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _payment(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
+    if amount is None:
         return None
     years, per_year = rng.choice((3, 5, 7, 10)), rng.choice((4, 12))
     word = {4: "quarter", 12: "month"}[per_year]
@@ -327,8 +374,8 @@ def _payment(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _compounding_gain(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    amount, rate = premises.amount(rng, "invested"), _stated_rate(rng)
+    if amount is None:
         return None
     years, per_year = rng.randint(2, 5), rng.choice((2, 4, 12))
     word = {2: "semi-annually", 4: "quarterly", 12: "monthly"}[per_year]
@@ -353,8 +400,9 @@ def _compounding_gain(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _present_value(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng)
-    if rate is None:
+    leased = premises.leased(rng) if rng.random() < 0.3 else None
+    amount, rate = leased or (premises.amount(rng, "due"), _stated_rate(rng))
+    if amount is None:
         return None
     years = rng.randint(2, 6)
     return _Case(
@@ -374,7 +422,9 @@ def _present_value(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _written_down(premises: _Premises, rng: Random) -> _Case | None:
-    amount = premises.amount(rng)
+    amount = premises.amount(rng, "cost")
+    if amount is None:
+        return None
     start, end, words = _span(rng)
     months = 12 * (int(end[:4]) - int(start[:4])) + int(end[5:]) - int(start[5:])
     years = rng.choice((4, 5, 8, 10))
@@ -395,8 +445,8 @@ def _written_down(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _refinancing(premises: _Premises, rng: Random) -> _Case | None:
-    amount, rate = premises.amount(rng), premises.rate(rng, from_document=True)
-    if rate is None:
+    amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
+    if amount is None:
         return None
     high = rng.choice(("8.5", "9", "9.6", "10.2", "11"))
     before, years = Stated(high, "%"), rng.randint(2, 4)
@@ -424,7 +474,7 @@ def _refinancing(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _effective(premises: _Premises, rng: Random) -> _Case | None:
-    rate = premises.rate(rng, from_document=True)
+    rate = premises.reported_rate(rng)
     if rate is None:
         return None
     per_year = rng.choice((2, 4, 12))
@@ -442,7 +492,7 @@ def _effective(premises: _Premises, rng: Random) -> _Case | None:
 
 
 def _monthly(premises: _Premises, rng: Random) -> _Case | None:
-    rate = premises.rate(rng, from_document=True)
+    rate = premises.reported_rate(rng)
     if rate is None:
         return None
     return _Case(

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 from longloom.records import RewardRule, TaskType
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.relation import EntityKind, Relation
 from longloom.synthesis.generators.anchors import Scene, contains_words
+from longloom.synthesis.generators.disputes import Dispute, disputes
 from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.generators.paths import PathSampler
 from longloom.synthesis.generators.questions import Asker
@@ -18,9 +20,6 @@ from longloom.synthesis.programs.node import Program
 
 NAMING_ABILITIES = frozenset({"comparison", "ordering", "unanswerable"})
 """Abilities whose questions may say their answer: it is one of those they name."""
-
-_DATING = (".date", ".filed", ".period_end", ".published", ".report_date", ".version_date")
-"""How relations end that date the document they stand in."""
 
 _TRIES_PER_TURN = 6
 _MAX_BARREN_TURNS = 4
@@ -56,11 +55,11 @@ class Inquiry:
         self.task_type = task_type
         self.world = setting.world
         vocabulary = Vocabulary(relations, kinds, setting.world)
-        self.scene = Scene(setting.world, vocabulary)
+        self.scene = Scene(setting.world, vocabulary, setting.documents)
         self.sampler = PathSampler(self.scene)
         self.asker = Asker(self.scene.phraser, rng)
         self.ranked = _ranked(self.scene)
-        self._disputed: list[tuple[str, str, str, str]] | None = None
+        self._places: list[int] = []
 
     def draft(
         self,
@@ -104,11 +103,16 @@ class Inquiry:
                 return described
         return Named(entity)
 
-    def disputed(self) -> list[tuple[str, str, str, str]]:
-        """Return entity, relation, period and dating relation where documents disagree."""
-        if self._disputed is None:
-            self._disputed = _disputed(self.setting)
-        return self._disputed
+    def next_place(self, num_places: int) -> int:
+        """Deal a place: each comes once before any comes again, in an order drawn anew."""
+        if not self._places:
+            self._places = self.rng.sample(range(num_places), num_places)
+        return self._places.pop()
+
+    @cached_property
+    def disputes(self) -> list[Dispute]:
+        """What dated documents state differently."""
+        return disputes(self.world)
 
     def some_ranked(
         self, count: int, value_kind: str | None = None, *, is_apart: bool = True
@@ -191,37 +195,3 @@ def _ranked(scene: Scene) -> list[tuple[Ranked, ...]]:
                 key = (fact.subject_kind, name, fact.unit)
                 groups.setdefault(key, []).append(Ranked(entity, fact))
     return [tuple(group) for group in groups.values() if len(group) > 1]
-
-
-def _disputed(setting: Setting) -> list[tuple[str, str, str, str]]:
-    """Find what two documents state differently, if both say when they are from.
-
-    The statements must agree in everything but the value: label, unit, period and qualifiers.
-    """
-    values: dict[tuple[str, ...], dict[str, set[str]]] = {}
-    for fact in setting.world.facts:
-        key = (fact.subject, fact.relation, fact.period_end)
-        rest = (fact.period_start, fact.unit, fact.label)
-        same = (*key, *rest, *(part for pair in fact.qualifiers for part in pair))
-        values.setdefault(same, {}).setdefault(fact.doc_id, set()).add(fact.value)
-    found: dict[tuple[str, str, str, str], None] = {}
-    for (subject, name, period_end, *_), by_document in values.items():
-        is_one_each = all(len(stated) == 1 for stated in by_document.values())
-        differs = len({value for stated in by_document.values() for value in stated}) > 1
-        if len(by_document) > 1 and is_one_each and differs:
-            for relation in _dating_relations(setting, list(by_document)):
-                found[subject, name, period_end, relation] = None
-    return list(found)
-
-
-def _dating_relations(setting: Setting, doc_ids: Sequence[str]) -> list[str]:
-    """Return the relations that date every one of the documents, each with one value."""
-    shared: list[str] | None = None
-    for doc_id in doc_ids:
-        stated: dict[str, set[str]] = {}
-        for fact in setting.world.facts_in(doc_id):
-            if fact.value_kind == "date" and fact.relation.endswith(_DATING):
-                stated.setdefault(fact.relation, set()).add(fact.value)
-        single = [name for name, dates in stated.items() if len(dates) == 1]
-        shared = single if shared is None else [name for name in shared if name in single]
-    return shared or []

@@ -1,5 +1,7 @@
 """Families of look-ups: what one or two documents say of something named or described."""
 
+import re
+
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.anchors import PLAIN_KINDS, contains_words, is_answer, is_short
 from longloom.synthesis.generators.draft import Draft
@@ -12,10 +14,13 @@ from longloom.synthesis.programs.dates import DaysBetween, YearsBetween
 from longloom.synthesis.programs.graph import Described, Follow, Named, Only, Values
 from longloom.synthesis.programs.graph_sets import Count
 from longloom.synthesis.programs.node import Program
-from longloom.synthesis.programs.predicates import Equals
+from longloom.synthesis.programs.predicates import Equals, to_decimal
 
 _MAX_COUNT = 15
+_PAIR_SHARE = 0.2
+"""Of the lists with two entries, so many are counted: "two" is too easily guessed."""
 _MAX_TABLE_CHARACTERS = 90
+_UNNAMED_ROW = re.compile(r"row \d+.*")
 
 
 def value_of_described(inquiry: Inquiry) -> Draft | None:
@@ -137,7 +142,8 @@ def count_values(inquiry: Inquiry) -> Draft | None:
     values = program.execute(inquiry.world).answers
     head, kind = short_head(relation), relation.value_kind
     clauses = inquiry.scene.phraser.set_clauses(program, {}) if kind not in PLAIN_KINDS else None
-    if subject is None or not 2 <= len(values) <= _MAX_COUNT:
+    is_rare = len(values) == 2 and inquiry.rng.random() > _PAIR_SHARE
+    if subject is None or is_rare or not 2 <= len(values) <= _MAX_COUNT:
         return None
     question = inquiry.asker.count_named(kind, clauses) if clauses else None
     if question is None and head is not None and " " not in head:
@@ -225,6 +231,10 @@ def value_of_cell(inquiry: Inquiry) -> Draft | None:
     program = Follow(Named(fact.subject), fact.relation)
     # A row that begins with a number, or an amount in thousands, is easily taken for another.
     is_clear = fact.subject[:1].isalpha() and not fact.scale and "Exhibit" not in fact.label
+    # Nobody counts a hundred rows to find the one that has no name.
+    is_clear = is_clear and not _UNNAMED_ROW.fullmatch(fact.subject)
+    # `0.000000` and a flag of 0 or 1 say little.
+    is_clear = is_clear and to_decimal(fact.value) not in (0, 1)
     if not 0 < len(table) <= _MAX_TABLE_CHARACTERS or not is_clear or not is_answer(fact.value):
         return None
     if contains_words(fact.value, fact.subject):

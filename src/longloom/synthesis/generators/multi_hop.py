@@ -10,7 +10,12 @@ from random import Random
 from longloom.records import TaskType
 from longloom.synthesis.facts.catalogue import KINDS, RELATIONS
 from longloom.synthesis.facts.relation import EntityKind, Relation
-from longloom.synthesis.generators import chain_families, set_families, time_families
+from longloom.synthesis.generators import (
+    chain_families,
+    restatements,
+    set_families,
+    time_families,
+)
 from longloom.synthesis.generators.draft import Draft, Generator, Setting
 from longloom.synthesis.generators.inquiry import Family, Inquiry, in_turns
 
@@ -22,6 +27,7 @@ FAMILIES: tuple[Family, ...] = (
     chain_families.far_bridge,
     chain_families.missing,
     chain_families.named_bridge,
+    restatements.restated,
     set_families.count_described,
     set_families.count_naming,
     set_families.first_of_set,
@@ -34,7 +40,6 @@ FAMILIES: tuple[Family, ...] = (
     time_families.compare_named,
     time_families.first_if_moved,
     time_families.order_named,
-    time_families.restated,
     time_families.same_value,
     time_families.value_of_first,
     time_families.value_of_first_if_moved,

@@ -1,7 +1,7 @@
 """Multiple choice: chains, comparisons and look-ups with four options.
 
 The wrong options are what typical errors lead to (`distractors.py`); the letter of the right one is
-drawn, so that letters are balanced.
+dealt, so that letters are balanced.
 """
 
 import re
@@ -58,10 +58,10 @@ _AND_ANSWER = re.compile(r",? and answer with a number\.$")
 def with_options(inquiry: Inquiry, inner: Draft) -> Draft | None:
     """Return a draft as multiple choice, or None if there are no three wrong answers."""
     execution = inner.program.execute(inquiry.world)
-    wrong = distractors(inquiry.scene, inner.program, execution, inquiry.rng)
+    wrong = distractors(inquiry.scene, inner, execution, inquiry.rng)
     if wrong is None or execution.only_answer != inner.answer:
         return None
-    place = inquiry.rng.randrange(len(LETTERS))
+    place = inquiry.next_place(len(LETTERS))
     options = (*wrong[:place], inner.answer, *wrong[place:])
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=True)]
     return Draft(

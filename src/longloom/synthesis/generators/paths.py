@@ -99,7 +99,8 @@ class PathSampler:
         naming = self._inverse.get(entity, [])
         kind = self.scene.kind_by_entity.get(entity, naming[0].value_kind if naming else "")
         for fact in naming:
-            if fact.value_kind == kind and not contains_words(entity, fact.subject):
+            is_entity = fact.value_kind == kind and not contains_words(entity, fact.subject)
+            if is_entity and self.scene.completeness.is_whole(fact):
                 targets.setdefault((fact.relation, True), set()).add(fact.subject)
         return tuple(
             Move(relation, is_inverse, frozenset(found))

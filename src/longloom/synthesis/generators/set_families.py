@@ -16,6 +16,10 @@ from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import Equals, Trace, trace_of
 
 _MAX_MEMBERS = 12
+_PAIR_SHARE = 0.15
+"""Of the sets with two members, so many are counted: "two" is too easily guessed."""
+_UNCOUNTED = ("code.constant_", "code.default_")
+"""Whether an attribute is a constant is a matter of taste."""
 _MAX_RANKED = 6
 
 
@@ -34,6 +38,10 @@ def _count(inquiry: Inquiry, *, min_documents: int) -> Draft | None:
     if drawn is None:
         return None
     described, trace = drawn
+    if len(trace) == 2 and inquiry.rng.random() > _PAIR_SHARE:
+        return None
+    if any(getattr(one, "relation", "").startswith(_UNCOUNTED) for one in described.predicates):
+        return None
     clauses = inquiry.scene.phraser.set_clauses(described, {})
     return inquiry.draft(
         inquiry.asker.count(described.kind, clauses) if clauses else None,
@@ -57,6 +65,8 @@ def count_naming(inquiry: Inquiry) -> Draft | None:
     inverse = Inverse(path.anchor, inquiry.rng.choice(naming).relation)
     trace = inverse.trace(inquiry.world)
     kind, clauses = inquiry.scene.phraser.kind_of(inverse), None
+    if len(trace) == 2 and inquiry.rng.random() > _PAIR_SHARE:
+        return None
     if kind is not None and kind not in QUOTED_KINDS and 2 <= len(trace) <= _MAX_MEMBERS:
         clauses = inquiry.scene.phraser.set_clauses(inverse, {})
     return inquiry.draft(
@@ -174,6 +184,10 @@ def _described_set(
     described = Described(scene.kind_by_entity[entity], predicates)
     trace = trace_of(described, inquiry.world)
     documents = {fact.doc_id for facts in trace.values() for fact in facts}
+    kind = scene.vocabulary.kind(described.kind)
+    if kind.is_document and not all(map(scene.completeness.is_given, trace)):
+        # A law that is only cited is none of "the laws among the documents given".
+        return None
     if not 2 <= len(trace) <= most or len(documents) < min_documents:
         return None
     return described, trace

@@ -23,7 +23,7 @@ _MIN_ROWS = 4
 _CODES = re.compile(
     r"(?:^|[^a-z])(?:id|code|cik|fips|zip|years?|month|day|date|rank|no|number(?! of)|lat|latitude|"
     r"lon|long|longitude|index|geo|fp|fod1p|ce|tract|phone|isbn|version|port|section|ref|rfc|flag|"
-    r"bucket|tt|pos|position|place|lane|heat|ranking|grid|fifa|pennant|seed|round|season|episode|edition|draft|week)(?:$|[^a-z])|(?:_fp|_ce|_id|bucket)$",
+    r"bucket|tt|pos|position|place|lane|heat|ranking|grid|fifa|pennant|seed|round|season|episode|edition|draft|week|detail|agency)(?:$|[^a-z])|(?:_fp|_ce|_id|bucket)$",
     re.IGNORECASE,
 )
 _RATES = re.compile(
@@ -34,6 +34,10 @@ _RATES = re.compile(
 )
 _MIXED = frozenset({"value", "stat", "stats", "result", "figure", "amount", "total"})
 """Headers of columns whose rows may measure different things."""
+_TOTAL_ROW = re.compile(
+    r"(?:^|\b(?:sub|grand ))totals?\b|^(?:all|average|overall|mean|median|sum|combined)\b|\btotal$",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[^\W\d_][^\d\"]*")
 _MAX_ROW_CHARACTERS = 60
 _MAX_DECIMALS = 4
@@ -140,6 +144,7 @@ class TableCells:
                 continue
             if kind == "number" and is_measure(facts):
                 is_whole = [fact.position for fact in facts] == [*range(1, num_rows[table] + 1)]
+                is_whole = is_whole and not has_total_row(facts)
                 self.columns.append(Measured(tuple(facts), document.title, is_whole))
             elif kind == "text":
                 groups = _groups(facts)
@@ -188,11 +193,21 @@ class TableCells:
         ]
 
 
+def has_total_row(facts: Sequence[Fact]) -> bool:
+    """Whether a row sums up the others, by its name or by its number."""
+    if any(_TOTAL_ROW.search(fact.subject) for fact in facts):
+        return True
+    values = [Decimal(fact.value) for fact in facts]
+    return len(values) > 2 and max(values) * 2 == sum(values) and max(values) > 0
+
+
 def is_measure(facts: Sequence[Fact]) -> bool:
     """Whether a column measures something, with enough different values to ask about."""
     first = facts[0]
     if _CODES.search(first.label) or '"' in first.label or first.label.startswith("column "):
         return False
+    if first.label.lower() == "n":
+        return False  # sizes of overlapping groups
     if len({fact.subject for fact in facts}) < len(facts) or len({fact.unit for fact in facts}) > 1:
         return False
     if any(not is_plain_row(fact.subject) for fact in facts):

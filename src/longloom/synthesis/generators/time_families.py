@@ -6,7 +6,6 @@ from longloom.synthesis.generators.inquiry import Inquiry, Ranked
 from longloom.synthesis.generators.questions import (
     adjective_of,
     answer_format,
-    sentence,
     short_head,
 )
 from longloom.synthesis.generators.vocabulary import QUOTED_KINDS
@@ -14,7 +13,7 @@ from longloom.synthesis.generators.wording import listed, relation_head
 from longloom.synthesis.programs.comparison import GREATEST, LEAST, Compare, OrderOf, SameAs
 from longloom.synthesis.programs.dates import DaysBetween, Had, MonthsBetween, YearsBetween
 from longloom.synthesis.programs.graph import Follow, Named, Only, Values
-from longloom.synthesis.programs.graph_sets import LatestStatement, Union
+from longloom.synthesis.programs.graph_sets import Union
 from longloom.synthesis.programs.node import Program
 
 _SHIFTS = (-10, -7, -5, -4, -3, -2, 2, 3, 4, 5, 7, 10)
@@ -327,34 +326,6 @@ def _supposed(head: str, entity: str, years: int) -> str:
     return (
         f"Suppose the {said} had been exactly {abs(years)} years {direction} than the documents "
         "given state, and all else were as stated."
-    )
-
-
-def restated(inquiry: Inquiry) -> Draft | None:
-    """Ask for what the latest document says where documents disagree."""
-    disputed = inquiry.disputed()
-    if not disputed:
-        return None
-    entity, name, period_end, date_relation = inquiry.rng.choice(disputed)
-    program = LatestStatement(Named(entity), name, period_end, date_relation)
-    execution = program.execute(inquiry.world)
-    relation = inquiry.asker.relation(name)
-    if execution.only_answer is None or relation is None:
-        return None
-    fact = execution.evidence[0]
-    said = relation_head(relation).replace("{x}", entity)
-    when = f" as of {period_end}" if period_end else ""
-    how = answer_format(execution.only_answer, fact.value_kind, fact.unit)
-    return inquiry.draft(
-        sentence(
-            f"the documents given disagree about the {said}{when}. What does the latest of them "
-            f"state?{how}"
-        ),
-        program,
-        answer=execution.only_answer,
-        ability="restatement",
-        num_hops=2,
-        value_kind=fact.value_kind,
     )
 
 

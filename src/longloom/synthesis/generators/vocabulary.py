@@ -14,6 +14,8 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.relation import EntityKind, Relation
 from longloom.synthesis.programs.world import World
 
+NOT_IN_GRAPH = ("chapter.", "dialogue.")
+"""Families that have generators of their own; a name in a novel joins with nothing."""
 QUOTED_KINDS = frozenset({"quotation"})
 """Kinds whose names are words of the text, to be put in quotation marks."""
 
@@ -47,7 +49,7 @@ class Vocabulary:
         self._quoted: set[str] = set()
         for name in world.relations:
             relation = relations.get(name) or _open_relation(name, world)
-            if relation is not None:
+            if relation is not None and not name.startswith(NOT_IN_GRAPH):
                 self._relations[name] = relation
                 self._note_quoted(relation, world)
 

@@ -33,6 +33,9 @@ _RELATIVE = ("that ", "which ", "who ", "whose ", "for which ", "in which ", "to
 _ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _PLAIN_KINDS = frozenset({"date", "number", "text"})
 
+_NOUN_BEFORE = re.compile(r"\b(?:the )?(?:imported )?(\w+) $")
+_WITH_ARTICLE = ("Bahamas", "Czech Republic", "Gambia", "Netherlands", "Philippines", "United ")
+
 _MAX_PLAIN_CHARACTERS = 40
 _MAX_WORDS_AFTER = 2
 
@@ -133,6 +136,8 @@ class Phraser:
                 said = self.noun_phrase(of, known)
             case _:
                 said = None
+        if said is not None and relation.name.startswith("infobox."):
+            said = _as_entry(predicate, said, relation)
         return None if said is None else filled(relation.clause, "{v}", said)
 
     def clauses(self, predicates: Sequence[Program], known: Known) -> list[str] | None:
@@ -221,6 +226,8 @@ class Phraser:
 
     def _value(self, value: str, relation: Relation) -> str:
         """Return a value inside a clause; a title or several words stand in quotation marks."""
+        if relation.value_kind == "country" and value.startswith(_WITH_ARTICLE):
+            return f"the {value}"
         if relation.value_kind != "text":
             said = value_text(value, relation.value_kind)
             return self.vocabulary.name_of(said)
@@ -244,9 +251,26 @@ def filled(template: str, place: str, said: str) -> str | None:
     names as related` is no English.
     """
     before, _, after = template.partition(place)
+    noun = _NOUN_BEFORE.search(before)
+    if noun is not None and re.match(rf"(?:(?:the|that|the other) )?{noun.group(1)} ", f"{said} "):
+        # `defining the function the function that ...`: the description has its noun already.
+        before = before[: noun.start()]
     is_late = len(after.split()) <= _MAX_WORDS_AFTER
     is_brief = len(said) <= _MAX_PLAIN_CHARACTERS or not said.startswith("the ")
     return f"{before}{said}{after}" if is_late or is_brief else None
+
+
+def _as_entry(predicate: Program, said: str, relation: Relation) -> str:
+    """Return a date or a span of numbers as what an infobox gives: `a date in the 1970s`."""
+    match predicate:
+        case InBand():
+            return f"a number {said}"
+        case Equals(value=value) if relation.value_kind == "date":
+            return f"the {'year' if len(value) == 4 else 'date'} {_bare_date(value)}"
+        case InMonth() | InYears() | Before() | After():
+            return f"a date {said}"
+        case _:
+            return said
 
 
 def relation_head(relation: Relation) -> str:

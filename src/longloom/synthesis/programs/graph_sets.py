@@ -114,7 +114,7 @@ class LatestStatement:
     """
 
     KIND: ClassVar[str] = "latest_statement"
-    CONSTANTS: ClassVar[frozenset[str]] = frozenset({"period_end"})
+    CONSTANTS: ClassVar[frozenset[str]] = frozenset({"among", "period_end"})
 
     of: Program
     """The entity."""
@@ -124,6 +124,8 @@ class LatestStatement:
     """Last day of the period the statements are about; empty if they have none."""
     date_relation: str
     """The relation that dates a document."""
+    among: tuple[str, ...] = ()
+    """Subjects of the dates of the only documents that count; all documents if empty."""
 
     def execute(self, world: World) -> Execution:
         """Return the value of the latest document."""
@@ -136,8 +138,10 @@ class LatestStatement:
             if fact.period_end == self.period_end
         ]
         dated = [(_date_fact(world, fact.doc_id, self.date_relation), fact) for fact in statements]
+        if self.among:
+            dated = [(date, fact) for date, fact in dated if date and date.subject in self.among]
         complete = [(date.value, date, fact) for date, fact in dated if date is not None]
-        if len(complete) < len(dated) or len({fact.value for fact in statements}) < 2:
+        if len(complete) < len(dated) or len({fact.value for _, fact in dated}) < 2:
             return NOTHING
         latest = max(date for date, _, _ in complete)
         last = [fact for date, _, fact in complete if date == latest]
