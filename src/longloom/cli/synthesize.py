@@ -99,4 +99,6 @@ def _print_report(report: "VerificationReport") -> int:
         print(f"... and {num_more} more")
     seen = f"{report.num_examples} examples and {report.num_spans} spans executed again"
     print(f"{seen}: {len(report.findings)} wrong")
+    if report.num_without_program:
+        print(f"{report.num_without_program} imported examples have no program to execute")
     return 1 if report.findings else 0

@@ -4,12 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longloom.records import TaskType
+from longloom.synthesis.mixes import BIN_TOKENS, MIXES, QuestionKind, Quota
 from longloom.synthesis.selection.balance import (
     MIN_PER_SHAPE,
     Candidate,
     capped_total,
     select,
+    select_by_quotas,
     shape_cap,
+    share_out,
 )
 from longloom.synthesis.task_weights import TaskWeights
 
@@ -103,3 +106,123 @@ def test_what_is_kept_respects_every_limit(
     by_shape = Counter(tuple(example_id.split("/")[:2]) for example_id in kept)
     for (task, _), count in by_shape.items():
         assert count <= max(MIN_PER_SHAPE, int(0.05 * by_task[task]))
+
+
+DOCQA = MIXES["docqa-rl"]
+
+
+def _about(task: TaskType, genre: str, number: int, *titles: str) -> list[Candidate]:
+    """Return questions of many shapes about documents of a genre."""
+    return [
+        Candidate(
+            example_id=f"{task}/{genre}/{titles}/{place}",
+            task_type=task,
+            shape=f"shape {place % 40}",
+            question=f"{task} {genre} {titles} {place}?",
+            gold_documents=titles or ("First", "Second"),
+            genres=(genre,),
+            num_context_tokens=place // 40 % 10 * BIN_TOKENS,
+        )
+        for place in range(number)
+    ]
+
+
+def _select_docqa(candidates: list[Candidate], num_examples: int = 1_600):
+    return select_by_quotas(
+        candidates,
+        num_examples=num_examples,
+        quotas=DOCQA.quotas,
+        max_shape_fraction=0.05,
+        seed=0,
+        length_weights=DOCQA.length_weights,
+    )
+
+
+def test_quotas_are_filled_by_their_kinds() -> None:
+    candidates = [
+        *_about(TaskType.NUMERICAL, "filing", 2_000),
+        *_about(TaskType.NUMERICAL, "table", 2_000),
+        *_about(TaskType.MULTIPLE_CHOICE, "law", 2_000),
+        *_about(TaskType.MULTIPLE_CHOICE, "contract", 300, "Insurance Policy"),
+        *_about(TaskType.MULTIPLE_CHOICE, "filing", 2_000),
+        *_about(TaskType.MULTIPLE_CHOICE, "guideline", 2_000),
+        *_about(TaskType.MULTI_HOP, "article", 2_000),
+        *_about(TaskType.MULTI_HOP, "novel", 2_000),
+        *_about(TaskType.MULTI_HOP, "encyclopedia", 2_000, "Alone"),
+    ]
+    selection = _select_docqa(candidates)
+    assert selection.written == selection.wanted
+    assert len(selection.kept) == 1_600
+    kept = Counter("/".join(example_id.split("/")[:2]) for example_id in selection.kept)
+    assert kept == {
+        "numerical/filing": 600,
+        "multiple_choice/law": 150,
+        "multiple_choice/contract": 150,
+        "multiple_choice/filing": 150,
+        "multiple_choice/guideline": 150,
+        "multi_hop/article": 200,
+        "multi_hop/novel": 200,
+    }
+    assert selection.left_out["numerical/in_no_quota"] == 2_000
+    assert selection.left_out["multi_hop/in_no_quota"] == 2_000
+
+
+def test_kinds_of_a_quota_fill_in_for_each_other_but_quotas_do_not() -> None:
+    candidates = [
+        *_about(TaskType.NUMERICAL, "filing", 100),
+        *_about(TaskType.MULTIPLE_CHOICE, "law", 2_000),
+    ]
+    selection = _select_docqa(candidates)
+    assert selection.written["numerical, filings"] == 100
+    assert selection.written["multiple choice, legal texts"] == 600
+    assert selection.written["multiple choice, insurance texts"] == 0
+    assert selection.wanted["multiple choice, insurance texts"] == 150
+    assert len(selection.kept) == 700
+
+
+def test_lengths_of_what_is_kept_follow_the_histogram() -> None:
+    candidates = _about(TaskType.NUMERICAL, "filing", 6_000)
+    by_id = {candidate.example_id: candidate for candidate in candidates}
+    kept = _select_docqa(candidates).kept
+    bins = Counter(by_id[example_id].num_context_tokens // BIN_TOKENS for example_id in kept)
+    shares = share_out(600, {str(n): w for n, w in enumerate(DOCQA.length_weights)})
+    assert bins == {int(place): number for place, number in shares.items()}
+
+
+def test_what_no_length_offers_is_filled_with_others() -> None:
+    candidates = [
+        candidate
+        for candidate in _about(TaskType.NUMERICAL, "filing", 20_000)
+        if candidate.num_context_tokens == 9 * BIN_TOKENS
+    ]
+    assert len(_select_docqa(candidates).kept) == 600
+
+
+def test_the_same_candidates_give_the_same_choice() -> None:
+    candidates = _about(TaskType.NUMERICAL, "filing", 3_000)
+    assert _select_docqa(candidates) == _select_docqa(candidates)
+
+
+def test_a_question_is_of_the_first_kind_that_accepts_it() -> None:
+    kinds = tuple(
+        QuestionKind(name=name, task_type=TaskType.NUMERICAL) for name in ("first", "second")
+    )
+    selection = select_by_quotas(
+        _about(TaskType.NUMERICAL, "table", 50),
+        num_examples=40,
+        quotas=(Quota(name="all", weight=1, kinds=kinds),),
+        max_shape_fraction=1.0,
+        seed=0,
+    )
+    assert selection.written == {"first": 40, "second": 0}
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.floats(0.1, 9), min_size=1),
+    st.integers(0, 5_000),
+)
+def test_shares_add_up(weights: dict[str, float], total: int) -> None:
+    shares = share_out(total, weights)
+    assert sum(shares.values()) == total
+    for name, share in shares.items():
+        assert abs(share - total * weights[name] / sum(weights.values())) < 1

@@ -74,9 +74,9 @@ def find_source(name: str, reward_rule: str = "") -> DataSource | None:
 
 def find_answer(ground_truth: str, source: DataSource) -> str:
     """Return the answer that a ground truth states; empty if it states none."""
-    answer = ground_truth.strip()
+    answer = ground_truth
     if source.is_sentence:
-        answer = _after_phrase(answer.replace("*", ""))
+        answer = _after_phrase(ground_truth.replace("*", ""))
     if source.reward_rule is RewardRule.CHOICE:
         return leading_choice(answer) or ""
     return answer
@@ -88,5 +88,5 @@ def _after_phrase(sentence: str) -> str:
         place = lowered.rfind(phrase)
         # Lower case may be longer than the text (a dotted capital I); then positions mean nothing.
         if place >= 0 and len(lowered) == len(sentence):
-            return sentence[place + len(phrase) :].strip(" :").rstrip(" .")
-    return sentence.rstrip(" .")
+            return sentence[place + len(phrase) :].lstrip(" :\n").rstrip(" .\n")
+    return sentence.strip().rstrip(" .")
