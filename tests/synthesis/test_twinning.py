@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from synthesis.small_corpus import PEOPLE, write_small_corpus
 
 from longloom.executor import InlineExecutor
 from longloom.synthesis.config import SynthesisConfig
@@ -13,6 +12,7 @@ from longloom.synthesis.storage import read_examples
 from longloom.synthesis.twinning import TwinSummary, write_twins
 from longloom.synthesis.verification import verify_folder
 from longloom.text.token_counts import EstimatedCounter
+from synthesis.small_corpus import PEOPLE, write_small_corpus
 
 
 @pytest.fixture(scope="module")
