@@ -9,7 +9,6 @@ from longloom.cli.console import print_table, shown_path
 from longloom.cli.options import Overrides, Seed
 
 if TYPE_CHECKING:
-    from longloom.synthesis.config import SynthesisConfig
     from longloom.synthesis.verification import VerificationReport
 
 _SHOWN_FINDINGS = 20
@@ -46,6 +45,7 @@ def synthesize(
     """Weave documents into verified questions over long contexts."""
     from longloom.cli.run_console import RunConsole
     from longloom.recipes import api
+    from longloom.recipes.verbs.synthesis_plan import describe_plan
     from longloom.recipes.verbs.synthesize import synthesis_config
 
     if verify is not None:
@@ -58,7 +58,8 @@ def synthesize(
         config = synthesis_config(
             documents, num_examples, mix, overrides or (), seed, endpoint, model_name
         )
-        return _print_plan(config)
+        print(describe_plan(config))
+        return 0
     with RunConsole() as console:
         made = api.synthesize(
             documents,
@@ -80,15 +81,6 @@ def synthesize(
     print(f"\n{made.num_examples} questions on {made.num_contexts} contexts")
     documents_line = f"{made.summary['num_documents']} documents; left out: {dropped or 'none'}"
     print(documents_line, f"examples: {shown_path(output)}", sep="\n")
-    return 0
-
-
-def _print_plan(config: "SynthesisConfig") -> int:
-    from longloom.recipes.recipe_yaml import recipe_yaml
-    from longloom.recipes.verbs.synthesis_plan import plan_synthesis
-
-    print(recipe_yaml(config, is_commented=False))
-    print(*plan_synthesis(config).lines, sep="\n")
     return 0
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from longloom.recipes.recipe_yaml import recipe_yaml
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.documents.files import find_files
 from longloom.synthesis.endpoint.destinations import describe_places
@@ -85,3 +86,12 @@ def plan_synthesis(config: SynthesisConfig) -> SynthesisPlan:
         else (),
         places=tuple(describe_places(endpoint_by_use(endpoint))) if endpoint is not None else (),
     )
+
+
+def describe_plan(config: SynthesisConfig) -> str:
+    """Return the resolved settings as YAML, and below them the plan.
+
+    Raises:
+        DataError: documents do not exist.
+    """
+    return "\n".join([recipe_yaml(config, is_commented=False), *plan_synthesis(config).lines])

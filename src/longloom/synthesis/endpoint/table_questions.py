@@ -33,15 +33,17 @@ from longloom.synthesis.programs.table_query import EXACT, TableQuery, rounded
 from longloom.synthesis.programs.world import World
 from longloom.synthesis.steps.shards import Progress
 from longloom.synthesis.storage import read_examples, write_examples
+from longloom.synthesis.verification import context_world
 from longloom.synthesis.weaving.questions import place_evidence
 from longloom.synthesis.weaving.splits import split_by_title
 from longloom.synthesis.weaving.weave import fixed_tokens
 from longloom.text.token_counts import load_counter
 
-VERSION = 1
+VERSION = 2
 """Raised when the same replies give other questions."""
 ABILITY = "table_query"
 _NUM_DECIMALS = 2
+_DRAWN_PER_CONTEXT = 8
 _MAX_ANSWER_CHARACTERS = 120
 
 
@@ -100,15 +102,19 @@ def table_counts(shards: Sequence[Path]) -> Mapping[str, int]:
 
 
 def _drawn_contexts(woven: Sequence[Path], limit: int, seed: int) -> dict[Path, list[str]]:
-    places = [
-        (shard, context_id)
+    """Draw contexts and return those with most documents: they are likeliest to fill a table."""
+    num_documents = {
+        (shard, context.context_id): len({part.doc_id for part in context.parts})
         for shard in woven
-        for context_id in dict.fromkeys(example.context_id for example in read_examples(shard)[0])
-    ]
-    drawn = set(Random(f"tables/{seed}").sample(places, min(limit, len(places))))
+        for context in read_examples(shard)[1].values()
+    }
+    places = list(num_documents)
+    drawn = Random(f"tables/{seed}").sample(places, min(_DRAWN_PER_CONTEXT * limit, len(places)))
+    drawn.sort(key=lambda place: -num_documents[place])
+    wanted = set(drawn[:limit])
     chosen: dict[Path, list[str]] = defaultdict(list)
     for place in places:
-        if place in drawn:
+        if place in wanted:
             chosen[place[0]].append(place[1])
     return dict(chosen)
 
@@ -158,7 +164,7 @@ class _TableStep:
         made: list[Example] = []
         for context_id in context_ids:
             context = contexts[context_id]
-            world = self._world(context)
+            world = context_world(context.parts, self._facts_by_document)
             counts["contexts"] += 1
             made += self._ask(context, world, sibling_of[context_id], counts)
         folder = target.with_suffix("")
@@ -171,20 +177,6 @@ class _TableStep:
         summary = {"refused": dict(sorted(refused.items())), "counts": dict(counts)}
         write_examples(folder, made, contexts, summary, template=self._config.template)
         atomic_write_text(target, "done\n")
-
-    def _world(self, context: Context) -> World:
-        spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for part in context.parts:
-            spans[part.doc_id].append((part.doc_start, part.doc_end))
-        found = {
-            doc_id: [
-                fact
-                for fact in self._facts_by_document.get(doc_id, ())
-                if any(start <= fact.start and fact.end <= end for start, end in shown)
-            ]
-            for doc_id, shown in spans.items()
-        }
-        return World(found)
 
     def _ask(
         self, context: Context, world: World, sibling: Example, counts: Counter[str]
