@@ -79,9 +79,16 @@ def _infobox_facts(reading: Reading, rows: list[Mark], links: list[Mark]) -> lis
     facts = []
     for mark, label in zip(rows, labels, strict=True):
         is_askable = any(map(str.isalpha, label)) and label.lower() not in _NOT_ASKED
-        if counts[column_slug(label)] == 1 and is_askable:
+        if counts[column_slug(label)] == 1 and is_askable and not _is_row_of_table(reading, mark):
             facts += _row_facts(reading, mark, label, targets)
     return facts
+
+
+def _is_row_of_table(reading: Reading, mark: Mark) -> bool:
+    """Return whether the row has further cells, as standings that stand in an infobox do."""
+    text = reading.document.text
+    end = text.find("\n", mark.end)
+    return " | " in text[mark.end : end if end >= 0 else len(text)]
 
 
 def _row_facts(

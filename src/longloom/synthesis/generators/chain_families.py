@@ -84,7 +84,9 @@ def missing(inquiry: Inquiry) -> Draft | None:
         and len({other.value for other in inquiry.world.facts_of(entity, fact.relation)}) == 1
     ]
     anchor = inquiry.scene.describe(entity, inquiry.rng)
-    if not absent or anchor is None:
+    # Pages are of any sort: nobody asks for the height of a stadium's league.
+    is_sensible = inquiry.scene.kind_by_entity[entity] != "page"
+    if not absent or anchor is None or not is_sensible:
         return None
     fact = inquiry.rng.choice(absent)
     asked = _asked_of_kind(inquiry, fact.value_kind)

@@ -23,6 +23,8 @@ NUM_DISTRACTORS = 3
 
 _ALIKE_KINDS = frozenset({"date", "person"})
 """Kinds of which one entity's other values are mistaken for the one asked."""
+_USUAL_DAYS = ("10", "15", "20", "30", "45", "60", "90", "120", "180")
+"""Days of notice that agreements give; 31 or 28 would give the answer away."""
 _MIXED_KINDS = frozenset({"page"})
 """Kinds whose entities may be of any sort."""
 
@@ -65,6 +67,8 @@ def _wrong(
             yield from _other_orders(answer, rng)
         case Follow(relation=relation):
             yield from _other_values(scene, relation, execution.evidence, rng)
+            if execution.evidence[-1].unit == "days":
+                yield from rng.sample(_USUAL_DAYS, len(_USUAL_DAYS))
             if _is_small_number(answer):
                 yield from _near_numbers(int(answer), rng)
         case Compare(of=Values(entities=entities)):

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from longloom.records import RewardRule, TaskType
 from longloom.synthesis.generators.draft import Draft, Setting
-from longloom.synthesis.generators.filing_lines import PREFIX, FilingLines
+from longloom.synthesis.generators.filing_lines import PREFIX, FilingLines, Line
 from longloom.synthesis.generators.numerical_drafts import as_choice, is_apart, numbers_shown
 from longloom.synthesis.programs.finance import (
     Compounded,
@@ -116,7 +116,9 @@ class _Premises:
         ]
         self.amounts = {
             purpose: [
-                line for line in large if concept.match(line.fact.relation.removeprefix(PREFIX))
+                line
+                for line in large
+                if concept.match(line.fact.relation.removeprefix(PREFIX)) and _is_named(line)
             ]
             for purpose, concept in _PURPOSES.items()
         }
@@ -163,6 +165,11 @@ class _Premises:
         line, rate = rng.choice(pairs)
         reported = _Rate(rate.number, f"the percentage reported as {rate.noun}", False)
         return _Amount(line.number, line.noun), reported
+
+
+def _is_named(line: Line) -> bool:
+    """Return whether a label says by itself what is owed: `Noncurrent: Operating` does not."""
+    return not _LEASE.search(line.fact.relation) or "lease" in line.label.lower()
 
 
 def _stated_rate(rng: Random) -> _Rate:

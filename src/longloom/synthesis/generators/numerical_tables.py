@@ -3,6 +3,7 @@
 Columns and rows are called as the table calls them, in quotation marks.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from random import Random
@@ -21,7 +22,12 @@ from longloom.synthesis.generators.numerical_drafts import (
     pure,
     threshold_between,
 )
-from longloom.synthesis.generators.table_cells import Measured, TableCells, number_of
+from longloom.synthesis.generators.table_cells import (
+    Measured,
+    TableCells,
+    is_total_row,
+    number_of,
+)
 from longloom.synthesis.generators.table_words import (
     cell_form,
     cell_words,
@@ -70,11 +76,16 @@ def _bound(draw: _Draw, cells: TableCells) -> Shape:
     return lambda rng: draw(cells, rng)
 
 
+_CHANGES = re.compile(r"\b(?:change|growth|increase|decrease|variance)\b", re.IGNORECASE)
+"""Columns of differences: a ratio of two percentages of growth says nothing."""
+
+
 def _two_rows(cells: TableCells, rng: Random) -> tuple[Measured, Fact, Fact] | None:
     column = rng.choice(cells.columns)
-    if len(column.facts) < 2:
+    facts = [fact for fact in column.facts if not is_total_row(fact)]
+    if len(facts) < 2 or _CHANGES.search(column.first.label):
         return None
-    pair = sorted(rng.sample(column.facts, 2), key=lambda fact: -Decimal(fact.value))
+    pair = sorted(rng.sample(facts, 2), key=lambda fact: -Decimal(fact.value))
     if Decimal(pair[1].value) <= 0 or not is_clear([Decimal(fact.value) for fact in pair]):
         return None
     return column, pair[0], pair[1]

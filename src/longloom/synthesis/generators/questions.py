@@ -41,6 +41,8 @@ _NUMBER_WORDS = (
     "nine",
     "ten",
 )
+_NOT_STATED = ("something ", "those ", "what ")
+"""Nouns that `state the ...` does not go with."""
 _MAX_CHARACTERS = 420
 
 
@@ -137,7 +139,12 @@ class Asker:
         if relation is None or subject is None:
             return None
         question = relation.question.replace("{x}", subject)
-        if self._rng.random() < 0.3 and len(question) == len(question.split("?")[0]) + 1:
+        is_nominal = not relation.noun.startswith(_NOT_STATED)
+        if (
+            is_nominal
+            and self._rng.random() < 0.3
+            and len(question) == len(question.split("?")[0]) + 1
+        ):
             verb = "state" if relation.value_kind in _PLAIN_KINDS else "name"
             question = f"{verb} the {relation_head(relation).replace('{x}', subject)}."
         return sentence(self._led(question, known)) + how

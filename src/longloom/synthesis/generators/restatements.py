@@ -17,6 +17,8 @@ from longloom.synthesis.programs.graph import Named
 from longloom.synthesis.programs.graph_sets import LatestStatement
 
 _NAMED_SHARE = 0.5
+_CELL_SHARE = 0.4
+"""There are very many cells, so most are passed over; a certainty of 0 or 1 is guessed."""
 
 
 def restated(inquiry: Inquiry) -> Draft | None:
@@ -31,6 +33,10 @@ def restated(inquiry: Inquiry) -> Draft | None:
     worded = inquiry.asker.relation(relation)
     is_fair = worded is not None and is_answer(first.value) and is_answer(second.value)
     if not is_fair or worded is None or first.value == second.value:
+        return None
+    if relation.startswith("cell.") and (
+        inquiry.rng.random() > _CELL_SHARE or {first.value, second.value} & {"0", "1"}
+    ):
         return None
     is_pair = len(one.by_title) == 2 and inquiry.rng.random() > _NAMED_SHARE
     program = LatestStatement(
@@ -60,6 +66,8 @@ def _question(fact: Fact, head: str, titles: list[str]) -> str:
             f'In the documents given, {which} differ in the "{fact.label}" of {fact.subject}. '
             f"What does the later of the two, by the dates in their names, give?{how}"
         )
+    if fact.unit == "USD":
+        how = " Answer with the full number of US dollars."
     when = f" as of {worded_day(fact.period_end)}" if len(fact.period_end) == 10 else ""
     which = listed(titles) if titles else "two of the documents given"
     among = " in the documents given" if titles else ""

@@ -193,9 +193,14 @@ class TableCells:
         ]
 
 
+def is_total_row(fact: Fact) -> bool:
+    """Whether the name of a row says that it sums up others."""
+    return _TOTAL_ROW.search(fact.subject) is not None
+
+
 def has_total_row(facts: Sequence[Fact]) -> bool:
     """Whether a row sums up the others, by its name or by its number."""
-    if any(_TOTAL_ROW.search(fact.subject) for fact in facts):
+    if any(map(is_total_row, facts)):
         return True
     values = [Decimal(fact.value) for fact in facts]
     return len(values) > 2 and max(values) * 2 == sum(values) and max(values) > 0
@@ -221,7 +226,10 @@ def is_measure(facts: Sequence[Fact]) -> bool:
 
 def is_plain_row(row: str) -> bool:
     """Whether a key of a row can be said in a question."""
-    return len(row) <= _MAX_ROW_CHARACTERS and not row.startswith("row ") and '"' not in row
+    # `2012, 19, 15` is a key made of numbers, which no reader would take for a name.
+    is_named = "," not in row or any(letter.isalpha() for letter in row)
+    is_short = len(row) <= _MAX_ROW_CHARACTERS and is_named
+    return is_short and not row.startswith("row ") and '"' not in row
 
 
 def _groups(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
