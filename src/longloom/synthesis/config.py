@@ -53,6 +53,8 @@ class SynthesisConfig(FrozenConfig):
     """Which documents are kept."""
     decontaminate_against: tuple[str, ...] = ()
     """Benchmark files and folders; what overlaps with them is dropped."""
+    twin_fraction: float = Field(default=0.0, ge=0, le=1)
+    """Fraction of the contexts whose questions also get pseudonymised twins, in OUT/twins."""
     max_file_bytes: int = Field(default=100_000_000, ge=1)
     """Larger files are not read."""
     file_seconds: float = Field(default=60.0, gt=0)

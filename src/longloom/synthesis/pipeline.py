@@ -24,6 +24,7 @@ from longloom.executor import Executor
 from longloom.records import Split
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import read_decisions, write_decisions
+from longloom.synthesis.curation.decontamination import load_benchmarks
 from longloom.synthesis.documents.files import FoundFile, find_files
 from longloom.synthesis.endpoint.corpus_uses import CorpusShards, refine_corpus
 from longloom.synthesis.endpoint.question_uses import (
@@ -46,6 +47,7 @@ from longloom.synthesis.selection.writing import Selected, write_selected
 from longloom.synthesis.settling import SETTLING_VERSION, SettleContent, decide, settle_shard
 from longloom.synthesis.steps import Step, digest_of
 from longloom.synthesis.steps.shards import Progress
+from longloom.synthesis.twinning import write_twins
 from longloom.synthesis.verification import DOCUMENTS_FOLDER, FACTS_FOLDER
 from longloom.synthesis.weaving.shares import contexts_by_genre
 from longloom.synthesis.weaving.splits import split_by_title
@@ -55,13 +57,15 @@ from longloom.synthesis.weaving.weave import (
     WeaveContent,
     weave,
 )
-from longloom.text.token_counts import ESTIMATE
+from longloom.text.token_counts import ESTIMATE, load_counter
 
 logger = logging.getLogger(__name__)
 
 STEPS_FOLDER = "steps"
 _COLLECTION_TOKENS = 6_000_000
 _CONTEXTS_PER_SHARD = 30
+_NOT_WOVEN = {"curation", "decontaminate_against", "documents", "endpoint", "twin_fraction"}
+"""Settings that change nothing about what is woven from the same settled documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,14 @@ def synthesize_corpus(
             "linked pages)"
         )
     _remove_others([*corpus.facts, *votes], keeps_votes=False)
+    if config.twin_fraction:
+        write_twins(
+            folder,
+            config.twin_fraction,
+            counter=load_counter(counter_name),
+            seed=config.seed,
+            template=config.template,
+        )
     return add_to_summary(session, folder, selected, counts) if session is not None else selected
 
 
@@ -198,6 +210,9 @@ def _read_content(
         config.curation.model_dump(mode="json"),
         counter_name,
         config.max_file_bytes,
+        load_benchmarks(config.decontaminate_against).digest
+        if config.decontaminate_against
+        else "",
         [(file.name, _file_digest(file), file.licence, file.may_be_altered) for file in shard],
     )
     content = ReadContent(
@@ -206,6 +221,7 @@ def _read_content(
         curation=config.curation,
         counter_name=counter_name,
         max_file_bytes=config.max_file_bytes,
+        benchmarks=config.decontaminate_against,
     )
     return key, content
 
@@ -354,7 +370,7 @@ def _weave(
 
 
 def _weave_key(content: WeaveContent, corpus: _Corpus) -> str:
-    settings = content.config.model_dump(mode="json", exclude={"documents", "curation", "endpoint"})
+    settings = content.config.model_dump(mode="json", exclude=_NOT_WOVEN)
     return digest_of(
         WEAVING_VERSION,
         corpus.digest,

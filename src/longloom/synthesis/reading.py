@@ -7,7 +7,6 @@ again without it; nothing a file contains can stop the run.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 from longloom.errors import DataError
@@ -15,7 +14,7 @@ from longloom.executor import Beat, Failure
 from longloom.records import Document, DocumentKind
 from longloom.synthesis.config import CurationConfig
 from longloom.synthesis.corpus_files import StoredDocument, write_documents, write_facts
-from longloom.synthesis.curation.decontamination import Benchmarks
+from longloom.synthesis.curation.decontamination import load_benchmarks
 from longloom.synthesis.curation.duplicates import signature_of
 from longloom.synthesis.curation.rules import drop_reason
 from longloom.synthesis.documents.building import BLOCK_SEPARATOR, Reading
@@ -144,16 +143,6 @@ def _curated(
         document=document, block_tokens=block_tokens, signature=signature_of(document.text)
     )
     return stored, extract_facts(reading)
-
-
-@lru_cache(maxsize=1)
-def load_benchmarks(paths: tuple[str, ...]) -> Benchmarks:
-    """Return what is not to be trained on; read once in a process.
-
-    Raises:
-        DataError: a path cannot be read as a benchmark.
-    """
-    return Benchmarks.load(paths)
 
 
 def _dropped_file(file: FoundFile, reason: str) -> StoredDocument:

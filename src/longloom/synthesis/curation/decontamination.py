@@ -313,3 +313,13 @@ def _digest(records: Iterable[BenchmarkRecord]) -> str:
         line = json.dumps([record.name, questions, record.contexts])
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()[:32]
+
+
+@lru_cache(maxsize=1)
+def load_benchmarks(paths: tuple[str, ...]) -> Benchmarks:
+    """Return what is not to be trained on; read once in a process.
+
+    Raises:
+        DataError: a path cannot be read as a benchmark.
+    """
+    return Benchmarks.load(paths)

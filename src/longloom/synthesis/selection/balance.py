@@ -25,6 +25,8 @@ class Candidate:
     """Its program without constants."""
     question: str
     """Its question; the same question is asked once."""
+    answer: str = ""
+    """Its answer, which is compared with benchmarks."""
     gold_documents: tuple[str, ...] = ()
     """Titles of what it needs; within a shape those that need several are taken first."""
     genres: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from longloom.records import TaskType
 from longloom.runlog import atomic_path, atomic_write_text
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.curation.decisions import Decisions
+from longloom.synthesis.curation.decontamination import load_benchmarks
 from longloom.synthesis.mixes import MIXES
 from longloom.synthesis.schemas import CONTEXTS_SCHEMA, EXAMPLES_SCHEMA
 from longloom.synthesis.selection.balance import Candidate, select_by_quotas
@@ -52,6 +53,7 @@ def write_selected(
         DataError: the folder cannot be written.
     """
     candidates = [candidate for shard in shards for candidate in candidates_of(shard)]
+    candidates, contaminated = _clean(candidates, config.decontaminate_against)
     mix = MIXES[config.mix]
     selection = select_by_quotas(
         candidates,
@@ -76,7 +78,7 @@ def write_selected(
             **tally.counts(),
             "wanted": dict(selection.wanted),
             "written": dict(selection.written),
-            "left_out": dict(sorted(selection.left_out.items())),
+            "left_out": dict(sorted({**selection.left_out, **contaminated}.items())),
             "refused": _refused(shards),
         }
         write_summary(folder / SUMMARY_FILE, summary)
@@ -84,12 +86,32 @@ def write_selected(
     return Selected(num_examples=tally.num_examples, num_contexts=num_contexts, summary=summary)
 
 
+def _clean(
+    candidates: Sequence[Candidate], benchmarks: tuple[str, ...]
+) -> tuple[list[Candidate], dict[str, int]]:
+    """Return the candidates that repeat no benchmark question, and how many did, by task."""
+    if not benchmarks:
+        return list(candidates), {}
+    known = load_benchmarks(benchmarks)
+    clean: list[Candidate] = []
+    repeated: Counter[str] = Counter()
+    for candidate in candidates:
+        if known.question_overlap(candidate.question, candidate.answer):
+            repeated[f"{candidate.task_type}/stands_in_a_benchmark"] += 1
+        else:
+            clean.append(candidate)
+    return clean, dict(repeated)
+
+
 def candidates_of(shard: Path) -> Iterator[Candidate]:
     """Yield what selection knows of the examples of a shard."""
-    table = pq.read_table(shard / EXAMPLES_FILE, columns=["data_source", "extra_info"])
+    table = pq.read_table(
+        shard / EXAMPLES_FILE, columns=["data_source", "reward_model", "extra_info"]
+    )
     for row in table.to_pylist():
         extra = row["extra_info"]
         yield Candidate(
+            answer=row["reward_model"]["ground_truth"],
             example_id=extra["example_id"],
             task_type=TaskType(row["data_source"]),
             shape=extra["shape"],
