@@ -88,8 +88,8 @@ def test_stopped_command_goes_on_without_asking_again(tmp_path: Path) -> None:
         code, _, err = stopped_after(60, signal.SIGINT, corpus, folder, endpoint)
         assert code == 130
         assert "the same command continues where it stopped" in err
-        code, _, _ = stopped_after(250, signal.SIGKILL, corpus, folder, endpoint)
-        assert code == -signal.SIGKILL
+        code, _, err = stopped_after(250, signal.SIGKILL, corpus, folder, endpoint)
+        assert code == -signal.SIGKILL, err
         assert not (folder / "examples.parquet").exists()
         num_kept, num_before = num_stored(folder), len(endpoint.bodies)
         assert num_kept > 200
