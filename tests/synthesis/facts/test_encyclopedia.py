@@ -104,3 +104,24 @@ def test_the_wording_of_a_row_names_its_label() -> None:
 
 def test_other_documents_give_nothing() -> None:
     assert read(infobox("rain", "Weather"), genre="web page")[1] == []
+
+
+def _infobox(label: str, shown: str, rest: str = "") -> list[tuple[str, str]]:
+    builder = DocumentBuilder(
+        title="Alpha", kind=DocumentKind.GENERAL, genre="encyclopedia", source="a", licence="b"
+    )
+    builder.begin(BlockKind.TABLE)
+    builder.add(f"{label} | ")
+    span = builder.add(shown)
+    builder.mark("infobox", span, label=label, section="")
+    builder.add(rest)
+    return [(fact.value, fact.value_kind) for fact in encyclopedia.extract(builder.build())]
+
+
+def test_a_year_is_a_date_unless_its_label_counts() -> None:
+    assert _infobox("Turned pro", "2002") == [("2002", "date")]
+    assert _infobox("Capacity", "2002") == [("2002", "number")]
+
+
+def test_a_row_with_further_cells_belongs_to_a_table() -> None:
+    assert _infobox("Alpha City", "12", " | 4 | .750") == []

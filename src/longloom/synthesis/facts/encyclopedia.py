@@ -34,9 +34,10 @@ PREFIX = "infobox."
 
 _MAX_VALUE_CHARACTERS = 100
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
-_YEAR_LABEL = re.compile(
-    r"founded|established|introduced|discontinued|formed|year|born|died|opened|closed|built|"
-    r"inception|dissolved|settled|incorporated|released?|first|created|commissioned",
+_COUNT_LABEL = re.compile(
+    r"popul|area|length|height|elevation|depth|width|capacity|attendance|seats|number|no\.|total|"
+    r"students|members|employees|enrol|speed|power|weight|displacement|density|circulation|runs|"
+    r"points|goals|caps|rank|episodes|pages|matches|games|wins|losses|strength|size",
     re.IGNORECASE,
 )
 _NOT_ASKED = frozenset({"website", "url", "homepage"})
@@ -131,7 +132,9 @@ def _normalised(label: str, text: str) -> tuple[str, str, str, int, int]:
     head = _BRACKETED_TAIL.sub("", text)
     if ";" in text[len(head) :]:
         return text, "text", "", 0, len(text)
-    date = head if _YEAR.fullmatch(head) and _YEAR_LABEL.search(label) else parse_date(head)
+    # `Turned pro | 2002` is a year whatever its label; only what is counted may look like one.
+    is_year = _YEAR.fullmatch(head) and not _COUNT_LABEL.search(label)
+    date = head if is_year else parse_date(head)
     if date:
         return date, "date", "", 0, len(head)
     quantity = parse_quantity(head)

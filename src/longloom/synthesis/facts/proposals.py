@@ -67,7 +67,7 @@ RELATIONS: tuple[Relation, ...] = (
         (
             "Who was the delegate appointed to decide on {x}?",
             "the delegate appointed to decide on {x}",
-            "with {v} as the delegate who decides on it",
+            "with {v} as the deciding delegate",
         ),
         is_functional=False,
     ),

@@ -123,9 +123,10 @@ def _times(cells: TableCells, rng: Random) -> Proposal | None:
 
 def _rows_mean(cells: TableCells, rng: Random) -> Proposal | None:
     column = rng.choice(cells.columns)
-    if len(column.facts) < 6:
+    single = [fact for fact in column.facts if not is_total_row(fact)]
+    if len(single) < 6:
         return None
-    facts = rng.sample(column.facts, rng.randint(3, 5))
+    facts = rng.sample(single, rng.randint(3, 5))
     first = facts[0]
     rows = tuple(fact.subject for fact in facts)
     periods = tuple(interval(fact) for fact in facts)

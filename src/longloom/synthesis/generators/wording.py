@@ -33,7 +33,7 @@ _RELATIVE = ("that ", "which ", "who ", "whose ", "for which ", "in which ", "to
 _ISO_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _PLAIN_KINDS = frozenset({"date", "number", "text"})
 
-_NOUN_BEFORE = re.compile(r"\b(?:the )?(?:imported )?((?:control )?\w+) $")
+_NOUN_BEFORE = re.compile(r"\bthe (?:imported )?((?:control )?\w+) $")
 _WITH_ARTICLE = ("Bahamas", "Czech Republic", "Gambia", "Netherlands", "Philippines", "United ")
 
 _MAX_PLAIN_CHARACTERS = 40
