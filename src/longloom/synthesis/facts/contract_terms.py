@@ -71,6 +71,10 @@ _RENEWAL = re.compile(
     rf"\b[^.;\d]{{0,40}}?({_COUNT})[\s-]+(years?|months?)\b",
     re.IGNORECASE,
 )
+_RENEWS_ITSELF = re.compile(
+    r"\bautomatic|\b(?:shall|will)\s+(?:then\s+|thereafter\s+)?(?:be\s+)?(?:extended|renew)",
+    re.IGNORECASE,
+)
 _WITHOUT_CAUSE = re.compile(
     r"\b(?:without\s+cause|for\s+(?:its\s+)?convenience|for\s+any\s+(?:or\s+no\s+)?reason"
     r"|for\s+no\s+reason|with\s+or\s+without\s+cause|at\s+its\s+sole\s+discretion)",
@@ -136,7 +140,8 @@ def _sentence_facts(document: Document, sentence: str, shift: int) -> Iterator[F
     if term and not renewal and _TERM_SUBJECT.search(sentence):
         value = _duration(term.group(1), term.group(2))
         yield _fact(document, "term", value, "text", (term.start(1), term.end(2)), shift)
-    if renewal:
+    # A right to renew is no renewal: the question asks for how long an agreement renews itself.
+    if renewal and _RENEWS_ITSELF.search(sentence):
         value = _duration(renewal.group(1), renewal.group(2))
         yield _fact(document, "renewal", value, "text", (renewal.start(1), renewal.end(2)), shift)
     notice = _NOTICE.search(sentence)
