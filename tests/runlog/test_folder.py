@@ -103,7 +103,7 @@ def test_second_lock_is_refused_until_the_first_is_released(tmp_path: Path) -> N
             pass
         assert str(run_folder.path) in str(caught.value)
     with run_folder.lock():
-        assert run_folder.checkpoints_folder.is_dir()
+        assert run_folder.path.is_dir()
 
 
 def test_killed_process_frees_its_lock(tmp_path: Path) -> None:

@@ -57,13 +57,13 @@ class RunFolder:
         return self.path / ".lock"
 
     def create(self) -> None:
-        """Make the folder and its checkpoint folder.
+        """Make the folder.
 
         Raises:
             DataError: the folder cannot be made.
         """
         try:
-            self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(describe_write_failure(self.path, error)) from error
 
