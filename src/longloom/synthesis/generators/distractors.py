@@ -25,7 +25,7 @@ _ALIKE_KINDS = frozenset({"date", "person"})
 """Kinds of which one entity's other values are mistaken for the one asked."""
 _USUAL_DAYS = ("10", "15", "20", "30", "45", "60", "90", "120", "180")
 """Days of notice that agreements give; 31 or 28 would give the answer away."""
-_MIXED_KINDS = frozenset({"page"})
+_MIXED_KINDS = frozenset({"company", "page", "person"})
 """Kinds whose entities may be of any sort."""
 
 _MAX_ORDERED = 5
@@ -69,6 +69,9 @@ def _wrong(
             yield from _other_values(scene, relation, execution.evidence, rng)
             if execution.evidence[-1].unit == "days":
                 yield from rng.sample(_USUAL_DAYS, len(_USUAL_DAYS))
+            if answer.endswith("00") and answer.isdecimal():
+                # Beside 500, an amount of 502 would be no option that anybody believes.
+                yield from (str(int(answer) * times) for times in rng.sample((2, 3, 5, 10), 4))
             if _is_small_number(answer):
                 yield from _near_numbers(int(answer), rng)
         case Compare(of=Values(entities=entities)):

@@ -1,12 +1,11 @@
 """Families of look-ups: what one or two documents say of something named or described."""
 
-import re
-
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.anchors import PLAIN_KINDS, contains_words, is_answer, is_short
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry
 from longloom.synthesis.generators.questions import answer_format, short_head
+from longloom.synthesis.generators.table_cells import is_plain_row
 from longloom.synthesis.generators.vocabulary import plural_of
 from longloom.synthesis.generators.wording import listed
 from longloom.synthesis.programs.comparison import GREATEST, LEAST, Compare
@@ -20,7 +19,6 @@ _MAX_COUNT = 15
 _PAIR_SHARE = 0.2
 """Of the lists with two entries, so many are counted: "two" is too easily guessed."""
 _MAX_TABLE_CHARACTERS = 90
-_UNNAMED_ROW = re.compile(r"row \d+.*")
 
 
 def value_of_described(inquiry: Inquiry) -> Draft | None:
@@ -232,7 +230,7 @@ def value_of_cell(inquiry: Inquiry) -> Draft | None:
     # A row that begins with a number, or an amount in thousands, is easily taken for another.
     is_clear = fact.subject[:1].isalpha() and not fact.scale and "Exhibit" not in fact.label
     # Nobody counts a hundred rows to find the one that has no name.
-    is_clear = is_clear and not _UNNAMED_ROW.fullmatch(fact.subject)
+    is_clear = is_clear and is_plain_row(fact.subject)
     # `0.000000` and a flag of 0 or 1 say little.
     is_clear = is_clear and to_decimal(fact.value) not in (0, 1)
     if not 0 < len(table) <= _MAX_TABLE_CHARACTERS or not is_clear or not is_answer(fact.value):

@@ -17,7 +17,7 @@ from longloom.synthesis.programs.graph import Named
 from longloom.synthesis.programs.graph_sets import LatestStatement
 
 _NAMED_SHARE = 0.5
-_CELL_SHARE = 0.05
+_CELL_SHARE = 0.25
 """There are very many cells, so most are passed over; a certainty of 0 or 1 is guessed."""
 
 

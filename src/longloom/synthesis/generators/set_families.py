@@ -16,7 +16,7 @@ from longloom.synthesis.programs.node import Program
 from longloom.synthesis.programs.predicates import Equals, Trace, trace_of
 
 _MAX_MEMBERS = 12
-_PAIR_SHARE = 0.15
+_PAIR_SHARE = 0.3
 """Of the sets with two members, so many are counted: "two" is too easily guessed."""
 _UNCOUNTED = ("code.constant_", "code.default_")
 """Whether an attribute is a constant is a matter of taste."""

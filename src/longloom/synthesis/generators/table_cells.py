@@ -34,6 +34,7 @@ _RATES = re.compile(
 )
 _MIXED = frozenset({"value", "stat", "stats", "result", "figure", "amount", "total"})
 """Headers of columns whose rows may measure different things."""
+_NUMBER_PART = re.compile(r"-?\d+(?:\.\d+)?(?:$| \()(?<!\b\d{4})")
 _TOTAL_ROW = re.compile(
     r"(?:^|\b(?:sub|grand ))totals?\b|^(?:all|average|overall|mean|median|sum|combined)\b|\btotal$",
     re.IGNORECASE,
@@ -227,7 +228,8 @@ def is_measure(facts: Sequence[Fact]) -> bool:
 def is_plain_row(row: str) -> bool:
     """Whether a key of a row can be said in a question."""
     # `2012, 19, 15` is a key made of numbers, which no reader would take for a name.
-    is_named = "," not in row or any(letter.isalpha() for letter in row)
+    parts = row.split(", ")
+    is_named = len(parts) == 1 or not any(map(_NUMBER_PART.match, parts))
     is_short = len(row) <= _MAX_ROW_CHARACTERS and is_named
     return is_short and not row.startswith("row ") and '"' not in row
 
