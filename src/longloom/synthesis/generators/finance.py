@@ -4,16 +4,14 @@ Each typical misreading (a half-year's interest for a year's, a month too few, t
 executed too and becomes an option of multiple choice.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from random import Random
 from types import MappingProxyType
 
 from longloom.records import RewardRule, TaskType
 from longloom.synthesis.generators.draft import Draft, Setting
-from longloom.synthesis.generators.filing_lines import PREFIX, FilingLines, Line
+from longloom.synthesis.generators.finance_premises import Amount, Premises, Rate
 from longloom.synthesis.generators.numerical_drafts import as_choice, is_apart, numbers_shown
 from longloom.synthesis.programs.finance import (
     Compounded,
@@ -29,36 +27,6 @@ from longloom.synthesis.programs.finance import (
 from longloom.synthesis.programs.numeric import Numeric, Rounded, Stated
 from longloom.synthesis.programs.numeric_arithmetic import Difference, Plus
 
-_PURPOSES = MappingProxyType(
-    {
-        "cost": re.compile(
-            r"^(?:PropertyPlantAndEquipment|IntangibleAssetsNet|FiniteLivedIntangibleAssets(?:Gross|Net)"
-            r"|PaymentsToAcquire(?:ProductiveAssets|PropertyPlant)|ContentAssets|CapitalizedComputer)"
-        ),
-        "debt": re.compile(
-            r"^(?:LongTermDebt|DebtCurrent|DebtNoncurrent|CommercialPaper|ShortTermBorrowings"
-            r"|ProceedsFromIssuanceOf\w*Debt|SeniorNotes|LongTermNotes|NotesPayable|DebtInstrument"
-            r"(?:Carrying|Face)|DebtLongtermAndShortterm)"
-        ),
-        "due": re.compile(
-            r"^(?:LongTermDebt|DebtCurrent|CommercialPaper|AccountsPayableCurrent|AccountsReceivable"
-            r"|PurchaseObligation|ContractualObligation|LicensesPayable|OperatingLeaseLiability"
-            r"|FinanceLeaseLiability|NontradeReceivables)"
-        ),
-        "invested": re.compile(
-            r"^(?:CashAndCashEquivalents|CashCashEquivalents|MarketableSecurities|ShortTermInvest"
-            r"|AvailableForSaleSecurities|EquityMethodInvestments|LongTermInvestments)"
-        ),
-    }
-)
-"""Concepts of the filings' taxonomy whose amounts fit a condition."""
-_NO_STOCK = re.compile(
-    r"Increase|Change|Unrealized|Gain|Loss|Interest|Repayment|FairValue|Discount|Unamortized|"
-    r"Depreciation|Amortization|Allowance|Maturit|CostBasis|Tax"
-)
-_LEASE = re.compile(r"LeaseLiability")
-_MIN_PRINCIPAL = Decimal(10) ** 7
-_RATE_CONCEPT = "DiscountRate"
 _COUPONS = ("3.2", "3.75", "4.25", "4.5", "4.8", "5.25", "5.5", "6", "6.4", "7.2")
 _FEES = ("0.35", "0.5", "0.75", "0.9", "1.25", "1.5", "2")
 _MONTHS = (
@@ -81,106 +49,18 @@ class _Case:
     num_decimals: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Amount:
-    """An amount that documents state, with its words."""
-
-    node: Numeric
-    words: str
+_Draw = Callable[["Premises", Random], _Case | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """A rate that documents or the question state, with its words."""
-
-    node: Numeric
-    words: str
-    is_stated: bool
-
-
-_Draw = Callable[["_Premises", Random], _Case | None]
-
-
-class _Premises:
-    """The amounts and rates of a context."""
-
-    def __init__(self, setting: Setting) -> None:
-        lines = FilingLines(setting).lines
-        large = [
-            line
-            for line in lines
-            if line.fact.unit == "USD"
-            and line.duration in ("year", "instant")
-            and line.value >= _MIN_PRINCIPAL
-            and not _NO_STOCK.search(line.fact.relation)
-        ]
-        self.amounts = {
-            purpose: [
-                line
-                for line in large
-                if concept.match(line.fact.relation.removeprefix(PREFIX)) and _is_named(line)
-            ]
-            for purpose, concept in _PURPOSES.items()
-        }
-        self.rates = [
-            line
-            for line in lines
-            if line.fact.unit == "%" and _RATE_CONCEPT in line.fact.relation and line.value > 1
-        ]
-
-    def amount(self, rng: Random, purpose: str) -> _Amount | None:
-        """Draw one company's amount, or the sum of two companies' amounts."""
-        fitting = self.amounts[purpose]
-        if not fitting:
-            return None
-        first = rng.choice(fitting)
-        others = [line for line in fitting if line.fact.subject != first.fact.subject]
-        alike = [line for line in others if line.fact.relation == first.fact.relation]
-        if not alike or rng.random() < 0.3:
-            return _Amount(first.number, first.noun)
-        second = rng.choice(alike)
-        words = f"the sum of {first.noun} and {second.noun}"
-        return _Amount(Plus(first.number, second.number), words)
-
-    def reported_rate(self, rng: Random) -> _Rate | None:
-        """Draw a rate that a document reports."""
-        if not self.rates:
-            return None
-        line = rng.choice(self.rates)
-        return _Rate(line.number, f"the percentage reported as {line.noun}", False)
-
-    def leased(self, rng: Random) -> tuple[_Amount, _Rate] | None:
-        """Draw a lease liability with the discount rate of the same company and kind of lease."""
-        pairs = [
-            (line, rate)
-            for line in self.amounts["due"]
-            if _LEASE.search(line.fact.relation)
-            for rate in self.rates
-            if rate.fact.subject == line.fact.subject
-            and rate.fact.period_end == line.fact.period_end
-            and ("Operating" in rate.fact.relation) == ("Operating" in line.fact.relation)
-        ]
-        if not pairs:
-            return None
-        line, rate = rng.choice(pairs)
-        reported = _Rate(rate.number, f"the percentage reported as {rate.noun}", False)
-        return _Amount(line.number, line.noun), reported
-
-
-def _is_named(line: Line) -> bool:
-    """Return whether a label says by itself what is owed: `Noncurrent: Operating` does not."""
-    return not _LEASE.search(line.fact.relation) or "lease" in line.label.lower()
-
-
-def _stated_rate(rng: Random) -> _Rate:
+def _stated_rate(rng: Random) -> Rate:
     """Draw a rate that the question states: what filings report are discount rates of leases."""
     percent = rng.choice(_COUPONS)
-    return _Rate(Stated(percent, "%"), f"{percent}%", True)
+    return Rate(Stated(percent, "%"), f"{percent}%", True)
 
 
 def generate(setting: Setting, rng: Random) -> Iterator[Draft]:
     """Yield financial questions of every shape in turn; most with options."""
-    premises = _Premises(setting)
+    premises = Premises(setting)
     if not any(premises.amounts.values()):
         return
     shown = numbers_shown(setting.documents.values())
@@ -246,7 +126,7 @@ def _request(case: _Case) -> str:
     return f"Give the answer in {unit}, rounded to {places[case.num_decimals]}."
 
 
-def _first_year_cost(premises: _Premises, rng: Random) -> _Case | None:
+def _first_year_cost(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
     if amount is None:
         return None
@@ -267,7 +147,7 @@ def _first_year_cost(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _net_proceeds(premises: _Premises, rng: Random) -> _Case | None:
+def _net_proceeds(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
     if amount is None:
         return None
@@ -304,12 +184,12 @@ def _span(rng: Random) -> tuple[str, str, str]:
 
 
 def _between(
-    amount: _Amount, rate: _Rate, start: str, end: str, extra_months: int = 0
+    amount: Amount, rate: Rate, start: str, end: str, extra_months: int = 0
 ) -> InterestBetween:
     return InterestBetween(amount.node, rate.node, start, end, extra_months)
 
 
-def _extension(premises: _Premises, rng: Random) -> _Case | None:
+def _extension(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "due"), _stated_rate(rng)
     if amount is None:
         return None
@@ -331,7 +211,7 @@ def _extension(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _extension_with_fee(premises: _Premises, rng: Random) -> _Case | None:
+def _extension_with_fee(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
     if amount is None:
         return None
@@ -356,7 +236,7 @@ def _extension_with_fee(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _payment(premises: _Premises, rng: Random) -> _Case | None:
+def _payment(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
     if amount is None:
         return None
@@ -380,7 +260,7 @@ def _payment(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _compounding_gain(premises: _Premises, rng: Random) -> _Case | None:
+def _compounding_gain(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "invested"), _stated_rate(rng)
     if amount is None:
         return None
@@ -406,7 +286,7 @@ def _compounding_gain(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _present_value(premises: _Premises, rng: Random) -> _Case | None:
+def _present_value(premises: Premises, rng: Random) -> _Case | None:
     leased = premises.leased(rng) if rng.random() < 0.3 else None
     amount, rate = leased or (premises.amount(rng, "due"), _stated_rate(rng))
     if amount is None:
@@ -428,7 +308,7 @@ def _present_value(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _written_down(premises: _Premises, rng: Random) -> _Case | None:
+def _written_down(premises: Premises, rng: Random) -> _Case | None:
     amount = premises.amount(rng, "cost")
     if amount is None:
         return None
@@ -451,7 +331,7 @@ def _written_down(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _refinancing(premises: _Premises, rng: Random) -> _Case | None:
+def _refinancing(premises: Premises, rng: Random) -> _Case | None:
     amount, rate = premises.amount(rng, "debt"), _stated_rate(rng)
     if amount is None:
         return None
@@ -480,7 +360,7 @@ def _refinancing(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _effective(premises: _Premises, rng: Random) -> _Case | None:
+def _effective(premises: Premises, rng: Random) -> _Case | None:
     rate = premises.reported_rate(rng)
     if rate is None:
         return None
@@ -498,7 +378,7 @@ def _effective(premises: _Premises, rng: Random) -> _Case | None:
     )
 
 
-def _monthly(premises: _Premises, rng: Random) -> _Case | None:
+def _monthly(premises: Premises, rng: Random) -> _Case | None:
     rate = premises.reported_rate(rng)
     if rate is None:
         return None
