@@ -19,6 +19,8 @@ _NEVER = frozenset({"contract.role", "contract.section_amount"})
 """A section with several amounts states none, and every agreement has its `Company`."""
 _WHOLE_FAMILIES = ("code.", "pep.")
 """Syntax trees and headers leave nothing out; PEPs are found by number wherever they stand."""
+_IMPLIED = frozenset({("code.inherits", "object"), ("code.inherits", "builtins.object")})
+"""True of far more than says so: every class inherits from `object`."""
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
@@ -58,6 +60,8 @@ class Completeness:
 
     def is_whole(self, fact: Fact) -> bool:
         """Return whether all that have this value of the relation are known by facts."""
+        if (fact.relation, fact.value) in _IMPLIED:
+            return False
         if fact.relation.startswith(_WHOLE_FAMILIES) or not self._documents:
             return True
         if fact.certainty == 1 and fact.relation not in _BY_TEXT | {"law.effective"}:
