@@ -26,7 +26,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.steps import ShardTask
 from longloom.text.token_counts import TokenCounter, load_counter
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Raised when the same files give other documents or facts."""
 
 _SHARD_BYTES = 4_000_000

@@ -21,7 +21,7 @@ from typing import Self
 from longloom.synthesis.facts.fact import Fact
 
 RENAMED_KINDS = frozenset(
-    {"audit firm", "book", "company", "encyclopedia article", "name", "organization", "person"}
+    {"audit firm", "book", "company", "page", "name", "organization", "person"}
 )
 """Kinds of entities whose names are replaced word by word."""
 
