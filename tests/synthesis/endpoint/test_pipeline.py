@@ -16,8 +16,9 @@ from longloom.models.endpoint_cache import EndpointCache
 from longloom.records import Example, RewardRule
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_files import read_facts
+from longloom.synthesis.corpus_steps import STEPS_FOLDER
 from longloom.synthesis.endpoint.session import EndpointSession
-from longloom.synthesis.pipeline import STEPS_FOLDER, synthesize_corpus
+from longloom.synthesis.pipeline import synthesize_corpus
 from longloom.synthesis.programs.voted import QUOTE_RELATION
 from longloom.synthesis.selection.writing import Selected
 from longloom.synthesis.storage import read_examples

@@ -11,9 +11,10 @@ from longloom.executor import Executor, ProcessExecutor
 from longloom.recipes.model_source import resolve_model
 from longloom.runlog import RunFolder
 from longloom.synthesis.config import SynthesisConfig
+from longloom.synthesis.corpus_steps import STEPS_FOLDER
 from longloom.synthesis.endpoint.plan import WITHOUT_ENDPOINT
 from longloom.synthesis.endpoint.session import EndpointSession
-from longloom.synthesis.pipeline import STEPS_FOLDER, synthesize_corpus
+from longloom.synthesis.pipeline import synthesize_corpus
 from longloom.synthesis.selection.writing import Selected
 from longloom.synthesis.verification import VerificationReport, verify_folder
 from longloom.text.token_counts import ESTIMATE
