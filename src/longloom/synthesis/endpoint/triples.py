@@ -11,7 +11,6 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from pydantic import Field
 
@@ -29,6 +28,11 @@ from longloom.synthesis.facts.fact import Fact
 RELATION_PREFIX = "prose."
 CERTAINTY = 3
 _RELATION = re.compile(r"[a-z]+(?:_[a-z]+){0,4}")
+_ARTICLE = re.compile(r"(?:the|an?)_")
+_NAMED_KINDS = frozenset({"person", "organization", "place", "work", "event"})
+_VALUE_KINDS = _NAMED_KINDS | {"date", "number", "text"}
+_KIND_BY_ALIAS = {"organisation": "organization"}
+_UNKNOWN_KIND = "entity"
 _PRONOUN_WORDS = (
     "he she it they we i you this that these those who which his her its their the there"
 )
@@ -53,10 +57,9 @@ class _Triple(ReplyShape):
     subject: str
     relation: str
     value: str
-    value_kind: Literal[
-        "person", "organisation", "place", "work", "event", "date", "number", "text"
-    ]
+    value_kind: str
     quote: str
+    subject_kind: str = ""
 
 
 class _Triples(ReplyShape):
@@ -165,7 +168,7 @@ def _fact(triple: _Triple, passage: Passage, quoted: QuotedText) -> Fact | str:
     place = quoted.find(triple.quote)
     if isinstance(place, QuoteFault):
         return place.value
-    if not _RELATION.fullmatch(triple.relation):
+    if not _RELATION.fullmatch(_relation_name(triple.relation)):
         return "relation is no name"
     subject = fold_quote(triple.subject)
     names_nothing = subject.split(" ")[0].lower() in _PRONOUNS and " " not in subject
@@ -173,7 +176,7 @@ def _fact(triple: _Triple, passage: Passage, quoted: QuotedText) -> Fact | str:
         return "subject is no name"
     if not (quoted.has(subject) or QuotedText(passage.document.title).has(subject)):
         return "subject not in the passage"
-    value = read_value(triple.value, triple.value_kind)
+    value = read_value(triple.value, _kind(triple.value_kind, _VALUE_KINDS))
     if isinstance(value, str):
         return value
     inside = QuotedText(passage.text[place[0] : place[1]]).places_of(triple.value, max_places=1)
@@ -189,20 +192,34 @@ def _fact(triple: _Triple, passage: Passage, quoted: QuotedText) -> Fact | str:
 def _as_fact(
     triple: _Triple, subject: str, value: QuotedValue, doc_id: str, span: tuple[int, int]
 ) -> Fact:
+    name = _relation_name(triple.relation)
     return Fact(
         subject=subject,
-        relation=RELATION_PREFIX + triple.relation,
+        relation=RELATION_PREFIX + name,
         value=value.value,
-        value_kind=triple.value_kind,
-        subject_kind="entity",
+        value_kind=_kind(triple.value_kind, _VALUE_KINDS),
+        subject_kind=_kind(triple.subject_kind, _NAMED_KINDS),
         doc_id=doc_id,
         start=span[0],
         end=span[1],
         certainty=CERTAINTY,
-        label=triple.relation.replace("_", " "),
+        label=name.replace("_", " "),
         unit=value.unit,
         scale=value.scale,
     )
+
+
+def _relation_name(stated: str) -> str:
+    """Return `year_built` for `year built`, `Year built` and `the year built`."""
+    joined = "_".join(stated.casefold().replace("_", " ").replace("-", " ").split())
+    return _ARTICLE.sub("", joined, count=1) if _ARTICLE.match(joined) else joined
+
+
+def _kind(stated: str, known: frozenset[str]) -> str:
+    """Return a kind that is known; what a model calls otherwise is just some entity."""
+    kind = stated.strip().casefold()
+    kind = _KIND_BY_ALIAS.get(kind, kind)
+    return kind if kind in known else _UNKNOWN_KIND
 
 
 async def _is_confirmed(model: ChatModel, material: str, fact: Fact, config: TripleConfig) -> bool:

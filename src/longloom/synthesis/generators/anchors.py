@@ -15,6 +15,7 @@ from types import MappingProxyType
 from longloom.records import Document
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.completeness import Completeness
+from longloom.synthesis.generators.prose_relations import is_followable, is_read
 from longloom.synthesis.generators.vocabulary import QUOTED_KINDS, Vocabulary
 from longloom.synthesis.generators.wording import Phraser
 from longloom.synthesis.programs.coarsening import coarsen, date_rungs, ladder
@@ -63,7 +64,8 @@ class Scene:
         self.cells: list[Fact] = []
         self._attributes: dict[str, list[Fact]] = {}
         self._values: dict[str, dict[str, Fact]] = {}
-        for fact in world.facts:
+        # What a model read of an entity comes last: its kind is what a document asserts.
+        for fact in sorted(world.facts, key=is_read):
             self._note(fact)
         self.entities = tuple(self.facts_by_entity)
         by_kind: dict[str, list[str]] = {}
@@ -104,7 +106,7 @@ class Scene:
             if relation is None or relation.is_key or "{v}" not in relation.clause:
                 continue
             is_telling = entity not in fact.value and not contains_words(fact.value, entity)
-            if fact.certainty < 3 and is_short(fact.value) and is_telling and self._is_sure(fact):
+            if not is_read(fact) and is_short(fact.value) and is_telling and self._is_sure(fact):
                 chosen.setdefault((fact.relation, fact.value), fact)
         # What names many other entities (citations) describes worst, so it comes last.
         ordered = sorted(chosen.values(), key=self._describes_badly)
@@ -148,11 +150,13 @@ class Scene:
         """Return whether a question may go from subject to value.
 
         What grammar alone finds among many (names in a text) is not all there is, so that "the
-        name" would be unfair.
+        name" would be unfair. What a model read is followed if no text says otherwise.
         """
         relation = self.vocabulary.relation(fact.relation)
-        if relation is None or fact.certainty > 2:
+        if relation is None:
             return False
+        if is_read(fact):
+            return is_followable(fact) and self.completeness.has_all_values(fact)
         is_complete = relation.is_functional or fact.certainty == 1
         is_document = self.vocabulary.kind(fact.value_kind).is_document
         return (is_complete or is_document) and self.completeness.has_all_values(fact)
@@ -202,8 +206,20 @@ class Scene:
         return self._holders[key]
 
     def _coarsened(self, kind: str, facts: Sequence[Fact], entity: str) -> Program:
-        ladders = [ladder(fact, self.world) for fact in facts]
+        ladders = [self._fair_rungs(fact) for fact in facts]
         return coarsen(lambda chosen: Only(Described(kind, chosen)), ladders, self.world, entity)
+
+    def _fair_rungs(self, fact: Fact) -> tuple[Program, ...]:
+        """Return the ladder of a fact without the roles that a model read."""
+        rungs = ladder(fact, self.world)
+        return tuple(rung for rung in rungs if not self._rests_on_reading(rung))
+
+    def _rests_on_reading(self, rung: Program) -> bool:
+        match rung:
+            case Role(of=Only(of=Follow(relation=name))):
+                return any(map(is_read, self.world.facts_with(name)))
+            case _:
+                return False
 
     def narrow(self, entity: str, candidates: frozenset[str]) -> tuple[Program, ...] | None:
         """Return the fewest predicates that tell `entity` from the other candidates."""

@@ -3,7 +3,8 @@
 "The agreement governed by the law of California" is fair only if no other agreement of the context
 is governed by it. Headers and markup state all there is; what grammar finds in prose may be only a
 part. So a value that was found in prose describes, counts or joins only if no other document of
-the genre shows it: the words of the text decide, and in doubt the question is not asked.
+the genre shows it: the words of the text decide, and in doubt the question is not asked. What a
+model read is never whole (`readings.py`).
 """
 
 import re
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 
 from longloom.records import Document
 from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.generators.prose_relations import is_read
+from longloom.synthesis.generators.readings import Readings
 from longloom.synthesis.programs.world import World
 
 _BY_TEXT = frozenset({"page.links_to"})
@@ -57,9 +60,12 @@ class Completeness:
         self._folded = {doc_id: one.text.casefold() for doc_id, one in documents.items()}
         self._known: dict[tuple[str, str], bool] = {}
         self._given: dict[str, bool] = {}
+        self._readings = Readings(world, documents, self._folded)
 
     def is_whole(self, fact: Fact) -> bool:
         """Return whether all that have this value of the relation are known by facts."""
+        if is_read(fact):
+            return False
         if (fact.relation, fact.value) in _IMPLIED:
             return False
         if fact.relation.startswith(_WHOLE_FAMILIES) or not self._documents:
@@ -75,6 +81,8 @@ class Completeness:
 
     def has_all_values(self, fact: Fact) -> bool:
         """Return whether a subject states no further values of a relation than its facts say."""
+        if is_read(fact):
+            return self._readings.is_undisputed(fact)
         if fact.relation in _BY_TEXT:
             return False
         document = self._documents.get(fact.doc_id)

@@ -12,6 +12,7 @@ from longloom.synthesis.generators.anchors import Scene, contains_words
 from longloom.synthesis.generators.disputes import Dispute, disputes
 from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.generators.paths import PathSampler
+from longloom.synthesis.generators.prose_relations import is_read
 from longloom.synthesis.generators.questions import Asker
 from longloom.synthesis.generators.vocabulary import Vocabulary
 from longloom.synthesis.programs.codec import shape_of
@@ -111,8 +112,8 @@ class Inquiry:
 
     @cached_property
     def disputes(self) -> list[Dispute]:
-        """What dated documents state differently."""
-        return disputes(self.world)
+        """What dated documents state differently; two readings of a model are no dispute."""
+        return [one for one in disputes(self.world) if not is_read(one.fact)]
 
     def some_ranked(
         self, count: int, value_kind: str | None = None, *, is_apart: bool = True
@@ -191,7 +192,7 @@ def _ranked(scene: Scene) -> list[tuple[Ranked, ...]]:
     groups: dict[tuple[str, str, str], list[Ranked]] = {}
     for entity in scene.entities:
         for name, fact in scene.values(entity).items():
-            if fact.value_kind in ("date", "number") and fact.certainty < 3:
+            if fact.value_kind in ("date", "number"):
                 key = (fact.subject_kind, name, fact.unit)
                 groups.setdefault(key, []).append(Ranked(entity, fact))
     return [tuple(group) for group in groups.values() if len(group) > 1]

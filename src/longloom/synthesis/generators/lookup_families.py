@@ -4,6 +4,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.generators.anchors import PLAIN_KINDS, contains_words, is_answer, is_short
 from longloom.synthesis.generators.draft import Draft
 from longloom.synthesis.generators.inquiry import Inquiry
+from longloom.synthesis.generators.prose_relations import is_read
 from longloom.synthesis.generators.questions import answer_format, short_head
 from longloom.synthesis.generators.table_cells import is_plain_row
 from longloom.synthesis.generators.vocabulary import plural_of
@@ -52,7 +53,7 @@ def value_of_titled(inquiry: Inquiry) -> Draft | None:
     if keyed is None:
         return None
     entity, anchor = keyed
-    values = [fact for fact in inquiry.scene.values(entity).values() if fact.certainty < 3]
+    values = list(inquiry.scene.values(entity).values())
     if not values:
         return None
     fact = inquiry.rng.choice(values)
@@ -113,7 +114,7 @@ def _keyed(inquiry: Inquiry) -> tuple[str, Program] | None:
 def _is_key(inquiry: Inquiry, fact: Fact) -> bool:
     relation = inquiry.scene.vocabulary.relation(fact.relation)
     # A long title is as good a key; what has no place for it in its clause is none.
-    is_sayable = len(fact.value) <= 160 and "\n" not in fact.value and fact.certainty < 3
+    is_sayable = len(fact.value) <= 160 and "\n" not in fact.value and not is_read(fact)
     if relation is None or not relation.is_key or not relation.is_functional:
         return False
     return "{v}" in relation.clause and is_sayable
@@ -127,7 +128,7 @@ def count_values(inquiry: Inquiry) -> Draft | None:
     facts = [
         fact
         for fact in inquiry.scene.facts_by_entity[entity]
-        if inquiry.scene.may_be_followed(fact)
+        if not is_read(fact) and inquiry.scene.may_be_followed(fact)
     ]
     relations = [inquiry.asker.relation(fact.relation) for fact in facts]
     many = {r.name: r for r in relations if r is not None and not r.is_functional and not r.is_key}
@@ -166,11 +167,7 @@ def own_dates(inquiry: Inquiry) -> Draft | None:
     if not inquiry.scene.entities:
         return None
     entity = inquiry.scene.some_entity(inquiry.rng)
-    dates = [
-        fact
-        for fact in inquiry.scene.values(entity).values()
-        if fact.value_kind == "date" and fact.certainty < 3
-    ]
+    dates = [fact for fact in inquiry.scene.values(entity).values() if fact.value_kind == "date"]
     if len(dates) < 2:
         return None
     facts = inquiry.rng.sample(dates, 2)

@@ -21,6 +21,7 @@ from longloom.synthesis.generators.anchors import (
     relations_said,
     values_said,
 )
+from longloom.synthesis.generators.prose_relations import ANY_KIND, is_read, may_be_same
 from longloom.synthesis.programs.graph import Filter, Follow, Inverse, Named, Only, Other
 from longloom.synthesis.programs.node import Program
 
@@ -75,7 +76,7 @@ class PathSampler:
         self._inverse: dict[str, list[Fact]] = {}
         for facts in scene.facts_by_entity.values():
             for fact in facts:
-                if fact.value_kind not in PLAIN_KINDS and fact.certainty < 3:
+                if fact.value_kind not in PLAIN_KINDS and not is_read(fact):
                     self._inverse.setdefault(fact.value, []).append(fact)
         starts: dict[str, list[str]] = {}
         for entity in scene.entities:
@@ -95,11 +96,14 @@ class PathSampler:
             if self._leads_on(fact):
                 # The whole set counts: it is what a description has to choose from.
                 stated = self.scene.world.facts_of(entity, fact.relation)
-                targets[fact.relation, False] = {other.value for other in stated}
+                values = {other.value for other in stated}
+                # No description picks among readings: the model may have left some out.
+                if len(values) == 1 or not any(map(is_read, stated)):
+                    targets[fact.relation, False] = values
         naming = self._inverse.get(entity, [])
         kind = self.scene.kind_by_entity.get(entity, naming[0].value_kind if naming else "")
         for fact in naming:
-            is_entity = fact.value_kind == kind and not contains_words(entity, fact.subject)
+            is_entity = self._is_same(fact, kind) and not contains_words(entity, fact.subject)
             if is_entity and self.scene.completeness.is_whole(fact):
                 targets.setdefault((fact.relation, True), set()).add(fact.subject)
         return tuple(
@@ -114,11 +118,20 @@ class PathSampler:
             return False
         kind = self.scene.kind_by_entity.get(fact.value)
         if kind is not None:
-            return kind == fact.value_kind
+            return self._is_same(fact, kind)
         return any(
-            other.subject != fact.subject and other.value_kind == fact.value_kind
+            other.subject != fact.subject and self._is_same(fact, other.value_kind)
             for other in self._inverse.get(fact.value, ())
         )
+
+    def _is_same(self, fact: Fact, kind: str) -> bool:
+        """Return whether the value of a fact is the entity of its name, which is of a kind."""
+        if fact.value_kind == kind:
+            return not is_read(fact) or may_be_same(fact.value, fact.value_kind, kind)
+        stated = self.scene.facts_by_entity.get(fact.value, ())
+        # Kinds that documents assert are exact; those that a model gave are not.
+        is_loose = is_read(fact) or (bool(stated) and all(map(is_read, stated)))
+        return is_loose and may_be_same(fact.value, fact.value_kind, kind)
 
     def sample(
         self, rng: Random, *, num_stops: int, is_named: bool = False, asks_entity: bool = False
@@ -218,7 +231,8 @@ class PathSampler:
     def _at_entity(self, visited: list[tuple[str, Program]]) -> Path | None:
         """Let a walk ask for its last entity itself."""
         last, program = visited[-1]
-        if len(visited) < 2 or not is_short(last):
+        kind = self.scene.kind_by_entity.get(last, "name")
+        if len(visited) < 2 or not is_short(last) or kind == ANY_KIND:
             return None
         return Path(
             anchor=visited[0][1],
@@ -227,7 +241,7 @@ class PathSampler:
             relation="",
             program=program,
             answer=last,
-            value_kind=self.scene.kind_by_entity.get(last, "name"),
+            value_kind=kind,
         )
 
     def _asked(self, visited: list[tuple[str, Program]], rng: Random) -> Fact | None:

@@ -2,7 +2,8 @@
 
 Extractors word their own relations. Columns and infobox rows are worded by their label, if all
 facts of the relation carry the same one; a relation whose facts are labelled differently has no
-wording, since a program could not say which of them it means.
+wording, since a program could not say which of them it means. What a model has read is worded in
+`prose_relations.py`.
 """
 
 import re
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from longloom.synthesis.facts import encyclopedia, tables
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.relation import EntityKind, Relation
+from longloom.synthesis.generators.prose_relations import PROSE_PREFIX, prose_relation
 from longloom.synthesis.programs.world import World
 
 NOT_IN_GRAPH = ("chapter.", "dialogue.")
@@ -107,6 +109,8 @@ def _open_relation(name: str, world: World) -> Relation | None:
     label = facts[0].label.strip()
     if not _LABEL.fullmatch(label) or any(fact.label.strip() != label for fact in facts):
         return None
+    if name.startswith(PROSE_PREFIX):
+        return prose_relation(facts)
     for prefix, relation_for in _OPEN_FAMILIES.items():
         if name.startswith(prefix):
             return relation_for(facts[0])
