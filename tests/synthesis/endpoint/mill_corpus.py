@@ -125,11 +125,18 @@ class KnowingModel:
         found: list[dict[str, str]] = []
         for mill, builder, year in _BUILT.findall(prompt):
             quote = f"The {mill} Mill was built by {builder} in {year}"
-            about = {"subject": f"The {mill} Mill", "quote": quote}
+            about = {"subject": f"The {mill} Mill", "subject_kind": "place", "quote": quote}
             found += [
-                {**about, "relation": "built_by", "value": builder, "value_kind": "person"},
-                {**about, "relation": "built_in", "value": year, "value_kind": "date"},
+                {**about, "relation": "builder", "value": builder, "value_kind": "person"},
+                {**about, "relation": "year built", "value": year, "value_kind": "date"},
                 {**about, "relation": "owned_by", "value": builder, "value_kind": "person"},
+                {
+                    **about,
+                    "relation": "patron",
+                    "value": "Lord Umber",
+                    "value_kind": "person",
+                    "quote": f"Lord Umber paid for the {mill} Mill",
+                },
                 {**about, "relation": "built_near", "value": "Atlantis", "value_kind": "place"},
             ]
         for person, town in _BORN.findall(prompt):

@@ -13,7 +13,7 @@ import pytest
 from longloom.errors import ModelError
 from longloom.executor import InlineExecutor
 from longloom.models.endpoint_cache import EndpointCache
-from longloom.records import Example, RewardRule
+from longloom.records import Example, RewardRule, TaskType
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_files import read_facts
 from longloom.synthesis.corpus_steps import STEPS_FOLDER
@@ -150,8 +150,8 @@ def voted(folder: Path) -> list[Example]:
 
 
 TRUE_FACTS = (
-    {(f"The {mill} Mill", "prose.built_by", builder_of(mill)) for mill in MILLS}
-    | {(f"The {mill} Mill", "prose.built_in", str(year_of(mill))) for mill in MILLS}
+    {(f"The {mill} Mill", "prose.builder", builder_of(mill)) for mill in MILLS}
+    | {(f"The {mill} Mill", "prose.year_built", str(year_of(mill))) for mill in MILLS}
     | {(person, "prose.born_in", town_of(person)) for person in BUILDERS}
 )
 
@@ -198,8 +198,56 @@ def test_facts_from_prose_are_those_that_quotes_show(calm: Run) -> None:
     harrow = {fact for fact in TRUE_FACTS if "Harrow" in fact[0]}
     assert prose_facts(calm.folder) == TRUE_FACTS - harrow
     triples = calm.outcomes["triples"]
-    assert triples["quote not found"] == len(BUILDERS)
+    assert triples["quote not found"] == len(BUILDERS) + len(MILLS) - 1
     assert triples["value not in the quote"] == triples["not confirmed"] == len(MILLS) - 1
+
+
+def made_of_prose(folder: Path) -> list[Example]:
+    """Return every question on facts from prose that was made, selected or not."""
+    found = {
+        example.example_id: example
+        for shard in (folder / STEPS_FOLDER).glob("*/*/examples.parquet")
+        for example in read_examples(shard.parent)[0]
+        if '"prose.' in example.program
+    }
+    return list(found.values())
+
+
+def test_questions_rest_on_what_the_prose_states(calm: Run, shaken: Run) -> None:
+    for made in (calm, shaken):
+        chosen = [e for e in read_examples(made.folder)[0] if '"prose.' in e.program]
+        assert {example.task_type for example in chosen} == {
+            TaskType.MULTI_HOP,
+            TaskType.MULTIPLE_CHOICE,
+            TaskType.READING_COMPREHENSION,
+        }
+        chains = [e for e in made_of_prose(made.folder) if "for the builder of The " in e.question]
+        assert chains
+        for example in chains:
+            mill = example.question.partition("builder of The ")[2].split(" ")[0]
+            town = town_of(builder_of(mill))
+            assert town in (example.answer, option_of(example))
+            assert len(example.gold_documents) == 2
+
+
+def option_of(example: Example) -> str:
+    """Return what stands behind the letter of the answer; nothing for other examples."""
+    lines = [line for line in example.question.splitlines() if line[1:3] == ". "]
+    return next((line[3:] for line in lines if line[0] == example.answer), "")
+
+
+def test_what_was_not_shown_or_not_confirmed_is_never_asked(calm: Run, shaken: Run) -> None:
+    for made in (calm, shaken):
+        programs = " ".join(example.program for example in made_of_prose(made.folder))
+        assert "prose.builder" in programs
+        assert "prose.born_in" in programs
+        for lie in ("prose.patron", "prose.owned_by", "prose.built_near"):
+            assert lie not in programs
+
+
+def test_nothing_is_counted_by_what_a_model_read(calm: Run) -> None:
+    for example in made_of_prose(calm.folder):
+        assert not any(f'"op":"{op}"' in example.program for op in ("count", "inverse", "equals"))
 
 
 def test_proposed_questions_carry_their_evidence(calm: Run) -> None:

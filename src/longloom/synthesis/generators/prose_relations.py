@@ -1,6 +1,7 @@
 """Relations that a model read in prose: how their labels are worded, and which kinds join.
 
     "founder", person -> `Who is the founder of {x}?`
+    "year built", date -> `What is the year in which {x} was built?`
     "built in", date  -> `Which date is given as "built in" for {x}?`
 
 The labels are the model's own words, so only plain noun phrases are woven into a sentence; every
@@ -61,6 +62,9 @@ _MANY_WORDS = frozenset(
     )
 )
 """Heads of which a thing commonly has several, so that one reading is never the value."""
+_PLACED = MappingProxyType({"date": "on which", "month": "in which", "year": "in which"})
+_PASSIVE = frozenset({"born", "built", "cast", "laid", "made", "set", "sold", "written"})
+_NEVER_PASSIVE = frozenset({"arrived", "died", "emigrated", "graduated", "joined", "resigned"})
 _SINGULAR_WITH_S = frozenset({"address", "basis", "headquarters", "process", "species", "status"})
 _MAX_NOUN_WORDS = 5
 
@@ -108,6 +112,10 @@ def _shared_kind(kinds: Collection[str]) -> str | None:
 
 def _phrases(label: str, kind: str) -> tuple[str, str]:
     """Return the question and the noun of a label."""
+    first, _, last = label.partition(" ")
+    if first in _PLACED and is_passive(last):
+        noun = f"the {first} {_PLACED[first]} {{x}} was {last}"
+        return f"What is {noun}?", noun
     if is_noun_phrase(label):
         verb = "Who" if kind == "person" else "What"
         return f"{verb} is the {label} of {{x}}?", f"the {label} of {{x}}"
@@ -123,10 +131,16 @@ def is_noun_phrase(label: str) -> bool:
         return False
     if words[0] in _OPENING_WORDS or words[-1] in _CLOSING_WORDS or "by" in words:
         return False
-    # `located`, `owns`: what may be a verb is quoted.
-    is_verb = words[0].endswith("ed")
+    # `located`, `owns`, `year died`: what may be a verb is quoted.
+    is_verb = any(word.endswith("ed") or word in _PASSIVE for word in (words[0], words[-1]))
     is_plural = words[-1].endswith("s") and words[-1] not in _SINGULAR_WITH_S
     return not is_verb and not is_plural
+
+
+def is_passive(word: str) -> bool:
+    """Return whether `was WORD` reads well: `was built`, `was founded`."""
+    is_regular = word.endswith("ed") and word not in _NEVER_PASSIVE and " " not in word
+    return is_regular or word in _PASSIVE
 
 
 def may_be_same(name: str, value_kind: str, kind: str) -> bool:
