@@ -1,7 +1,7 @@
 """An inquiry: all that the families of questions share while they ask about one context."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from random import Random
 
@@ -16,12 +16,16 @@ from longloom.synthesis.generators.prose_relations import is_read
 from longloom.synthesis.generators.questions import Asker
 from longloom.synthesis.generators.vocabulary import Vocabulary
 from longloom.synthesis.programs.codec import shape_of
+from longloom.synthesis.programs.comparison import SameAs
 from longloom.synthesis.programs.graph import Named
+from longloom.synthesis.programs.graph_sets import Count, Exactly, Unanswerable
 from longloom.synthesis.programs.node import Program
 
 NAMING_ABILITIES = frozenset({"comparison", "ordering", "unanswerable"})
 """Abilities whose questions may say their answer: it is one of those they name."""
 
+_CLOSED = (Count, Exactly, SameAs, Unanswerable)
+"""Programs that need all there is, or names that are spelled one way only."""
 _TRIES_PER_TURN = 6
 _MAX_BARREN_TURNS = 4
 _TURNS_PER_SHAPE = 3
@@ -81,6 +85,8 @@ class Inquiry:
         execution = program.execute(self.world)
         num_documents = len({fact.doc_id for fact in execution.evidence})
         if execution.only_answer != answer or num_documents < min_documents:
+            return None
+        if any(map(is_read, execution.evidence)) and claims_all(program):
             return None
         is_numeric = value_kind == "number" or answer in ("yes", "no")
         return Draft(
@@ -185,6 +191,23 @@ def _one_turn(
                 seen.add(draft.program)
                 yield shape_of(draft.program), draft
                 break
+
+
+def claims_all(program: Program) -> bool:
+    """Return whether a question holds only if nothing was left out or spelled otherwise.
+
+    What a model has read is followed and compared; it is no ground for such a question.
+    """
+    waiting: list[object] = [program]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting.extend(node)
+        elif isinstance(node, _CLOSED):
+            return True
+        elif is_dataclass(node):
+            waiting.extend(getattr(node, field.name) for field in fields(node))
+    return False
 
 
 def _ranked(scene: Scene) -> list[tuple[Ranked, ...]]:

@@ -86,14 +86,18 @@ def is_followable(fact: Fact) -> bool:
     return head not in _MANY_WORDS and head.removesuffix("s") not in _MANY_WORDS
 
 
-def prose_relation(facts: Collection[Fact]) -> Relation | None:
-    """Return the wording of a relation that a model named; None if its values are of many sorts."""
+def prose_relation(facts: Collection[Fact], *, is_of_pages: bool = False) -> Relation | None:
+    """Return the wording of a relation that a model named; None if its values are of many sorts.
+
+    Of pages all labels are quoted: nobody is the founder of `the page whose infobox gives ...`.
+    """
     first = next(iter(facts))
     kind = _shared_kind({fact.value_kind for fact in facts})
     if kind is None:
         return None
     subject_kinds = {fact.subject_kind for fact in facts}
-    question, noun = _phrases(first.label, kind)
+    phrases = _quoted if is_of_pages else _phrases
+    question, noun = phrases(first.label, kind)
     return Relation(
         name=first.relation,
         subject_kind=subject_kinds.pop() if len(subject_kinds) == 1 else ANY_KIND,
@@ -119,6 +123,11 @@ def _phrases(label: str, kind: str) -> tuple[str, str]:
     if is_noun_phrase(label):
         verb = "Who" if kind == "person" else "What"
         return f"{verb} is the {label} of {{x}}?", f"the {label} of {{x}}"
+    return _quoted(label, kind)
+
+
+def _quoted(label: str, kind: str) -> tuple[str, str]:
+    """Return question and noun of a label that is no noun of its subject."""
     value = "value" if kind in ("text", ANY_KIND) else kind
     said = f'{value} given as "{label}" for {{x}}'
     return f'Which {value} is given as "{label}" for {{x}}?', f"the {said}"

@@ -110,7 +110,11 @@ def _open_relation(name: str, world: World) -> Relation | None:
     if not _LABEL.fullmatch(label) or any(fact.label.strip() != label for fact in facts):
         return None
     if name.startswith(PROSE_PREFIX):
-        return prose_relation(facts)
+        spoken_of = {fact.subject for fact in facts}
+        is_of_pages = any(
+            fact.subject in spoken_of for fact in world.facts if fact.subject_kind == "page"
+        )
+        return prose_relation(facts, is_of_pages=is_of_pages)
     for prefix, relation_for in _OPEN_FAMILIES.items():
         if name.startswith(prefix):
             return relation_for(facts[0])
