@@ -49,7 +49,7 @@ def command(corpus: Path, folder: Path, url: str) -> Iterator[subprocess.Popen[s
     ]
     words = [word for setting in given for word in ("--set", setting)]
     arguments = [
-        *("synthesize", str(corpus), "-o", str(folder), "--num-examples", "80", "--workers", "1"),
+        *("synthesize", str(corpus), "-o", str(folder), "--num-examples", "110", "--workers", "1"),
         *("--endpoint", url, "--model-name", "scripted", *words),
     ]
     code = "import sys; from longloom.cli.main import main; sys.exit(main())"
