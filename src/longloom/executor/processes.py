@@ -7,10 +7,11 @@ time, watches beats, kills who is silent for too long and starts another worker.
 
 import multiprocessing
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -113,9 +114,28 @@ def _start(function: Callable[..., Any], max_memory_bytes: int | None) -> _Worke
     context = multiprocessing.get_context("spawn")  # a fork copies locks that threads hold
     ours, theirs = context.Pipe()
     child = context.Process(target=_work, args=(theirs, function, max_memory_bytes), daemon=True)
-    child.start()
+    with _without_main_module():
+        child.start()
     theirs.close()
     return _Worker(connection=ours, child=child)
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Keep a child that is started from running the caller's script again.
+
+    Spawned children import the main module of their parent. Tasks are functions of modules and
+    need none of it, and a script without `if __name__ == "__main__"` would start over in them.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    for name in hidden:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 def _work(

@@ -45,6 +45,9 @@ from longloom.models.endpoint_wire import (
 
 logger = logging.getLogger(__name__)
 
+_SECONDS_BETWEEN_WARNINGS = 10.0
+"""Failures of calls that are tried again are shown at most so often."""
+
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _SETUP_STATUSES = frozenset({301, 302, 307, 308, 401, 402, 403, 404, 405})
 _SETUP_CODES = frozenset({"insufficient_quota", "invalid_api_key", "model_not_found"})
@@ -76,6 +79,8 @@ class EndpointClient:
         self._cache = cache
         self._api_key = read_api_key() if api_key is None else api_key
         self._sleep = sleep
+        self._clock = clock
+        self._warned_at = -_SECONDS_BETWEEN_WARNINGS
         self._limits = CallLimits(
             requests_per_minute=config.requests_per_minute,
             tokens_per_minute=config.tokens_per_minute,
@@ -186,7 +191,7 @@ class EndpointClient:
                     reply = await self._post(body)
                 except _PassingFailure as passing:
                     failure = passing
-                    logger.debug("attempt %d at %s: %s", attempt + 1, self.config.url, passing)
+                    self._say_failure(attempt + 1, passing)
                     continue
             num_used = reply.num_prompt_tokens + reply.num_completion_tokens
             self._limits.correct(num_used - num_estimated if num_used else 0)
@@ -196,6 +201,15 @@ class EndpointClient:
             f"the last failure: {failure}; check the server and run again (what was answered is "
             "kept)"
         )
+
+    def _say_failure(self, attempt: int, failure: _PassingFailure) -> None:
+        """Warn about a failed attempt, but not about every one of many."""
+        now = self._clock()
+        level = logging.DEBUG
+        if attempt > 1 and now - self._warned_at >= _SECONDS_BETWEEN_WARNINGS:
+            self._warned_at = now
+            level = logging.WARNING
+        logger.log(level, "%s: %s (attempt %d); trying again", self.config.url, failure, attempt)
 
     async def _wait_before_retry(self, attempt: int, failure: _PassingFailure) -> None:
         config = self.config

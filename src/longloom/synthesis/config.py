@@ -57,7 +57,7 @@ class SynthesisConfig(FrozenConfig):
     """Fraction of the contexts whose questions also get pseudonymised twins, in OUT/twins."""
     max_file_bytes: int = Field(default=100_000_000, ge=1)
     """Larger files are not read."""
-    file_seconds: float = Field(default=60.0, gt=0)
+    file_seconds: float = Field(default=60.0, ge=1)
     """A file that takes longer to read is given up."""
     endpoint: EndpointSynthesisConfig | None = None
     """The model that may be asked; None asks none."""

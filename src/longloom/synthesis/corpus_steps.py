@@ -71,7 +71,12 @@ def read_files(
         DataError: there are no files, or a shard is damaged.
     """
     steps = folder / STEPS_FOLDER
-    files = [file for source in config.documents for file in find_files(source)]
+    files = [
+        file
+        for source in config.documents
+        for file in find_files(source)
+        if not file.path.resolve().is_relative_to(folder.resolve())  # our own output
+    ]
     if not files:
         raise DataError(f"documents {', '.join(config.documents)} hold no files")
     contents = [

@@ -44,6 +44,8 @@ from longloom.text.token_counts import ESTIMATE, load_counter
 logger = logging.getLogger(__name__)
 
 _CONTEXTS_PER_SHARD = 30
+_MIN_CONTEXTS, _TOKENS_PER_CONTEXT = 10, 1_000
+"""A genre gets at most one context for so many of its tokens, however many questions are wanted."""
 _NOT_WOVEN = {"curation", "decontaminate_against", "documents", "endpoint", "twin_fraction"}
 """Settings that change nothing about what is woven from the same settled documents."""
 
@@ -155,8 +157,11 @@ def _weave(
     contents = []
     for source in plan_collections(corpus):
         for genre, split in product(source.genres, Split):
-            share = tokens_of(corpus, source, genre, split) / num_tokens.get((genre, split), 1.0)
-            number = round(num_contexts.get((genre, split), 0) * share)
+            own_tokens = tokens_of(corpus, source, genre, split)
+            share = own_tokens / num_tokens.get((genre, split), 1.0)
+            # More contexts of the same documents would ask the same again.
+            most = max(_MIN_CONTEXTS, int(own_tokens / _TOKENS_PER_CONTEXT))
+            number = min(most, round(num_contexts.get((genre, split), 0) * share))
             for first in range(0, number, _CONTEXTS_PER_SHARD):
                 content = WeaveContent(
                     source=source,

@@ -26,7 +26,7 @@ from longloom.synthesis.facts.clustering import canonical_names
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.steps import ShardTask
 
-SETTLING_VERSION = 2
+SETTLING_VERSION = 3
 """Raised when the same shards give other decisions."""
 
 _PLAIN_VALUES = frozenset({"date", "number", "text"})
@@ -43,14 +43,16 @@ def decide(
     signatures: dict[str, tuple[int, ...]] = {}
     shard_of: dict[str, Path] = {}
     drop_reasons: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for path in document_shards:
         columns = pq.read_table(path, columns=["doc_id", "title", "signature", "drop_reason"])
         for row in columns.to_pylist():
             if row["drop_reason"]:
-                drop_reasons[row["doc_id"] or row["title"]] = row["drop_reason"]
+                drop_reasons[row["title"]] = row["drop_reason"]
             elif row["doc_id"] in signatures:
-                drop_reasons[f"{row['doc_id']} again"] = "exact duplicate"
+                drop_reasons[f"{row['title']} (again)"] = "exact duplicate"
             else:
+                titles[row["doc_id"]] = row["title"]
                 signatures[row["doc_id"]] = tuple(row["signature"])
                 shard_of[row["doc_id"]] = path
     duplicates = find_duplicates(
@@ -61,7 +63,13 @@ def decide(
     )
     return Decisions(
         kept=frozenset(signatures.keys() - duplicates.dropped.keys()),
-        drop_reasons={**drop_reasons, **duplicates.dropped},
+        drop_reasons={
+            **drop_reasons,
+            **{
+                f"{titles[doc_id]} ({doc_id[:8]})": _with_title(reason, titles)
+                for doc_id, reason in duplicates.dropped.items()
+            },
+        },
         near_copies=duplicates.near_copies,
         canonical_names=canonical_names(
             fact
@@ -70,6 +78,12 @@ def decide(
             if fact.doc_id not in duplicates.dropped
         ),
     )
+
+
+def _with_title(reason: str, titles: Mapping[str, str]) -> str:
+    """Name the document that is repeated by its title instead of its id."""
+    *start, last = reason.split(" ")
+    return " ".join([*start, titles.get(last, last)])
 
 
 def _text_reader(shard_of: Mapping[str, Path]) -> Callable[[str], str]:

@@ -42,6 +42,12 @@ RecordT = TypeVar("RecordT")
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 
+def example_id_of(context_id: str, question: str, answer: str) -> str:
+    """Return the id of an example: a digest of context, question and answer."""
+    key = "\0".join([context_id, question, answer])
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 def write_examples(
     folder: Path,
     examples: Sequence[Example],

@@ -22,7 +22,7 @@ from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.programs.catalogue import read_program
 from longloom.synthesis.programs.codec import shape_of, to_json
 from longloom.synthesis.programs.world import World
-from longloom.synthesis.storage import read_examples, write_examples
+from longloom.synthesis.storage import example_id_of, read_examples, write_examples
 from longloom.synthesis.verification import (
     DOCUMENTS_FOLDER,
     FACTS_FOLDER,
@@ -186,10 +186,9 @@ def _example(
     evidence = place_evidence(context, execution.evidence)
     documents = {document.doc_id: document for document in twin.documents.values()}
     gold = dict.fromkeys(fact.doc_id for fact in execution.evidence)
-    key = "\0".join([context.context_id, twin.question, twin.answer])
     return replace(
         example,
-        example_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        example_id=example_id_of(context.context_id, twin.question, twin.answer),
         context_id=context.context_id,
         question=twin.question,
         answer=twin.answer,

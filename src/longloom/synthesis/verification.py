@@ -7,20 +7,25 @@ documents, every answer and every span compared. Nothing of what made them is tr
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from longloom.errors import DataError
-from longloom.records import Context, ContextPart, Document, Example
+from longloom.records import Context, ContextPart, Document, Example, TaskType
 from longloom.synthesis.corpus_files import read_documents, read_facts
 from longloom.synthesis.documents.building import document_id
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.showing import shows_value
 from longloom.synthesis.programs.catalogue import read_program
+from longloom.synthesis.programs.choice import LETTERS, Choice
 from longloom.synthesis.programs.codec import shape_of
 from longloom.synthesis.programs.world import World
+from longloom.synthesis.prompt_length import CONTEXT_SLOT, user_message
 from longloom.synthesis.published.data_sources import NO_PROGRAM
-from longloom.synthesis.storage import read_examples
+from longloom.synthesis.storage import EXAMPLES_FILE, example_id_of, read_examples
+from longloom.text.prompts import prompt_version
 
 DOCUMENTS_FOLDER = "documents"
 FACTS_FOLDER = "facts"
@@ -94,11 +99,39 @@ def verify_folder(folder: Path, progress: Progress | None = None) -> Verificatio
         DataError: the folder cannot be read at all.
     """
     examples, contexts = read_examples(folder)
+    wrong_prompts = _wrong_prompts(folder)
     if all(example.program == NO_PROGRAM for example in examples):
         corpus = CorpusView(documents={}, facts_by_document={})  # an imported set keeps none
     else:
         corpus = read_corpus_view(folder)
-    return verify_examples(examples, contexts, corpus, progress)
+    report = verify_examples(examples, contexts, corpus, progress)
+    if not wrong_prompts:
+        return report
+    return replace(report, findings=(*report.findings, *wrong_prompts))
+
+
+def _wrong_prompts(folder: Path) -> tuple[Finding, ...]:
+    """Compare the stored prompts with the template they name, filled with the questions."""
+    columns = ["data_source", "prompt", "extra_info"]
+    findings = []
+    for row in pq.read_table(folder / EXAMPLES_FILE, columns=columns).to_pylist():
+        extra = row["extra_info"]
+        if extra["prompt_version"] != prompt_version() or extra["program"] == NO_PROGRAM:
+            continue  # worded by another version of the prompt file, or by somebody else
+        wanted = user_message(
+            extra["template"],
+            TaskType(row["data_source"]),
+            context=CONTEXT_SLOT,
+            question=extra["question"],
+        )
+        if [message["content"] for message in row["prompt"]] != [wanted]:
+            findings.append(
+                Finding(
+                    example_id=extra["example_id"],
+                    problem=f"prompt is not template {extra['template']!r} with the question",
+                )
+            )
+    return tuple(findings)
 
 
 def verify_examples(
@@ -188,6 +221,15 @@ def example_problem(
     if execution.only_answer != example.answer:
         given = sorted(execution.answers)[:3]
         return f"answer is {example.answer[:80]!r}, but the program gives {given}"
+    problem = _recorded_problem(example, context, execution.evidence, documents)
+    if problem:
+        return problem
+    if isinstance(program, Choice):
+        lettered = [
+            f"{letter}. {option}" for letter, option in zip(LETTERS, program.options, strict=False)
+        ]
+        if example.question.split("\n")[-len(lettered) :] != lettered:
+            return f"options are not those of the program: {lettered}"
     if shape_of(program) != example.shape:
         return f"shape is {example.shape[:80]!r}; expected {shape_of(program)[:80]!r}"
     stated = [(span.doc_id, span.doc_start, span.doc_end) for span in example.evidence]
@@ -200,6 +242,32 @@ def example_problem(
             return f"evidence {shown[:60]!r} does not show {fact.value[:60]!r}"
         if not shown.strip() or context.text[span.context_start : span.context_end] != shown:
             return f"evidence at {span.context_start} of the context does not show {shown[:60]!r}"
+    return ""
+
+
+def _recorded_problem(
+    example: Example,
+    context: Context,
+    evidence: Sequence[Fact],
+    documents: Mapping[str, Document],
+) -> str:
+    """Compare what an example records of itself with what its files say."""
+    gold = [documents[doc_id] for doc_id in dict.fromkeys(fact.doc_id for fact in evidence)]
+    shown = [documents[doc_id] for doc_id in dict.fromkeys(p.doc_id for p in context.parts)]
+    length = max(1, len(context.text))
+    expected: dict[str, object] = {
+        "example_id": example_id_of(example.context_id, example.question, example.answer),
+        "genres": tuple(dict.fromkeys(document.genre for document in gold)),
+        "licences": tuple(dict.fromkeys(document.licence for document in shown)),
+        "provenance": tuple(dict.fromkeys(document.source for document in shown)),
+        "depths": tuple(round(span.context_start / length, 4) for span in example.evidence),
+    }
+    for name, value in expected.items():
+        if getattr(example, name) != value:
+            return f"{name} is {str(getattr(example, name))[:80]!r}; expected {str(value)[:80]!r}"
+    titles = {document.title for document in gold}
+    if not set(example.gold_documents) <= titles:
+        return f"gold_documents are {example.gold_documents}; expected some of {sorted(titles)}"
     return ""
 
 

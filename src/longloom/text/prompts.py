@@ -10,6 +10,7 @@ import yaml
 from longloom.errors import ConfigError
 
 _SLOT = re.compile(r"\{(\w+)\}")
+_CLOSING = re.compile(r"</\w+>")
 
 EMPTY_MEMORY = "none"
 """What a memory or plan reads before the first section."""
@@ -31,7 +32,8 @@ def prompt_version() -> str:
 def fill_template(name: str, **slots: str) -> str:
     """Return template `name` with its slots filled.
 
-    Slot values are never scanned again, so a document may contain `{question}`.
+    Slot values are never scanned again, so a document may contain `{question}`. A tag by which
+    the template ends a part (`</text>`) is broken up in them, so that no document ends its frame.
 
     Raises:
         ConfigError: there is no such template, or a slot is missing or unknown.
@@ -44,7 +46,13 @@ def fill_template(name: str, **slots: str) -> str:
     wanted = set(_SLOT.findall(template))
     if wanted != set(slots):
         raise ConfigError(f"template {name!r} needs slots {sorted(wanted)}, got {sorted(slots)}")
-    return _SLOT.sub(lambda match: slots[match.group(1)], template)
+    closing = re.compile("|".join(map(re.escape, sorted(set(_CLOSING.findall(template))))) or "$^")
+    kept = {slot: closing.sub(_broken_tag, text) for slot, text in slots.items()}
+    return _SLOT.sub(lambda match: kept[match.group(1)], template)
+
+
+def _broken_tag(match: re.Match[str]) -> str:
+    return f"< {match[0][1:]}"
 
 
 def single_pass_prompt(template: str, *, context: str, question: str) -> str:

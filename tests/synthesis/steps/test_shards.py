@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from longloom.errors import DataError
 from longloom.executor import Beat, Failure, InlineExecutor
 from longloom.synthesis.steps import ShardTask, Step, digest_of
 
@@ -53,7 +54,7 @@ def test_a_failed_task_is_tried_in_its_other_form(tmp_path: Path) -> None:
 
 def test_a_task_without_another_form_ends_the_step(tmp_path: Path) -> None:
     step = _step(tmp_path, make_after_failure=lambda task, failure: None)
-    with pytest.raises(RuntimeError, match="step 'write': a worker failed on 2: died"):
+    with pytest.raises(DataError, match="step 'write': a worker failed on 2: died"):
         step.run(step.tasks([("b", 2)]), FailsOn({2}))
 
 

@@ -12,6 +12,7 @@ from longloom.recipes.model_source import resolve_model
 from longloom.runlog import RunFolder
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_steps import STEPS_FOLDER
+from longloom.synthesis.documents.files import find_files
 from longloom.synthesis.endpoint.plan import WITHOUT_ENDPOINT
 from longloom.synthesis.endpoint.session import EndpointSession
 from longloom.synthesis.pipeline import synthesize_corpus
@@ -69,6 +70,9 @@ def synthesize(
         documents, num_examples, mix, overrides, seed, endpoint=endpoint, model_name=model_name
     )
     counter_name = str(model) if str(model) == ESTIMATE else str(resolve_model(str(model)))
+    for source in config.documents:
+        find_files(source)  # what is missing is said before anything is written
+    workers = ProcessExecutor((os.cpu_count() or 1) if num_workers is None else num_workers)
     folder = RunFolder(Path(output))
     folder.create()
     if config.endpoint is None:
@@ -77,7 +81,7 @@ def synthesize(
         return synthesize_corpus(
             config,
             folder=folder.path,
-            executor=executor or ProcessExecutor(num_workers or os.cpu_count() or 1),
+            executor=executor or workers,
             counter_name=counter_name,
             progress=progress,
             session=session,

@@ -112,10 +112,7 @@ def _library_files() -> list[FoundFile]:
         for path in root.rglob("*.py")
         if not (set(path.relative_to(root).parts) & (_SKIPPED_LIBRARY | _SKIPPED_FOLDERS))
     )
-    return [
-        _found(path, path.relative_to(root).as_posix(), ("PSF-2.0", True))
-        for path in paths
-    ]
+    return [_found(path, path.relative_to(root).as_posix(), ("PSF-2.0", True)) for path in paths]
 
 
 @lru_cache(maxsize=10_000)

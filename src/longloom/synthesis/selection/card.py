@@ -26,8 +26,8 @@ def data_card(summary: Mapping[str, Any], config: SynthesisConfig) -> str:
         "",
         f"{summary['num_examples']} questions on {summary['num_contexts']} contexts of whole "
         f"documents, woven from {summary['num_documents']} documents by Longloom (mix "
-        f"`{config.mix}`, seed {config.seed}). Every question that no model wrote is a program: its "
-        "answer was executed on the facts of its own context, and every document it needs was "
+        f"`{config.mix}`, seed {config.seed}). Every question that no model wrote is a program: "
+        "its answer was executed on the facts of its own context, and every document it needs was "
         "shown to be necessary. `longloom synthesize --verify FOLDER` executes all of it again.",
         "",
         f"Lengths are counted with: {summary['counted_with']}.",

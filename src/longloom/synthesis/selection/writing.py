@@ -25,6 +25,8 @@ from longloom.synthesis.selection.card import data_card
 from longloom.synthesis.storage import CONTEXTS_FILE, EXAMPLES_FILE, SUMMARY_FILE, write_summary
 
 CARD_FILE = "data_card.md"
+DROPPED_FILE = "dropped_documents.json"
+"""Every document and file left out, with its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ def write_selected(
         seed=config.seed,
         length_weights=mix.length_weights if mix.quotas else (),
     )
+    if not selection.kept:
+        return Selected(num_examples=0, num_contexts=0, summary={})
     tally = _Tally()
     rows = _kept_rows(shards, selection.kept, tally)
     with atomic_path(folder / EXAMPLES_FILE) as examples_file:
@@ -82,6 +86,8 @@ def write_selected(
             "refused": _refused(shards),
         }
         write_summary(folder / SUMMARY_FILE, summary)
+        left_out = json.dumps(dict(decisions.drop_reasons), ensure_ascii=False, indent=1)
+        atomic_write_text(folder / DROPPED_FILE, left_out + "\n")
         atomic_write_text(folder / CARD_FILE, data_card(summary, config))
     return Selected(num_examples=tally.num_examples, num_contexts=num_contexts, summary=summary)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from longloom.errors import DataError
 from longloom.executor import Beat, Executor, Failure
 
 Progress = Callable[[str, int, int], None]
@@ -65,9 +66,15 @@ class Step:
 
         Raises:
             LongloomError: a shard could not be made.
-            RuntimeError: a task crashed or hung and there is nothing to try instead.
+            DataError: the folder cannot be made, or a task crashed or hung and there is nothing
+                to try instead.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"{self.folder} cannot be made ({error.strerror}); choose another output folder"
+            ) from None
         pending = [task for task in tasks if not task.target.exists()]
         num_done = len(tasks) - len(pending)
         while pending:
@@ -85,7 +92,7 @@ class Step:
     def _instead(self, task: ShardTask, failure: Failure) -> ShardTask:
         retry = self.make_after_failure(task, failure) if self.make_after_failure else None
         if retry is None:
-            raise RuntimeError(
+            raise DataError(
                 f"step {self.name!r}: a worker failed on {failure.last_beat or task.key}: "
                 f"{failure.reason}"
             )

@@ -22,11 +22,13 @@ MAX_UNFILLED_FRACTION = 0.005
 
 _MIN_EXCERPT_TOKENS = 250.0
 _MAX_SHARE = 0.5
-"""A document takes at most this share of a context, so that several fit."""
+"""What is cut takes at most this share of a context, so that several fit."""
+_MAX_WHOLE_SHARE = 0.6
+"""A longer document is cut, if its licence allows it."""
 _LINKED_CHANCE, _SAME_GENRE_CHANCE = 0.6, 0.3
 _NUM_CANDIDATES = 4
 _NUM_WINDOWS = 4
-_MAX_MISSES = 60
+_MAX_MISSES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,35 +142,76 @@ def _choose(
     usage: Counter[str],
     rng: Random,
 ) -> list[Placed]:
-    chosen: list[Placed] = []
-    refused: set[str] = set()
-    remaining = float(max_tokens)
-    misses = 0
-    candidates = _candidates(collection, seed_id, split, chosen, refused, usage, rng)
+    """Place whole documents first, then fill up with parts, of other genres if possible.
+
+    What is cut hides facts, and a question that speaks of all documents of a genre is asked only
+    where none of them is cut.
+    """
+    filling = _Filling(collection, counter, max_tokens, rng)
+    candidates = _candidates(collection, seed_id, split, filling, usage, rng)
     for entry in candidates:
-        number = len(chosen) + 1
-        refused.add(entry.doc_id)
-        title_tokens = counter.measure(f"Document {number} (excerpt): {entry.document.title}\n\n")
-        placed = _fit(entry, collection, remaining - title_tokens, max_tokens, rng)
-        if placed is None:
-            misses += 1
-            if misses > _MAX_MISSES:
-                break
-            continue
-        chosen.append(placed)
-        refused |= entry.near_copies
-        remaining -= placed.num_tokens + title_tokens
-        if remaining <= MAX_UNFILLED_FRACTION * max_tokens:
+        filling.tried.add(entry.doc_id)
+        if filling.is_full or filling.misses > _MAX_MISSES:
             break
-    return chosen
+        filling.place(entry, may_cut=False)
+    genre = collection.entry_by_id[seed_id].document.genre
+    rest = [
+        entry
+        for entry in collection.entries
+        if (split is Split.HELD_OUT or entry.split is split) and entry.doc_id not in filling.refused
+    ]
+    rng.shuffle(rest)
+    rest.sort(key=lambda entry: (entry.document.genre == genre, usage[entry.doc_id]))
+    for entry in rest[:_MAX_MISSES]:
+        if filling.is_full:
+            break
+        if entry.doc_id not in filling.refused:
+            filling.place(entry, may_cut=True)
+    return filling.chosen
+
+
+class _Filling:
+    """A context while documents are placed in it."""
+
+    def __init__(
+        self, collection: Collection, counter: TokenCounter, max_tokens: int, rng: Random
+    ) -> None:
+        self.chosen: list[Placed] = []
+        self.refused: set[str] = set()
+        self.tried: set[str] = set()
+        self.misses = 0
+        self._collection = collection
+        self._counter = counter
+        self._max_tokens = max_tokens
+        self._remaining = float(max_tokens)
+        self._rng = rng
+
+    @property
+    def is_full(self) -> bool:
+        """Whether hardly anything is left."""
+        return self._remaining <= MAX_UNFILLED_FRACTION * self._max_tokens
+
+    def place(self, entry: CollectionDocument, *, may_cut: bool) -> None:
+        """Place a document if it fits, cut if that is allowed or it is long by itself."""
+        number = len(self.chosen) + 1
+        title = f"Document {number} (excerpt): {entry.document.title}\n\n"
+        title_tokens = self._counter.measure(title)
+        room = self._remaining - title_tokens
+        placed = _fit(entry, self._collection, room, self._max_tokens, may_cut, self._rng)
+        if placed is None:
+            self.misses += 1
+            return
+        self.chosen.append(placed)
+        self.refused |= {entry.doc_id, *entry.near_copies}
+        self.tried |= self.refused
+        self._remaining -= placed.num_tokens + title_tokens
 
 
 def _candidates(
     collection: Collection,
     seed_id: str,
     split: Split,
-    chosen: Sequence[Placed],
-    refused: set[str],
+    filling: "_Filling",
     usage: Counter[str],
     rng: Random,
 ) -> Iterator[CollectionDocument]:
@@ -180,22 +223,22 @@ def _candidates(
     ]
     same_genre = [entry for entry in allowed if entry.document.genre == seed.document.genre]
     allowed_ids = {entry.doc_id for entry in allowed}
-    while len(refused) < len(allowed):
+    while len(filling.tried) < len(allowed):
         draw = rng.random()
         pool: Sequence[CollectionDocument] = allowed
-        if draw < _LINKED_CHANCE and chosen:
-            around = rng.choice(chosen).entry.doc_id
+        if draw < _LINKED_CHANCE and filling.chosen:
+            around = rng.choice(filling.chosen).entry.doc_id
             linked = [
                 collection.entry_by_id[other]
                 for other in collection.neighbours(around)
-                if other in allowed_ids and other not in refused
+                if other in allowed_ids and other not in filling.tried
             ]
             pool = linked[:_NUM_CANDIDATES] or same_genre
         elif draw < _LINKED_CHANCE + _SAME_GENRE_CHANCE:
             pool = same_genre
-        fresh = [entry for entry in pool if entry.doc_id not in refused]
-        fresh = fresh or [entry for entry in same_genre if entry.doc_id not in refused]
-        fresh = fresh or [entry for entry in allowed if entry.doc_id not in refused]
+        fresh = [entry for entry in pool if entry.doc_id not in filling.tried]
+        fresh = fresh or [entry for entry in same_genre if entry.doc_id not in filling.tried]
+        fresh = fresh or [entry for entry in allowed if entry.doc_id not in filling.tried]
         if not fresh:
             return
         tried = rng.sample(fresh, min(_NUM_CANDIDATES, len(fresh)))
@@ -207,12 +250,13 @@ def _fit(
     collection: Collection,
     remaining: float,
     max_tokens: int,
+    may_cut: bool,
     rng: Random,
 ) -> Placed | None:
     """Return the document whole or cut, or None if it has no place."""
     whole = collection.num_tokens_by_id[entry.doc_id]
-    limit = min(remaining, _MAX_SHARE * max_tokens)
-    if whole <= (remaining if not entry.document.may_be_altered else limit):
+    may_alter = entry.document.may_be_altered
+    if whole <= remaining and (whole <= _MAX_WHOLE_SHARE * max_tokens or not may_alter):
         return Placed(
             entry=entry,
             headings=(),
@@ -220,9 +264,10 @@ def _fit(
             last_block=len(entry.document.blocks),
             num_tokens=whole,
         )
-    if not entry.document.may_be_altered or remaining < _MIN_EXCERPT_TOKENS:
+    is_long = whole > _MAX_WHOLE_SHARE * max_tokens
+    if not may_alter or not (may_cut or is_long) or remaining < _MIN_EXCERPT_TOKENS:
         return None
-    return _excerpt(entry, limit, rng)
+    return _excerpt(entry, min(remaining, _MAX_SHARE * max_tokens), rng)
 
 
 def _excerpt(entry: CollectionDocument, max_tokens: float, rng: Random) -> Placed | None:

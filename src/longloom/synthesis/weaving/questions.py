@@ -1,6 +1,5 @@
 """Ask about one context: drafts from every generator, checked, in balance."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from longloom.synthesis.generators.draft import Draft, Setting
 from longloom.synthesis.programs.catalogue import read_program
 from longloom.synthesis.programs.codec import shape_of, to_json
 from longloom.synthesis.programs.world import World
+from longloom.synthesis.prompt_length import CONTEXT_SLOT
+from longloom.synthesis.storage import example_id_of
 from longloom.synthesis.task_weights import TaskWeights
 from longloom.synthesis.weaving.assembly import Assembled
 from longloom.text.token_counts import TokenCounter
@@ -25,6 +26,9 @@ _DRAFTS_PER_QUESTION = 6
 _MAX_TASK_FRACTION = 0.4
 """One task has at most this share of the questions about a context."""
 _MIN_PER_SHAPE = 3
+_VERDICTS = {"yes": "no", "no": "yes"}
+_CLAIMS_ALL = ('"op":"described"', '"op":"inverse"', '"op":"count"', '"op":"exactly"')
+"""Nodes that speak of all documents of a kind: what a cut one does not show may fit as well."""
 _SHAPE_SLACK = 4.0
 """A shard sees few genres, whose shapes may be more frequent there than in the whole set."""
 
@@ -43,14 +47,23 @@ class Tally:
     """Drafts refused, by `task/reason`."""
     programs: set[str] = field(default_factory=set)
     """Programs asked already."""
+    by_verdict: Counter[str] = field(default_factory=Counter)
+    """Questions by their answer, of those answered with yes or no."""
 
     def has_room(self, task: str, shape: str) -> bool:
         """Tell whether one more question of this shape keeps the balance, about."""
         share = self.max_shape_fraction * _SHAPE_SLACK * self.by_task[task]
         return self.by_shape[task, shape] < max(_MIN_PER_SHAPE, share)
 
-    def add(self, task: str, shape: str, program: str) -> None:
+    def has_enough_of(self, answer: str) -> bool:
+        """Tell whether one more yes (or no) would make it the better guess."""
+        other = _VERDICTS.get(answer)
+        return other is not None and self.by_verdict[answer] > self.by_verdict[other]
+
+    def add(self, task: str, shape: str, program: str, answer: str) -> None:
         """Count a question."""
+        if answer in _VERDICTS:
+            self.by_verdict[answer] += 1
         self.by_task[task] += 1
         self.by_shape[task, shape] += 1
         self.programs.add(program)
@@ -68,6 +81,13 @@ class Asked:
     """Its held-out documents; a held-out question must end in one of them."""
     num_fixed_tokens: Mapping[TaskType, int]
     """Tokens of a prompt without context and question."""
+
+    @property
+    def cut_genres(self) -> frozenset[str]:
+        """Genres of the documents that are not shown whole."""
+        return frozenset(
+            placed.entry.document.genre for placed in self.assembled.placed if not placed.is_whole
+        )
 
 
 def ask(
@@ -136,21 +156,48 @@ def _try(
     task = draft.task_type.value
     program = to_json(draft.program)
     shape = shape_of(draft.program)
-    if program in tally.programs:
-        tally.refused[f"{task}/{Refusal.REPEATED}"] += 1
-        return None
-    if not tally.has_room(task, shape):
-        tally.refused[f"{task}/shape_has_enough"] += 1
+    reason = _unasked(draft, program, shape, tally)
+    if reason:
+        tally.refused[f"{task}/{reason}"] += 1
         return None
     checked = check_draft(draft, setting.world, setting.documents)
     if isinstance(checked, Refusal):
         tally.refused[f"{task}/{checked}"] += 1
         return None
-    if asked.split is Split.HELD_OUT and checked.evidence[-1].doc_id not in asked.held_out:
-        tally.refused[f"{task}/not_held_out"] += 1
+    reason = _unfit(checked, asked, program)
+    if reason:
+        tally.refused[f"{task}/{reason}"] += 1
         return None
-    tally.add(task, shape, program)
+    tally.add(task, shape, program, draft.answer)
     return example_of(checked, asked, setting, counter, program, shape)
+
+
+def _unasked(draft: Draft, program: str, shape: str, tally: Tally) -> str:
+    """Say why a draft is not even executed; empty if it is."""
+    if program in tally.programs:
+        return Refusal.REPEATED
+    if not tally.has_room(draft.task_type.value, shape):
+        return "shape_has_enough"
+    if CONTEXT_SLOT in draft.question:
+        return "spells_the_slot"  # the document would be put into the question
+    if tally.has_enough_of(draft.answer):
+        return "yes_or_no_out_of_balance"
+    return ""
+
+
+def _unfit(checked: Checked, asked: Asked, program: str) -> str:
+    """Say why a draft that holds is not asked on this context; empty if it is."""
+    if asked.split is Split.HELD_OUT and checked.evidence[-1].doc_id not in asked.held_out:
+        return "not_held_out"
+    if any(mark in program for mark in _CLAIMS_ALL):
+        genres = {
+            placed.entry.document.genre
+            for placed in asked.assembled.placed
+            if placed.entry.doc_id in checked.gold
+        }
+        if genres & asked.cut_genres:
+            return "another_document_is_cut"
+    return ""
 
 
 def example_of(
@@ -165,13 +212,12 @@ def example_of(
     draft = checked.draft
     context = asked.assembled.context
     evidence = place_evidence(context, checked.evidence)
-    key = "\0".join([context.context_id, draft.question, draft.answer])
     shown = [placed.entry.document for placed in asked.assembled.placed]
     gold = [setting.documents[doc_id] for doc_id in checked.gold]
     num_context_tokens = asked.assembled.num_tokens
     num_question_tokens = int(counter.measure(draft.question)) + 1
     return Example(
-        example_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        example_id=example_id_of(context.context_id, draft.question, draft.answer),
         task_type=draft.task_type,
         ability=draft.ability,
         context_id=context.context_id,

@@ -26,7 +26,7 @@ from longloom.synthesis.weaving.questions import Asked, Tally, ask
 from longloom.synthesis.weaving.splits import split_by_title
 from longloom.text.token_counts import TokenCounter, load_counter
 
-WEAVING_VERSION = 2
+WEAVING_VERSION = 3
 """Raised when the same inputs give other questions."""
 
 _CHAT_TOKENS = 12
