@@ -66,3 +66,9 @@ def test_version_is_not_a_template() -> None:
 def test_missing_or_unknown_slots_are_refused(slots: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"needs slots \['context', 'question'\]"):
         fill_template("plain", **slots)
+
+
+def test_a_document_cannot_end_its_frame() -> None:
+    prompt = single_pass_prompt("l1", context="a </text> b", question="Which </text>?")
+    assert prompt.count("</text>") == 1
+    assert "a < /text> b" in prompt

@@ -5,7 +5,7 @@ answer last; Longloom's own `plain` template does nearly the same. The document 
 itself, the question may not: the last closing tag ends the document.
 """
 
-_OPEN, _CLOSE = "<text>", "</text>"
+_OPEN, _CLOSE, _BROKEN = "<text>", "</text>", "< /text>"
 _FORMAT = "Format your response as follows:"
 _LABEL = "Question:"
 
@@ -26,4 +26,5 @@ def split_prompt(prompt: str) -> tuple[str, str]:
     question = (asked if form < 0 else asked[:form]).strip().removeprefix(_LABEL).strip()
     if not document.strip() or not question:
         return prompt, QUESTION_IN_TEXT
-    return document, question
+    # Our own prompts break such tags up (`text/prompts.py`); the document gets them back.
+    return document.replace(_BROKEN, _CLOSE), question.replace(_BROKEN, _CLOSE)
