@@ -1,4 +1,8 @@
 import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +61,23 @@ def test_stopping_early_leaves_no_process() -> None:
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from executor.tasks import square\n"
+        "from longloom.executor import ProcessExecutor\n"
+        "print('started')\n"
+        "print(sorted(one.result for one in ProcessExecutor(2).map(square, [1, 2, 3])))\n",
+        "utf-8",
+    )
+    tests = Path(__file__).parents[1]
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent / 'src'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines() == ["started", "[1, 4, 9]"]

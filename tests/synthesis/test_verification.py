@@ -1,9 +1,12 @@
 """Whatever is changed in an answer or a span, verification says so."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from longloom.errors import DataError
@@ -11,7 +14,7 @@ from longloom.executor import InlineExecutor
 from longloom.records import Context, Evidence, Example
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.pipeline import synthesize_corpus
-from longloom.synthesis.storage import read_examples
+from longloom.synthesis.storage import example_id_of, read_examples
 from longloom.synthesis.verification import (
     CorpusView,
     read_corpus_view,
@@ -143,3 +146,42 @@ def test_a_folder_without_documents_is_refused(tmp_path: Path, woven: Path) -> N
         (tmp_path / name).write_bytes((woven / name).read_bytes())
     with pytest.raises(DataError, match="holds no documents"):
         verify_folder(tmp_path)
+
+
+@pytest.mark.parametrize("field", ["question", "genres", "licences", "provenance", "depths"])
+def test_what_an_example_records_of_itself_is_compared(
+    examples, contexts, corpus, field: str
+) -> None:
+    example = examples[0]
+    value = getattr(example, field)
+    other = value + "?" if isinstance(value, str) else (*value, value[-1])
+    changed = replace(example, **{field: other})
+    assert len(verify_examples([changed], contexts, corpus).findings) == 1
+
+
+def test_exchanged_options_are_caught(examples, contexts, corpus) -> None:
+    example = next(example for example in examples if example.answer in set("ABCD"))
+    *asked, a, b, c, d = example.question.split("\n")
+    question = "\n".join([*asked, f"A. {b[3:]}", f"B. {a[3:]}", c, d])
+    forged = replace(
+        example,
+        question=question,
+        example_id=example_id_of(example.context_id, question, example.answer),
+    )
+    report = verify_examples([forged], contexts, corpus)
+    assert "options are not those of the program" in report.findings[0].problem
+
+
+def test_a_changed_prompt_is_caught(woven: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(woven, folder)
+    table = pq.read_table(folder / "examples.parquet")
+    rows = table.to_pylist()
+    rows[3]["prompt"][0]["content"] = "Say hello. {context}"
+    changed = pa.Table.from_pylist(rows, schema=table.schema)
+    pq.write_table(changed, folder / "examples.parquet")
+    report = verify_folder(folder)
+    assert [finding.example_id for finding in report.findings] == [
+        rows[3]["extra_info"]["example_id"]
+    ]
+    assert "prompt is not template 'l1'" in report.findings[0].problem

@@ -1,6 +1,7 @@
 """The whole pipeline on invented documents."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -124,3 +125,33 @@ def test_missing_folder_is_named(tmp_path) -> None:
         synthesize_corpus(
             _config(tmp_path / "gone"), folder=tmp_path / "out", executor=InlineExecutor()
         )
+
+
+def test_an_output_inside_of_the_documents_is_not_read(tmp_path) -> None:
+    root = write_small_corpus(tmp_path / "corpus")
+    folder = root / "out"
+    first = synthesize_corpus(_config(root), folder=folder, executor=InlineExecutor())
+    second = synthesize_corpus(_config(root), folder=folder, executor=InlineExecutor())
+    assert first.summary["num_documents"] == second.summary["num_documents"] == 42
+
+
+def test_what_is_left_out_is_named_with_its_reason(tmp_path) -> None:
+    root = write_small_corpus(tmp_path / "corpus")
+    (root / "broken.xml").write_text("<a><b></a>", "utf-8")
+    (root / "talks" / "copy.txt").write_bytes((root / "talks" / "talk-1.txt").read_bytes())
+    folder = tmp_path / "out"
+    synthesize_corpus(_config(root), folder=folder, executor=InlineExecutor())
+    reasons = json.loads((folder / "dropped_documents.json").read_text("utf-8"))
+    assert len(reasons) == 2
+    assert "not well-formed XML" in reasons["corpus/broken.xml"]
+    (copied,) = [reason for name, reason in reasons.items() if name != "corpus/broken.xml"]
+    assert copied == "near duplicate: 0.96 of Dialogue copy"  # but for the titles they are equal
+
+
+def test_a_run_without_questions_leaves_no_example_files(tmp_path) -> None:
+    root = tmp_path / "texts"
+    root.mkdir()
+    (root / "one.txt").write_text("Nothing here is stated in a form that is read. " * 30, "utf-8")
+    with pytest.raises(DataError, match="no question could be made"):
+        synthesize_corpus(_config(root), folder=tmp_path / "out", executor=InlineExecutor())
+    assert not (tmp_path / "out" / "examples.parquet").exists()
