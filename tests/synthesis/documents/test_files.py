@@ -59,3 +59,8 @@ def test_builtin_is_the_standard_library() -> None:
 def test_nothing_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="do not exist; expected a folder, a file or 'builtin'"):
         find_files(str(tmp_path / "gone"))
+
+
+def test_names_hold_nothing_unseen(tmp_path: Path) -> None:
+    root = _write(tmp_path / "names", {"a\u202eb\nc.md": "text"})
+    assert [file.name for file in find_files(str(root))] == ["names/a_b_c.md"]

@@ -37,6 +37,8 @@ _LICENCES = (
     ("government work", r"(?i)works? of the US government|government edict"),
 )
 _NO_CHANGES = re.compile(r"(?i)\bBY(?:-NC)?-ND\b|NoDerivat|only unmodified|distributed unmodified")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters and marks of direction; names stand in questions, where they would mislead."""
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 _SKIPPED_LIBRARY = frozenset({"test", "tests", "idlelib", "lib2to3", "turtledemo", "ensurepip"})
 
@@ -98,7 +100,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, tuple[str, bool]]]:
 def _found(path: Path, name: str, licence: tuple[str, bool]) -> FoundFile:
     return FoundFile(
         path=path,
-        name=name.encode("utf-8", "replace").decode(),
+        name=_UNSEEN.sub("_", name.encode("utf-8", "replace").decode()),
         num_bytes=path.stat().st_size,
         licence=licence[0],
         may_be_altered=licence[1],
