@@ -4,7 +4,7 @@ The texts of ../shared/data/corpus-* (read once, not timed) go through our signa
 exact confirmation; through datasketch's MinHash and MinHashLSH over the same shingles; and through
 datatrove's four MinHash steps with one worker. CPU seconds of each, with its removals, and beside
 them the removals that exact Jaccard similarity of all pairs gives. Target: 15 MB/s.
-datatrove takes numbers for alike and joins chains of likeness, so it removes more tables by design.
+datatrove runs with its own default bands and removes more; why was not looked into.
 The peers live in an environment of their own, made when it is missing (`--peers FOLDER`); one that
 cannot be installed is named in the result. Result: results/deduplication.json.
 """
