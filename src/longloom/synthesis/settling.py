@@ -23,13 +23,11 @@ from longloom.synthesis.corpus_files import (
 from longloom.synthesis.curation.decisions import Decisions, read_decisions
 from longloom.synthesis.curation.duplicates import find_duplicates
 from longloom.synthesis.facts.clustering import canonical_names
-from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.fact import PLAIN_VALUES, Fact
 from longloom.synthesis.steps import ShardTask
 
 SETTLING_VERSION = 3
 """Raised when the same shards give other decisions."""
-
-_PLAIN_VALUES = frozenset({"date", "number", "text"})
 
 
 def decide(
@@ -137,7 +135,7 @@ def settle_shard(task: ShardTask, beat: Beat) -> None:
 
 def _renamed(fact: Fact, names: Mapping[str, str]) -> Fact:
     subject = names.get(fact.subject, fact.subject)
-    is_name = fact.value_kind not in _PLAIN_VALUES
+    is_name = fact.value_kind not in PLAIN_VALUES
     value = names.get(fact.value, fact.value) if is_name else fact.value
     if subject == fact.subject and value == fact.value:
         return fact

@@ -16,7 +16,7 @@ from longloom.errors import DataError
 from longloom.records import Context, ContextPart, Document, Example, TaskType
 from longloom.synthesis.corpus_files import read_documents, read_facts
 from longloom.synthesis.documents.building import document_id
-from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.fact import Fact, facts_within
 from longloom.synthesis.facts.showing import shows_value
 from longloom.synthesis.programs.catalogue import read_program
 from longloom.synthesis.programs.choice import LETTERS, Choice
@@ -195,18 +195,10 @@ def context_world(
         spans[part.doc_id].append((part.doc_start, part.doc_end))
     return World(
         {
-            doc_id: _visible(facts_by_document.get(doc_id, ()), shown)
+            doc_id: facts_within(facts_by_document.get(doc_id, ()), shown)
             for doc_id, shown in spans.items()
         }
     )
-
-
-def _visible(facts: Iterable[Fact], spans: Sequence[tuple[int, int]]) -> list[Fact]:
-    return [
-        fact
-        for fact in facts
-        if any(start <= fact.start and fact.end <= end for start, end in spans)
-    ]
 
 
 def example_problem(

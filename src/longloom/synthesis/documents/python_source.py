@@ -6,7 +6,6 @@ cut between its methods; a function is never cut.
 
 import ast
 import codecs
-import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 from longloom.errors import DataError
 from longloom.records import Block, BlockKind, Document, DocumentKind
-from longloom.synthesis.documents.building import Reading, clean_text
+from longloom.synthesis.documents.building import Reading, clean_text, document_id
 from longloom.synthesis.documents.reader import SourceFile
 
 MAX_SOURCE_BYTES = 2_000_000
@@ -51,9 +50,8 @@ def read(source: SourceFile) -> Iterable[Reading]:
     tree = syntax_tree(text)
     if not tree.body:
         raise DataError("no statement in it")
-    digest = hashlib.sha256(f"{source.name}\0{text}".encode("utf-8", "surrogatepass"))
     document = Document(
-        doc_id=digest.hexdigest()[:32],
+        doc_id=document_id(source.name, text),
         title=source.name,
         kind=DocumentKind.CODE,
         source=source.name,

@@ -7,7 +7,6 @@ Everything that was voted on is checked first, the rest by the draw of selection
 Where the limit ends the checks early, what was not checked stays: its programs were executed.
 """
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -33,7 +32,7 @@ from longloom.synthesis.selection.balance import Candidate, select_by_quotas, sh
 from longloom.synthesis.selection.writing import candidates_of
 from longloom.synthesis.steps import digest_of
 from longloom.synthesis.steps.shards import Progress
-from longloom.synthesis.storage import read_examples, write_examples
+from longloom.synthesis.storage import example_id_of, read_examples, write_examples
 from longloom.synthesis.weaving.weave import fixed_tokens
 from longloom.text.token_counts import load_counter
 
@@ -316,14 +315,11 @@ class _Filtering:
             if not wording:
                 written.append(example)
                 continue
-            key = "\0".join([example.context_id, wording, example.answer])
             num_question_tokens = int(counter.measure(wording)) + 1
             written.append(
                 replace(
                     example,
-                    example_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[
-                        :32
-                    ],
+                    example_id=example_id_of(example.context_id, wording, example.answer),
                     question=wording,
                     num_prompt_tokens=(
                         example.num_context_tokens + num_question_tokens + fixed[example.task_type]

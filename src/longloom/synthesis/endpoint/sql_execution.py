@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -149,20 +149,16 @@ class TableDatabase:
         return tuple(sorted((tuple(normal_cell(cell) for cell in row) for row in found), key=repr))
 
 
-class _Connection:
+class _Connection(Protocol):
     """What is used of a DuckDB connection; its package has no types."""
 
-    def execute(self, sql: str, parameters: list[Cell] | None = None) -> "_Connection":
-        raise NotImplementedError
+    def execute(self, sql: str, parameters: list[Cell] | None = None) -> "_Connection": ...
 
-    def fetchmany(self, size: int) -> list[tuple[object, ...]]:
-        raise NotImplementedError
+    def fetchmany(self, size: int) -> list[tuple[object, ...]]: ...
 
-    def interrupt(self) -> None:
-        raise NotImplementedError
+    def interrupt(self) -> None: ...
 
-    def close(self) -> None:
-        raise NotImplementedError
+    def close(self) -> None: ...
 
 
 def normal_cell(cell: object) -> str | None:

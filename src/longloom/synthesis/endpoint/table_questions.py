@@ -6,7 +6,6 @@ A model writes the question and both translations; the answer is what the progra
 facts of the context. The context is the one other questions share.
 """
 
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -32,7 +31,7 @@ from longloom.synthesis.programs.codec import shape_of, to_json
 from longloom.synthesis.programs.table_query import EXACT, TableQuery, rounded
 from longloom.synthesis.programs.world import World
 from longloom.synthesis.steps.shards import Progress
-from longloom.synthesis.storage import read_examples, write_examples
+from longloom.synthesis.storage import example_id_of, read_examples, write_examples
 from longloom.synthesis.verification import context_world
 from longloom.synthesis.weaving.questions import place_evidence
 from longloom.synthesis.weaving.splits import split_by_title
@@ -225,14 +224,13 @@ class _TableStep:
         fault = self._fault(question, answer, program, world, sibling)
         if isinstance(fault, str):
             return fault
-        key = "\0".join([context.context_id, question, answer])
         is_number = parse_number(answer) is not None
         task = TaskType.NUMERICAL if is_number else TaskType.MULTI_HOP
         num_question_tokens = int(self._counter.measure(question)) + 1
         evidence = place_evidence(context, execution.evidence)
         return replace(
             sibling,
-            example_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            example_id=example_id_of(context.context_id, question, answer),
             task_type=task,
             ability=ABILITY,
             question=question,

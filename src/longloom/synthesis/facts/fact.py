@@ -1,6 +1,10 @@
 """One statement of a document, with the span that makes it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+PLAIN_VALUES = frozenset({"date", "number", "text"})
+"""Kinds of value that name no entity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +49,12 @@ class Fact:
     def key(self) -> tuple[str, str]:
         """Subject and relation."""
         return (self.subject, self.relation)
+
+
+def facts_within(facts: Iterable[Fact], spans: Sequence[tuple[int, int]]) -> tuple[Fact, ...]:
+    """Return the facts whose spans lie within one of the spans that are shown."""
+    return tuple(
+        fact
+        for fact in facts
+        if any(start <= fact.start and fact.end <= end for start, end in spans)
+    )

@@ -1,5 +1,6 @@
 """Arithmetic on dates, and worlds in which one thing had happened at another time."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
@@ -10,16 +11,16 @@ from longloom.synthesis.programs.predicates import year_of
 from longloom.synthesis.programs.world import World
 
 
-class _Between:
+class _Between(ABC):
     """What all differences of two dates share."""
 
     __slots__ = ()
     first: Program
     second: Program
 
+    @abstractmethod
     def difference(self, first: str, second: str) -> int | None:
         """Return the distance of two ISO dates, or None if they are not precise enough."""
-        raise NotImplementedError
 
     def execute(self, world: World) -> Execution:
         """Return the distance of the two dates, never negative."""

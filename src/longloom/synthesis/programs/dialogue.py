@@ -8,6 +8,7 @@ dropped. Executed by itself, a selection answers with all its utterances.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,12 +48,12 @@ def qualifier(fact: Fact, key: str) -> str:
     return ""
 
 
-class Picking:
+class Picking(ABC):
     """What selections share: executed alone they answer with every utterance."""
 
+    @abstractmethod
     def picks(self, world: World) -> tuple[Pick, ...]:
         """Return the turns picked on `world`, in the order of the context."""
-        raise NotImplementedError
 
     def execute(self, world: World) -> Execution:
         """Return every utterance."""

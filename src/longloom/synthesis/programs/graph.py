@@ -6,6 +6,7 @@ Sets are sets: only `Only` asks that a description fits exactly one thing, and i
 chain fail, rather than guess, when a further document adds a second candidate.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,14 +16,14 @@ from longloom.synthesis.programs.predicates import Trace, execution_of, trace_of
 from longloom.synthesis.programs.world import World
 
 
-class _Step:
+class _Step(ABC):
     """What every node with a trace shares."""
 
     __slots__ = ()
 
+    @abstractmethod
     def trace(self, world: World) -> Trace:
         """Return the answers with their evidence."""
-        raise NotImplementedError
 
     def execute(self, world: World) -> Execution:
         """Return the answers with all evidence."""

@@ -8,6 +8,7 @@ numbers are added or compared; what does not agree is nothing.
 `Rounded` is the root: it says how the answer is written.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
@@ -47,14 +48,14 @@ class Numeric(Program, Protocol):
         ...
 
 
-class NumericNode:
+class NumericNode(ABC):
     """Execution of a numeric node as a program: its number as plain text."""
 
     __slots__ = ()
 
+    @abstractmethod
     def measure(self, world: World) -> Measurement | None:
         """Return the number; every node says how."""
-        raise NotImplementedError
 
     def execute(self, world: World) -> Execution:
         """Return the exact number as the only answer."""

@@ -5,6 +5,7 @@ What it names must be found: a sum of which one part is missing is no answer. Ag
 collections are in `numeric_aggregates.py`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,14 +43,14 @@ class Collection(Program, Protocol):
         ...
 
 
-class CollectionNode:
+class CollectionNode(ABC):
     """Execution of a collection as a program: the set of its names."""
 
     __slots__ = ()
 
+    @abstractmethod
     def entries(self, world: World) -> tuple[Entry, ...]:
         """Return the named numbers; every node says how."""
-        raise NotImplementedError
 
     def execute(self, world: World) -> Execution:
         """Return the names as the answers."""

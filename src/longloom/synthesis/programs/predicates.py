@@ -5,6 +5,7 @@ subject, by the facts that show it, which is how descriptions with several predi
 Dates are compared as ISO text, as far as both sides are precise.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -70,15 +71,15 @@ def year_of(date: str) -> int | None:
     return int(date[:4]) if date[:4].isascii() and date[:4].isdigit() and len(date) >= 4 else None
 
 
-class _ByValue:
+class _ByValue(ABC):
     """What all predicates on the value of one relation share."""
 
     __slots__ = ()
     relation: str
 
+    @abstractmethod
     def accepts(self, fact: Fact) -> bool:
         """Return whether the value of a fact satisfies the predicate."""
-        raise NotImplementedError
 
     def proof(self, world: World, subject: str) -> tuple[Fact, ...]:
         """Return the first fact that shows it; none if there is none."""

@@ -13,7 +13,7 @@ from random import Random
 
 from longloom.records import BlockKind, Context, ContextPart, Split
 from longloom.synthesis.documents.building import BLOCK_SEPARATOR
-from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.fact import Fact, facts_within
 from longloom.synthesis.weaving.collection import Collection, CollectionDocument
 from longloom.text.token_counts import TokenCounter
 
@@ -62,12 +62,7 @@ class Placed:
         """Return the facts whose spans are shown."""
         if self.is_whole:
             return self.entry.facts
-        spans = self.spans
-        return tuple(
-            fact
-            for fact in self.entry.facts
-            if any(start <= fact.start and fact.end <= end for start, end in spans)
-        )
+        return facts_within(self.entry.facts, self.spans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from longloom.records import Document, Split
-from longloom.synthesis.facts.fact import Fact
+from longloom.synthesis.facts.fact import PLAIN_VALUES, Fact
 
-_PLAIN_VALUES = frozenset({"date", "number", "text"})
 _MAX_SHARING = 25
 """A name in more documents than this links none of them."""
 _MAX_NEIGHBOURS = 40
@@ -88,6 +87,6 @@ def _names(facts: Iterable[Fact]) -> dict[str, None]:
     names: dict[str, None] = {}
     for fact in facts:
         names[fact.subject] = None
-        if fact.value_kind not in _PLAIN_VALUES:
+        if fact.value_kind not in PLAIN_VALUES:
             names[fact.value] = None
     return names
