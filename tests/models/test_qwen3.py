@@ -1,137 +1,80 @@
+"""Our Qwen3 over packed tokens beside that of transformers, row by row."""
+
 import pytest
 import torch
 
 from longloom.models.folder import load_model
-from longloom.models.local_policy import score_sequences
-from longloom.models.qwen3 import padding_bias
-from longloom.records import TrainingSequence
+from longloom.models.shared_prefix import SharedPrefix
 
-LENGTHS = (5, 11, 2)
-GROUP_SIZE = 3
-
-
-def random_ids(generator, *sizes):
-    return torch.randint(0, 256, sizes, generator=generator)
-
-
-def sequence(prompt_ids, response_ids):
-    return TrainingSequence(
-        prompt_ids=tuple(prompt_ids),
-        response_ids=tuple(response_ids),
-        rollout_logprobs=(0.0,) * len(response_ids),
-        advantages=(1.0,) * len(response_ids),
-    )
+LENGTHS = (5, 11, 1, 8)
 
 
 @pytest.fixture
-def sequences():
-    """Ragged groups: three responses, one, two; lengths 1 to 6."""
-    generator = torch.Generator().manual_seed(1)
-    rows = []
-    for num_prompt, lengths in ((5, (4, 1, 6)), (11, (3,)), (2, (6, 2))):
-        prompt = random_ids(generator, num_prompt).tolist()
-        rows += [sequence(prompt, random_ids(generator, n).tolist()) for n in lengths]
-    return rows
-
-
-def test_prompt_and_suffix_give_the_logits_of_transformers(any_folder):
-    from transformers import Qwen3ForCausalLM
-
-    theirs, ours = Qwen3ForCausalLM.from_pretrained(any_folder), load_model(any_folder)
+def rows():
     generator = torch.Generator().manual_seed(0)
-    prompts = [random_ids(generator, n) for n in LENGTHS]
-    responses = random_ids(generator, len(LENGTHS), GROUP_SIZE, 4)
-    lengths = torch.tensor(LENGTHS)
-    padded = torch.nn.utils.rnn.pad_sequence(prompts, batch_first=True)
-    with torch.no_grad():
-        last, caches = ours.prompt_end(padded, lengths)
-        hidden = ours.suffix(
-            responses,
-            lengths[:, None] + torch.arange(4),
-            prompt_caches=caches,
-            prompt_bias=padding_bias(lengths, padded.shape[1]),
-        ).view(*responses.shape, -1)
-        for row, prompt in enumerate(prompts):
-            whole = ours.prompt(prompt[None])[0]
-            torch.testing.assert_close(last[row], whole[-1], rtol=1e-4, atol=1e-5)
-            for column in range(GROUP_SIZE):
-                logits = theirs(torch.cat([prompt, responses[row, column]])[None]).logits[0]
-                suffix_logits = hidden[row, column] @ ours.head_weight.T
-                prompt_logits = last[row] @ ours.head_weight.T
-                torch.testing.assert_close(
-                    suffix_logits, logits[len(prompt) :], rtol=1e-4, atol=1e-4
-                )
-                torch.testing.assert_close(
-                    prompt_logits, logits[len(prompt) - 1], rtol=1e-4, atol=1e-4
-                )
+    return [torch.randint(0, 256, (length,), generator=generator) for length in LENGTHS]
 
 
-def test_tokens_fed_one_by_one_or_in_pieces_give_the_states_of_all_at_once(any_folder):
-    model = load_model(any_folder)
-    generator = torch.Generator().manual_seed(2)
-    lengths = torch.tensor([4, 9])
-    prompt_ids, token_ids = random_ids(generator, 2, 9), random_ids(generator, 2, 3, 6)
-    with torch.no_grad():
-        _, caches = model.prompt_end(prompt_ids, lengths)
-        fixed = {"prompt_caches": caches, "prompt_bias": padding_bias(lengths, 9)}
-        whole = model.suffix(token_ids, lengths[:, None] + torch.arange(6), **fixed)
-        whole = whole.view(*token_ids.shape, -1)
-        for pieces in ((1,) * 6, (2, 4), (5, 1)):
-            past, start, parts = model.suffix_caches(2, 3, 6), 0, []
-            for num_tokens in pieces:
-                positions = lengths[:, None] + torch.arange(start, start + num_tokens)
-                piece = token_ids[..., start : start + num_tokens]
-                part = model.suffix(piece, positions, past=past, num_past=start, **fixed)
-                parts.append(part.view(*piece.shape, -1))
-                start += num_tokens
-            torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=1e-4, atol=1e-5)
+def plain_rows(lengths):
+    """A plan in which every row attends to itself alone."""
+    return SharedPrefix(lengths, [[] for _ in lengths], device=torch.device("cpu"))
 
 
-def slow_scores(theirs, sequences, temperature):
-    """Log-probabilities and entropies by transformers, each sequence alone."""
-    logprobs, entropies = [], []
-    for each in sequences:
-        ids = torch.tensor([each.prompt_ids + each.response_ids])
-        logits = theirs(ids).logits[0, len(each.prompt_ids) - 1 : -1] / temperature
-        table = logits.log_softmax(dim=-1)
-        logprobs.append(table.gather(-1, torch.tensor(each.response_ids)[:, None])[:, 0])
-        entropies.append(-(table.exp() * table).sum(dim=-1))
-    return torch.cat(logprobs), torch.cat(entropies)
+def packed_logits(model, rows, **settings):
+    plan = plain_rows([len(row) for row in rows])
+    hidden = model.hidden(torch.cat(rows), plan.positions, plan, **settings)
+    return hidden @ model.head_weight.T
 
 
 def relative_error(found, expected):
     return float((found - expected).detach().norm() / expected.detach().norm())
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_shared_prompts_give_the_scores_and_gradients_of_unshared_rows(
-    any_folder, sequences, temperature
-):
+def test_packed_rows_give_the_logits_and_gradients_of_transformers(any_folder, rows):
     from transformers import Qwen3ForCausalLM
 
     theirs, ours = Qwen3ForCausalLM.from_pretrained(any_folder).double(), load_model(any_folder)
-    ours = ours.double()
-    logprobs, entropies = score_sequences(ours, sequences, temperature=temperature)
-    expected, expected_entropies = slow_scores(theirs, sequences, temperature)
-    assert relative_error(logprobs, expected) < 1e-5
-    assert relative_error(entropies, expected_entropies) < 1e-5
-    weights = torch.linspace(-1, 2, len(logprobs)).double()
-    (logprobs * weights).sum().backward()
+    logits = packed_logits(ours.double(), rows)
+    expected = torch.cat([theirs(row[None]).logits[0] for row in rows])
+    assert relative_error(logits, expected) < 1e-6
+    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).double()
+    (logits * weights).sum().backward()
     (expected * weights).sum().backward()
     expected_gradients = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():
-        assert relative_error(parameter.grad, expected_gradients[name].grad) < 1e-5, name
+        assert relative_error(parameter.grad, expected_gradients[name].grad) < 1e-6, name
 
 
-def test_scores_come_in_the_order_of_the_sequences(tiny_folder, sequences):
-    model = load_model(tiny_folder)
-    shuffled = [sequences[index] for index in (3, 5, 0, 2, 4, 1)]
+def test_a_row_has_the_states_it_has_alone(any_folder, rows):
+    model = load_model(any_folder)
     with torch.no_grad():
-        alone = [score_sequences(model, [each], temperature=1.0)[0] for each in shuffled]
-        together, _ = score_sequences(model, shuffled, temperature=1.0)
-    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+        together = packed_logits(model, rows)
+        alone = [packed_logits(model, [row]) for row in rows]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
 
 
-def test_entropies_carry_no_gradient(tiny_folder, sequences):
-    _, entropies = score_sequences(load_model(tiny_folder), sequences, temperature=1.0)
-    assert not entropies.requires_grad
+def test_silent_tokens_change_nothing_but_that_they_are_left_out(any_folder, rows):
+    model = load_model(any_folder)
+    whole = packed_logits(model, rows)
+    weights = torch.linspace(-1, 1, whole[16:].numel()).view_as(whole[16:])
+    (whole[16:] * weights).sum().backward()
+    expected = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    # The first two rows are silent: the others do not see them.
+    positions = torch.cat([torch.arange(length) for length in LENGTHS])
+
+    def attend(layer, query, key, value):
+        start = 16 - (len(key) - len(query))
+        both = [query[:start], query[start:]]
+        output = [
+            plain_rows([5, 11])(layer, both[0], key[:16], value[:16]) if start else query[:0],
+            plain_rows([1, 8])(layer, both[1], key[16:], value[16:]),
+        ]
+        return torch.cat(output)
+
+    hidden = model.hidden(torch.cat(rows), positions, attend, num_silent=16)
+    rest = hidden @ model.head_weight.T
+    torch.testing.assert_close(rest, whole[16:], rtol=1e-4, atol=1e-4)
+    (rest * weights).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert relative_error(parameter.grad, expected[name]) < 1e-5, name

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from longloom.models.qwen3 import Qwen3, Qwen3Shape
+from longloom.models.shared_prefix import SharedPrefix
 from longloom.recipes.tiny_base.initialise import initialise
 from longloom.recipes.tiny_base.pretrain import pad_traces, permute_names, target_loss
 from longloom.recipes.tiny_base.repetition import RepetitionLists
@@ -26,6 +27,14 @@ SHAPE = Qwen3Shape(
     rms_norm_eps=1e-6,
     tie_word_embeddings=True,
 )
+
+
+def states(model, token_ids):
+    """Return, at each token but the first of a row, the final state of the token before it."""
+    num_rows, num_tokens = token_ids.shape
+    plan = SharedPrefix([num_tokens] * num_rows, [[]] * num_rows, device=token_ids.device)
+    hidden = model.hidden(token_ids.flatten(), plan.positions, plan)
+    return hidden.view(num_rows, num_tokens, -1).roll(1, dims=1)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +83,8 @@ def test_the_initial_weights_look_values_up_better_than_chance(tokenizer_and_nam
     generator = torch.Generator().manual_seed(0)
     token_ids, is_target = lists.batch(4, max_tokens=3_200, generator=generator)
     with torch.no_grad():
-        hidden = model.prompt(token_ids[:, :-1])[is_target[:, 1:]]
-        guessed = (hidden @ model.head_weight.T).argmax(dim=-1)
-    accuracy = (guessed == token_ids[:, 1:][is_target[:, 1:]]).float().mean()
+        guessed = (states(model, token_ids)[is_target] @ model.head_weight.T).argmax(dim=-1)
+    accuracy = (guessed == token_ids[is_target]).float().mean()
     assert accuracy > 0.1  # chance is 1 in 400
 
 
@@ -115,7 +123,6 @@ def test_loss_is_taken_over_responses_alone():
     torch.manual_seed(0)
     model = Qwen3(SHAPE)
     initialise(model, seed=0)
-    hidden = model.prompt(token_ids[:, :-1])
-    logprobs = (hidden @ model.head_weight.T).log_softmax(-1)
-    by_hand = -(logprobs[0, 2, 8] + logprobs[0, 3, 9] + logprobs[1, 0, 6]) / 3
+    logprobs = (states(model, token_ids) @ model.head_weight.T).log_softmax(-1)
+    by_hand = -(logprobs[0, 3, 8] + logprobs[0, 4, 9] + logprobs[1, 1, 6]) / 3
     assert torch.allclose(target_loss(model, token_ids, is_target), by_hand, atol=1e-5)

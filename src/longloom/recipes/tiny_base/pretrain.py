@@ -17,6 +17,7 @@ from torch import Tensor
 
 from longloom.models.logprob_head import logprobs_and_entropies
 from longloom.models.qwen3 import Qwen3
+from longloom.models.shared_prefix import SharedPrefix
 from longloom.recipes.tiny_base.repetition import RepetitionLists
 from longloom.recipes.tiny_base.traces import TraceBook, TracePair
 from longloom.records import TaskType
@@ -160,10 +161,17 @@ def target_loss(
 
     Normalised by the number of target tokens.
     """
-    hidden = model.prompt(token_ids[:, :-1])
     predicted = is_target[:, 1:]
+    places = torch.arange(1, predicted.shape[1] + 1)
+    lengths = (predicted * places).amax(dim=1)  # what follows the last target is not computed
+    is_fed = places <= lengths[:, None]
+    plan = SharedPrefix(lengths.tolist(), [()] * len(lengths), device=model.device)
+    hidden = model.hidden(token_ids[:, :-1][is_fed], plan.positions, plan)
     logprobs, _ = logprobs_and_entropies(
-        hidden[predicted], model.head_weight, token_ids[:, 1:][predicted], temperature=1.0
+        hidden[predicted[is_fed]],
+        model.head_weight,
+        token_ids[:, 1:][predicted],
+        temperature=1.0,
     )
     return -logprobs.mean()
 

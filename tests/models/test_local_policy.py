@@ -1,0 +1,82 @@
+"""Log-probabilities of responses with shared prompts, beside transformers row by row."""
+
+import pytest
+import torch
+
+from longloom.models.folder import load_model
+from longloom.models.local_policy import score_sequences
+from longloom.records import TrainingSequence
+
+
+def random_ids(generator, *sizes):
+    return torch.randint(0, 256, sizes, generator=generator)
+
+
+def sequence(prompt_ids, response_ids):
+    return TrainingSequence(
+        prompt_ids=tuple(prompt_ids),
+        response_ids=tuple(response_ids),
+        rollout_logprobs=(0.0,) * len(response_ids),
+        advantages=(1.0,) * len(response_ids),
+    )
+
+
+@pytest.fixture
+def sequences():
+    """Ragged groups: three responses, one, two; a prompt of one token; lengths 1 to 6."""
+    generator = torch.Generator().manual_seed(1)
+    rows = []
+    for num_prompt, lengths in ((5, (4, 1, 6)), (11, (3,)), (1, (2, 5)), (2, (6, 2))):
+        prompt = random_ids(generator, num_prompt).tolist()
+        rows += [sequence(prompt, random_ids(generator, n).tolist()) for n in lengths]
+    return rows
+
+
+def slow_scores(theirs, sequences, temperature):
+    """Log-probabilities and entropies by transformers, each sequence alone."""
+    logprobs, entropies = [], []
+    for each in sequences:
+        ids = torch.tensor([each.prompt_ids + each.response_ids])
+        logits = theirs(ids).logits[0, len(each.prompt_ids) - 1 : -1] / temperature
+        table = logits.log_softmax(dim=-1)
+        logprobs.append(table.gather(-1, torch.tensor(each.response_ids)[:, None])[:, 0])
+        entropies.append(-(table.exp() * table).sum(dim=-1))
+    return torch.cat(logprobs), torch.cat(entropies)
+
+
+def relative_error(found, expected):
+    return float((found - expected).detach().norm() / expected.detach().norm())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_shared_prompts_give_the_scores_and_gradients_of_unshared_rows(
+    any_folder, sequences, temperature
+):
+    from transformers import Qwen3ForCausalLM
+
+    theirs, ours = Qwen3ForCausalLM.from_pretrained(any_folder).double(), load_model(any_folder)
+    ours = ours.double()
+    logprobs, entropies = score_sequences(ours, sequences, temperature=temperature)
+    expected, expected_entropies = slow_scores(theirs, sequences, temperature)
+    assert relative_error(logprobs, expected) < 1e-5
+    assert relative_error(entropies, expected_entropies) < 1e-5
+    weights = torch.linspace(-1, 2, len(logprobs)).double()
+    (logprobs * weights).sum().backward()
+    (expected * weights).sum().backward()
+    expected_gradients = dict(theirs.named_parameters())
+    for name, parameter in ours.named_parameters():
+        assert relative_error(parameter.grad, expected_gradients[name].grad) < 1e-5, name
+
+
+def test_scores_come_in_the_order_of_the_sequences(tiny_folder, sequences):
+    model = load_model(tiny_folder)
+    shuffled = [sequences[index] for index in (3, 5, 0, 2, 7, 4, 1, 6)]
+    with torch.no_grad():
+        alone = [score_sequences(model, [each], temperature=1.0)[0] for each in shuffled]
+        together, _ = score_sequences(model, shuffled, temperature=1.0)
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_entropies_carry_no_gradient(tiny_folder, sequences):
+    _, entropies = score_sequences(load_model(tiny_folder), sequences, temperature=1.0)
+    assert not entropies.requires_grad
