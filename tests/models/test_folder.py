@@ -55,7 +55,14 @@ def test_half_precision_weights_are_read_as_fp32(copy):
     [
         ({"model_type": "llama"}, "'llama'"),
         ({"use_sliding_window": True}, "sliding windows"),
-        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rotary scaling"),
+        ({"attention_bias": True}, "attention bias"),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "scaling 'dynamic'"),
+        ({"rope_parameters": {"rope_type": "linear"}}, "'linear' lacks a factor"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": "4"}}, "factor .* is '4'"),
+        (
+            {"rope_parameters": {"full_attention": {"rope_type": "default"}}},
+            "one set for all",
+        ),
         ({"hidden_size": "many"}, "hidden_size is 'many'; expected a positive whole number"),
         ({"hidden_size": -1}, "hidden_size is -1; expected a positive whole number"),
         ({"num_hidden_layers": 2.5}, r"num_hidden_layers is 2\.5; expected a positive whole"),

@@ -1,23 +1,70 @@
-"""Read and write model folders in the Hugging Face layout.
+"""Read and write folders of our own Qwen3 network in the Hugging Face layout.
 
-What it leaves out: any architecture but dense Qwen3; those go through transformers.
+`loading.py` reads any architecture and comes here for those that `has_own_network`.
 """
 
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from longloom.errors import ModelError
 from longloom.models.qwen3 import Qwen3, Qwen3Shape
+from longloom.models.rotary import (
+    RotaryScaling,
+    YarnConfig,
+    read_scaling,
+    read_theta,
+    window_tokens,
+    with_scaling,
+    with_yarn,
+)
+from longloom.models.weight_files import SHARD_BYTES, dtype_name, read_tensors, write_weights
+from longloom.runlog.atomic import atomic_write_text, describe_write_failure
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-WEIGHTS_FILE = "model.safetensors"
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+)
+"""What a tokenizer may consist of; `tokenizer.json` alone is read here."""
+
+_READ_APART = {"rope_theta", "rope_scaling"}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return the content of a folder's config.json.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    try:
+        settings = json.loads((folder / "config.json").read_text("utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError("expected a JSON object")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no usable config.json in {folder}: {error}") from None
+    return settings
+
+
+def has_own_network(settings: Mapping[str, Any]) -> bool:
+    """Whether our own network computes the model of this config.json."""
+    return (
+        settings.get("model_type") == "qwen3"
+        and not settings.get("attention_bias")
+        and not settings.get("use_sliding_window")
+        and settings.get("hidden_act", "silu") == "silu"
+    )
 
 
 def read_shape(folder: Path) -> Qwen3Shape:
@@ -26,35 +73,40 @@ def read_shape(folder: Path) -> Qwen3Shape:
     Raises:
         ModelError: the file is missing, damaged or of another architecture.
     """
-    path = folder / "config.json"
-    try:
-        settings: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if not isinstance(settings, dict):
-            raise ValueError("expected a JSON object")
-    except (OSError, ValueError) as error:
-        raise ModelError(f"no usable config.json in {folder}: {error}") from None
+    return shape_of(read_settings(folder), folder / "config.json")
+
+
+def shape_of(settings: Mapping[str, Any], path: Path) -> Qwen3Shape:
+    """Return the sizes in the content of the config.json at `path`.
+
+    Raises:
+        ModelError: it is of another architecture, or a size makes no sense.
+    """
     if settings.get("model_type") != "qwen3":
         raise ModelError(
-            f"{path} has model_type {settings.get('model_type')!r}; the local engine runs 'qwen3'"
+            f"{path} has model_type {settings.get('model_type')!r}; our own network is 'qwen3'"
         )
-    rope = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    if rope.get("rope_type", "default") != "default" or settings.get("use_sliding_window"):
-        raise ModelError(f"{path} uses rotary scaling or sliding windows; expected neither")
-    names = set(Qwen3Shape.__dataclass_fields__) - {"rope_theta"}
+    if not has_own_network(settings):
+        raise ModelError(
+            f"{path} uses sliding windows, attention bias or an activation other than silu; "
+            "expected none of them"
+        )
+    names = set(Qwen3Shape.__dataclass_fields__) - _READ_APART
     missing = sorted(names - set(settings))
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}")
-    theta = settings.get("rope_theta")
-    settings["rope_theta"] = rope.get("rope_theta", 10_000.0) if theta is None else theta
-    _check_sizes(settings, path)
-    sizes = {name: settings[name] for name in names}
-    return Qwen3Shape(rope_theta=float(settings["rope_theta"]), **sizes)
+    sizes = {name: settings[name] for name in names} | {"rope_theta": read_theta(settings)}
+    _check_sizes(sizes, path)
+    scaling = read_scaling(settings)
+    sizes["rope_theta"] = float(sizes["rope_theta"])
+    sizes["max_position_embeddings"] = window_tokens(scaling, sizes["max_position_embeddings"])
+    return Qwen3Shape(rope_scaling=scaling, **sizes)
 
 
-def _check_sizes(settings: dict[str, Any], path: Path) -> None:
+def _check_sizes(settings: Mapping[str, Any], path: Path) -> None:
     """Refuse sizes that no network has; the error names the first of them."""
     numbers = ("rms_norm_eps", "rope_theta")
-    for name in sorted(Qwen3Shape.__dataclass_fields__):
+    for name in sorted(settings):
         value = settings[name]
         if name == "tie_word_embeddings":
             expected, fits = "true or false", isinstance(value, bool)
@@ -75,57 +127,78 @@ def _check_sizes(settings: dict[str, Any], path: Path) -> None:
         raise ModelError(f"{path}: head_dim is {settings['head_dim']}; expected an even number")
 
 
-def load_model(folder: Path) -> Qwen3:
-    """Return the network of a model folder in fp32.
+def load_model(
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    yarn: YarnConfig | None = None,
+) -> Qwen3:
+    """Return our own network with the weights of a model folder.
+
+    Weights are read one by one into the network, so no second copy of them is held.
 
     Raises:
         ModelError: a file is missing, damaged, or does not fit config.json.
     """
-    shape = read_shape(folder)
-    model = Qwen3(shape)
-    model.load_state_dict(load_weights(folder, tied=shape.tie_word_embeddings), strict=True)
+    settings = read_settings(folder)
+    if yarn is not None:
+        settings = with_yarn(settings, yarn)
+    shape = shape_of(settings, folder / "config.json")
+    with torch.device("meta"):
+        model = Qwen3(shape)
+    model.load_state_dict(_weights(folder, model, device, dtype), strict=True, assign=True)
     return model
 
 
-def load_weights(folder: Path, *, tied: bool) -> dict[str, torch.Tensor]:
-    """Return the tensors of a folder by name, checked against the network's names and shapes.
+def load_weights(folder: Path, *, tied: bool) -> dict[str, Tensor]:
+    """Return the tensors of a folder by name in fp32, checked against its config.json.
 
-    Reads `model.safetensors` or the shards `model-*.safetensors`.
+    Raises:
+        ModelError: a file is missing, damaged, or does not fit config.json.
     """
-    paths = sorted(folder.glob("model*.safetensors"))
-    if not paths:
-        raise ModelError(f"no *.safetensors in {folder}; expected a Hugging Face model folder")
-    weights: dict[str, torch.Tensor] = {}
-    for path in paths:
-        try:
-            weights.update(load_file(path))
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"weights {path} are damaged: {error}") from None
-    if tied:
-        weights.pop("lm_head.weight", None)
     with torch.device("meta"):
-        expected = {
-            name: tensor.shape for name, tensor in Qwen3(read_shape(folder)).state_dict().items()
-        }
-    for name, wanted in expected.items():
+        model = Qwen3(read_shape(folder))
+    if tied != model.shape.tie_word_embeddings:
+        raise ModelError(
+            f"{folder} has tie_word_embeddings {model.shape.tie_word_embeddings}; expected {tied}"
+        )
+    return _weights(folder, model, "cpu", torch.float32)
+
+
+def _weights(
+    folder: Path, model: Qwen3, device: torch.device | str, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    weights: dict[str, Tensor] = {}
+    unknown: list[str] = []
+    for name, tensor in read_tensors(folder):
+        if name == "lm_head.weight" and model.shape.tie_word_embeddings:
+            continue
+        if name not in wanted:
+            unknown.append(name)
+            continue
+        if tensor.shape != wanted[name]:
+            raise ModelError(
+                f"tensor {name} of {folder} is {tuple(tensor.shape)}; "
+                f"config.json says {tuple(wanted[name])}"
+            )
+        # A copy: the tensor read is a view of its file, which may change.
+        weights[name] = tensor.to(device=device, dtype=dtype, copy=True)
+    for name in wanted:
         if name not in weights:
             raise ModelError(f"weights of {folder} lack tensor {name}")
-        if weights[name].shape != wanted:
-            raise ModelError(
-                f"tensor {name} of {folder} is {tuple(weights[name].shape)}; "
-                f"config.json says {tuple(wanted)}"
-            )
-    unknown = sorted(set(weights) - set(expected))
     if unknown:
-        raise ModelError(f"weights of {folder} have unknown tensors: {', '.join(unknown[:5])}")
-    return {name: tensor.to(torch.float32) for name, tensor in weights.items()}
+        raise ModelError(
+            f"weights of {folder} have unknown tensors: {', '.join(sorted(unknown)[:5])}"
+        )
+    return weights
 
 
 def shape_settings(shape: Qwen3Shape, *, end_id: int, pad_id: int) -> dict[str, object]:
     """Return the config.json of a network, as transformers and vLLM expect it."""
-    settings: dict[str, object] = {
-        name: getattr(shape, name) for name in Qwen3Shape.__dataclass_fields__
-    }
+    names = set(Qwen3Shape.__dataclass_fields__) - {"rope_scaling"}
+    settings: dict[str, object] = {name: getattr(shape, name) for name in names}
     settings |= {
         "architectures": ["Qwen3ForCausalLM"],
         "attention_bias": False,
@@ -138,24 +211,62 @@ def shape_settings(shape: Qwen3Shape, *, end_id: int, pad_id: int) -> dict[str, 
         "use_cache": True,
         "use_sliding_window": False,
     }
+    if shape.rope_scaling.rope_type != "default":
+        settings = with_scaling(settings, shape.rope_scaling)
     return dict(sorted(settings.items()))
+
+
+def write_side_files(
+    folder: Path, *, like: Path, settings: Mapping[str, Any], dtype: torch.dtype
+) -> None:
+    """Write all of a model folder but its weights.
+
+    Args:
+        folder: made if it is missing.
+        like: whose tokenizer and generation settings are copied.
+        settings: the content of config.json; its type of weights is set to `dtype`.
+        dtype: the type of the weights.
+
+    Raises:
+        ModelError: the files cannot be written.
+    """
+    keys = [key for key in ("dtype", "torch_dtype") if key in settings] or ["dtype"]
+    content = {**settings, **dict.fromkeys(keys, dtype_name(dtype))}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.resolve() != like.resolve():
+            for name in ("generation_config.json", *TOKENIZER_FILES):
+                if (like / name).exists():
+                    shutil.copyfile(like / name, folder / name)
+    except OSError as error:
+        raise ModelError(describe_write_failure(folder, error)) from None
+    atomic_write_text(
+        folder / "config.json", json.dumps(content, indent=2) + "\n", error_class=ModelError
+    )
 
 
 def save_model(model: Qwen3, folder: Path, *, like: Path) -> None:
     """Write `model` as a folder with the configuration and tokenizer of folder `like`.
 
-    The weights are written last under a temporary name, so a folder with weights is complete.
+    The weights take their names last, so a folder with weights is complete.
+
+    Raises:
+        ModelError: the folder cannot be written; says why.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "generation_config.json", *TOKENIZER_FILES):
-        if (like / name).exists() and folder.resolve() != like.resolve():
-            shutil.copyfile(like / name, folder / name)
-    weights = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    partial = folder / f".{WEIGHTS_FILE}.partial"
-    try:
-        save_file(weights, partial, metadata={"format": "pt"})
-        partial.replace(folder / WEIGHTS_FILE)
-    except (OSError, SafetensorError) as error:  # the writer wraps a full disk in its own error
-        raise ModelError(f"could not write {folder}: {error}; free space and run again") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    write_network(folder, model.state_dict(), like=like, scaling=model.shape.rope_scaling)
+
+
+def write_network(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    like: Path,
+    scaling: RotaryScaling,
+    shard_bytes: int = SHARD_BYTES,
+) -> None:
+    """Write weights by name as a folder like folder `like`, with this rotary scaling."""
+    settings = read_settings(like)
+    if read_scaling(settings) != scaling:
+        settings = with_scaling(settings, scaling)
+    write_side_files(folder, like=like, settings=settings, dtype=next(iter(weights.values())).dtype)
+    write_weights(folder, weights, shard_bytes=shard_bytes)

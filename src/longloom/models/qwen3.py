@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from longloom.models.network import Attend, NetworkShape
+from longloom.models.rotary import NO_SCALING, RotaryScaling, rotary_frequencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Qwen3Shape:
     """Added to the mean square before its root."""
     tie_word_embeddings: bool
     """Whether the output matrix is the embedding matrix."""
+    rope_scaling: RotaryScaling = NO_SCALING
+    """How the rotary frequencies are scaled; plain if not given."""
 
 
 class RMSNorm(nn.Module):
@@ -153,8 +156,6 @@ class Backbone(nn.Module):
 class Qwen3(nn.Module):
     """A dense Qwen3 causal language model (see `network.Network`)."""
 
-    inverse_frequencies: Tensor
-
     def __init__(self, shape: Qwen3Shape) -> None:
         super().__init__()
         self.shape = shape
@@ -163,10 +164,6 @@ class Qwen3(nn.Module):
         """Whether backward passes compute each layer again instead of keeping its insides."""
         if not shape.tie_word_embeddings:
             self.lm_head = nn.Linear(shape.hidden_size, shape.vocab_size, bias=False)
-        exponents = torch.arange(0, shape.head_dim, 2, dtype=torch.float32) / shape.head_dim
-        self.register_buffer(
-            "inverse_frequencies", 1 / shape.rope_theta**exponents, persistent=False
-        )
 
     @property
     def sizes(self) -> NetworkShape:
@@ -222,6 +219,10 @@ class Qwen3(nn.Module):
 
     def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosines and sines [N, 1, d] in fp32, cast to the network's type."""
-        angles = positions[:, None].float() * self.inverse_frequencies.float()
+        shape = self.shape
+        frequencies, factor = rotary_frequencies(
+            shape.rope_scaling, shape.rope_theta, shape.head_dim, positions.device
+        )
+        angles = positions[:, None].float() * frequencies
         angles = torch.cat([angles, angles], dim=-1)[:, None]
-        return angles.cos().to(self.dtype), angles.sin().to(self.dtype)
+        return (angles.cos() * factor).to(self.dtype), (angles.sin() * factor).to(self.dtype)
