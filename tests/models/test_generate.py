@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longloom.models.drawing import draw_tokens
 from longloom.models.folder import load_model
-from longloom.models.generate import draw_tokens, generate
+from longloom.models.generate import generate
 from longloom.models.local_policy import score_sequences
 from longloom.records import FinishReason, SampleRequest, SamplingParams, TrainingSequence
 

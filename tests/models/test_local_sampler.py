@@ -25,15 +25,16 @@ def sampler(model, tiny_folder):
 
 @pytest.fixture
 def prompt_rows(model, monkeypatch):
-    """Record how many prompts each call of the network computes."""
+    """Record how many prompts begin in each pass of the network."""
     rows = []
-    run = model.prompt_end
+    run = model.hidden
 
-    def counted(token_ids, lengths):
-        rows.append(len(token_ids))
-        return run(token_ids, lengths)
+    def counted(token_ids, positions, attend, **settings):
+        if num_prompts := int((positions == 0).sum()):
+            rows.append(num_prompts)
+        return run(token_ids, positions, attend, **settings)
 
-    monkeypatch.setattr(model, "prompt_end", counted)
+    monkeypatch.setattr(model, "hidden", counted)
     return rows
 
 
@@ -98,11 +99,11 @@ def test_a_request_may_fill_the_window(sampler):
 
 
 def test_a_failure_of_the_network_reaches_every_waiting_agent(sampler, model, monkeypatch):
-    def broken(token_ids, lengths):
+    def broken(token_ids, positions, attend, **settings):
         raise RuntimeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(model, "prompt_end", broken)
+        patch.setattr(model, "hidden", broken)
         outcomes = gather(sampler, [request((1, 2), str(i)) for i in range(3)])
     assert [str(outcome) for outcome in outcomes] == ["out of memory"] * 3
     (completion,) = gather(sampler, [request((1, 2), "a")])

@@ -1,245 +1,294 @@
 """Sample completions in batches; a prompt asked for several times is computed once.
 
-Each request draws from its own random stream, named by its key, so what a rollout samples does not
-depend on what else is in the batch or in which order it arrived.
+Groups (requests with equal prompts) wait until there is room in the caches, run, and leave row by
+row as their answers end; others are admitted into the freed room. What a request draws depends on
+its key alone (see `drawing`), so neither the batch nor the order changes an answer.
+
+    waiting groups -> prefill -> Cohort -> one token per step and row -> Completion
 """
 
-import hashlib
-import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
-from longloom.models.qwen3 import Cache, Qwen3, padding_bias
+from longloom.models.admission import WaitingGroups
+from longloom.models.decoding import Cohort, DecodingStep
+from longloom.models.drawing import DrawSettings, OutputHead, choose_tokens, uniform_stream
+from longloom.models.network import Network
+from longloom.models.prefill import prefill
 from longloom.records import Completion, FinishReason, SampleRequest
 
-_NUCLEUS_CANDIDATES = 64
-"""Tokens looked at first when top-p cuts; the whole vocabulary only if they do not suffice."""
+_FIRST_OWN_TOKENS = 64
+"""Own tokens of a row there is room for at first; doubled when they are used up."""
+_ADMITTED_BELOW_FRACTION = 0.75
+"""Groups are admitted only when no more of the budget is used: few large cohorts run faster."""
+_LIKE_FRACTION = 0.75
+"""A cohort is padded to its longest prompt and largest group; this much of it must be used."""
 
-_PREFILL_PROMPTS = 4
-"""Prompts computed at once: few, so that little is spent on padding to the longest of them."""
-_SHRINK_FRACTION = 0.75
-"""A batch is shrunk when this little of it is still running; shrinking copies the caches."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a call of `generate` has come."""
+
+    num_requests: int
+    """Requests of the call."""
+    num_finished: int
+    """Requests that have their completion."""
+    num_tokens: int
+    """Tokens of those completions."""
 
 
 @torch.inference_mode()
 def generate(
-    model: Qwen3, requests: Sequence[SampleRequest], *, end_id: int, max_batch_tokens: int
+    network: Network,
+    requests: Sequence[SampleRequest],
+    *,
+    end_id: int,
+    max_batch_tokens: int,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Completion]:
     """Return one completion per request, in order.
 
     Args:
-        model: the network, in evaluation or training mode alike (it has no dropout).
+        network: what is sampled.
         requests: what to draw; requests with equal prompts form a group that shares its prefill.
         end_id: the token that ends a completion.
-        max_batch_tokens: prompt and answer tokens held in the cache at once.
+        max_batch_tokens: tokens there may be room for in the caches, a group's prompt counted
+            once; a single request that needs more runs alone.
+        on_progress: called whenever requests have finished.
     """
-    completions: dict[int, Completion] = {}
-    for batch in _batches(requests, max_batch_tokens):
-        completions.update(_GroupBatch(model, requests, batch, end_id).run())
-    return [completions[index] for index in range(len(requests))]
+    return _Rollouts(network, requests, end_id, max_batch_tokens, on_progress).run()
 
 
-def _batches(requests: Sequence[SampleRequest], max_batch_tokens: int) -> Iterator[list[list[int]]]:
-    """Yield batches of groups of request indices; groups of a batch have equal sizes."""
-    indices_by_prompt: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, request in enumerate(requests):
-        indices_by_prompt[request.prompt_ids].append(index)
-    groups = sorted(
-        indices_by_prompt.values(),
-        key=lambda group: (len(group), len(requests[group[0]].prompt_ids)),
-    )
-    batch: list[list[int]] = []
-    for group in groups:
-        longest = len(requests[group[0]].prompt_ids)
-        answers = len(group) * max(requests[index].params.max_new_tokens for index in group)
-        is_full = (len(batch) + 1) * (longest + answers) > max_batch_tokens
-        if batch and (is_full or len(batch[0]) != len(group)):
-            yield batch
-            batch = []
-        batch.append(group)
-    if batch:
-        yield batch
+class _Row:
+    """One request while it is answered."""
+
+    __slots__ = ("entropies", "index", "logprobs", "request", "tokens", "uniforms")
+
+    def __init__(self, index: int, request: SampleRequest) -> None:
+        self.index = index
+        self.request = request
+        self.uniforms = uniform_stream(request.key)
+        self.tokens: list[int] = []
+        self.logprobs: list[float] = []
+        self.entropies: list[float] = []
+
+    def completion(self, end_id: int) -> Completion:
+        """Return what was drawn."""
+        stopped = self.tokens[-1] == end_id
+        return Completion(
+            token_ids=tuple(self.tokens),
+            logprobs=tuple(self.logprobs),
+            entropies=tuple(self.entropies),
+            finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
+        )
 
 
-class _GroupBatch:
-    """The state of one batch while it is decoded: P prompts with G requests each.
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A cohort and the requests its rows answer."""
 
-    What is recorded lies in flat rows, one per request. `rows` [P, G] says which request stands
-    where; it shrinks as requests end.
-    """
+    cohort: Cohort
+    """The caches."""
+    rows: list[_Row]
+    """The requests, in the order of the cohort's rows."""
+    tokens: Tensor
+    """The last drawn token of each row [N]."""
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Go on with these rows alone."""
+        self.rows = [self.rows[row] for row in kept]
+        if not kept:
+            return
+        self.cohort.keep(kept)
+        self.tokens = self.tokens[torch.tensor(kept, device=self.tokens.device)]
+
+
+@dataclass(slots=True, frozen=True)
+class _Layout:
+    """What stays the same from step to step while the same rows run."""
+
+    rows: list[_Row]
+    """All running rows, cohort after cohort."""
+    positions: Tensor
+    """Where their next tokens stand [N]; moved on in place."""
+    settings: DrawSettings
+    """How they are drawn."""
+    attend: DecodingStep
+    """How they attend."""
+
+
+class _Rollouts:
+    """The state of one call: requests that wait and cohorts that run, the oldest first."""
 
     def __init__(
-        self, model: Qwen3, requests: Sequence[SampleRequest], groups: list[list[int]], end_id: int
+        self,
+        network: Network,
+        requests: Sequence[SampleRequest],
+        end_id: int,
+        max_batch_tokens: int,
+        on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.model = model
-        self.end_id = end_id
-        self.indices = [index for group in groups for index in group]
-        self.prompts = [requests[group[0]].prompt_ids for group in groups]
-        params = [requests[index].params for index in self.indices]
-        self.max_new = max(each.max_new_tokens for each in params)
-        self.temperature = torch.tensor([each.temperature for each in params])
-        self.top_p = torch.tensor([each.top_p for each in params])
-        self.limits = torch.tensor([each.max_new_tokens for each in params])
-        self.uniforms = torch.from_numpy(
-            np.stack([_uniforms(requests[index].key, self.max_new) for index in self.indices])
+        self._network, self._requests = network, requests
+        self._end_id, self._max_batch_tokens = end_id, max_batch_tokens
+        self._on_progress = on_progress
+        self._head = OutputHead(network.head_weight)
+        self._waiting = WaitingGroups(requests)
+        self._running: list[_Running] = []
+        self._layout: _Layout | None = None
+        self._completions: dict[int, Completion] = {}
+        self._num_finished_tokens = 0
+        self._own_tokens = 2 * _FIRST_OWN_TOKENS
+        """Own tokens that a row is expected to need; learnt when rows had to leave."""
+        self._is_crowded = False
+        """Whether rows had to leave for want of room and none has ended since."""
+
+    def run(self) -> list[Completion]:
+        """Answer every request; return the completions in order."""
+        while self._waiting or self._running:
+            self._admit()
+            if self._running:
+                self._make_room()
+                self._decode()
+        return [self._completions[index] for index in range(len(self._requests))]
+
+    def _admit(self) -> None:
+        """Start waiting groups while there is room for them."""
+        while self._waiting:
+            used = sum(
+                each.cohort.tokens_with(max(each.cohort.next_capacity, self._own_tokens))
+                for each in self._running
+            )
+            is_full = used > _ADMITTED_BELOW_FRACTION * self._max_batch_tokens
+            if self._running and (self._is_crowded or is_full):
+                return
+            groups = self._waiting.take(
+                self._max_batch_tokens - used,
+                own_tokens=self._own_tokens,
+                must_take=not self._running,
+            )
+            if not groups:
+                return
+            self._start(groups)
+
+    def _start(self, groups: Sequence[Sequence[int]]) -> None:
+        """Compute the prompts of these groups and draw the first token of each request."""
+        prompts = [self._requests[group[0]].prompt_ids for group in groups]
+        rows = [_Row(index, self._requests[index]) for group in groups for index in group]
+        cohort = Cohort(
+            self._network,
+            [len(prompt) for prompt in prompts],
+            [len(group) for group in groups],
+            max_own=max(row.request.params.max_new_tokens for row in rows) - 1,
+            first_own=_FIRST_OWN_TOKENS,
         )
-        num_rows = len(self.indices)
-        self.rows = torch.arange(num_rows).view(len(groups), -1)
-        self.tokens = torch.zeros(num_rows, self.max_new, dtype=torch.int64)
-        self.logprobs = torch.zeros(num_rows, self.max_new)
-        self.entropies = torch.zeros(num_rows, self.max_new)
-        self.num_new = torch.zeros(num_rows, dtype=torch.int64)
-        self.ended = torch.zeros(num_rows, dtype=torch.bool)
+        states = prefill(self._network, prompts, cohort.prompt_caches)
+        prompt_of_row = [prompt for prompt, group in enumerate(groups) for _ in group]
+        states = states[torch.tensor(prompt_of_row, device=states.device)]
+        settings = DrawSettings.of([row.request.params for row in rows], states.device)
+        self._running.append(_Running(cohort, rows, self._draw(states, rows, settings)))
+        self._layout = None
+        self._finish_ended()
 
-    def run(self) -> dict[int, Completion]:
-        """Decode until every request has ended; return completions by request index."""
-        lengths = torch.tensor([len(prompt) for prompt in self.prompts])
-        longest = int(lengths.max())
-        last, prompt_caches = self._prefill(longest)
-        last = last[:, None].expand(-1, self.rows.shape[1], -1)  # [P, G, D]
-        bias = padding_bias(lengths, longest)
-        num_prompts, group_size = self.rows.shape
-        past = self.model.suffix_caches(num_prompts, group_size, self.max_new - 1)
-        for step in range(self.max_new):
-            self._choose(last, step)
-            num_running = (~self.ended[self.rows]).sum(dim=1)
-            if not num_running.any():
-                break
-            prompts = num_running.nonzero()[:, 0]
-            num_kept = len(prompts) * int(num_running.max())
-            if num_kept <= _SHRINK_FRACTION * self.rows.numel():
-                columns = self._shrink(prompts, int(num_running.max()))
-                lengths, bias = lengths[prompts], bias[prompts]
-                prompt_caches = [(key[prompts], value[prompts]) for key, value in prompt_caches]
-                past = [
-                    (_picked(key, prompts, columns), _picked(value, prompts, columns))
-                    for key, value in past
-                ]
-            hidden = self.model.suffix(
-                self.tokens[self.rows, step, None],
-                lengths[:, None] + step,
-                prompt_caches=prompt_caches,
-                prompt_bias=bias,
-                past=past,
-                num_past=step,
-            )
-            last = hidden.view(*self.rows.shape, -1)
-        return self._completions()
+    def _decode(self) -> None:
+        """Feed the last token of every running row and draw the next one."""
+        layout = self._layout or self._lay_out()
+        cohorts = [each.cohort for each in self._running]
+        fed = [each.tokens for each in self._running]
+        states = self._network.hidden(
+            fed[0] if len(fed) == 1 else torch.cat(fed), layout.positions, layout.attend
+        )
+        layout.positions.add_(1)
+        drawn = self._draw(states, layout.rows, layout.settings)
+        parts = drawn.split([cohort.num_rows for cohort in cohorts])
+        for each, tokens in zip(self._running, parts, strict=True):
+            each.cohort.count_token()
+            each.tokens = tokens
+        self._finish_ended()
 
-    def _prefill(self, longest: int) -> tuple[Tensor, list[Cache]]:
-        """Run the prompts, few of like length at a time; return last states [P, D] and caches."""
-        lasts: list[Tensor] = []
-        pieces: list[list[Cache]] = []
-        for start in range(0, len(self.prompts), _PREFILL_PROMPTS):
-            prompts = self.prompts[start : start + _PREFILL_PROMPTS]
-            lengths = torch.tensor([len(prompt) for prompt in prompts])
-            padded = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.int64)
-            for row, prompt in enumerate(prompts):
-                padded[row, : len(prompt)] = torch.tensor(prompt)
-            last, caches = self.model.prompt_end(padded, lengths)
-            lasts.append(last)
-            missing = (0, 0, 0, longest - padded.shape[1])
-            pieces.append(
-                [
-                    (functional.pad(key, missing), functional.pad(value, missing))
-                    for key, value in caches
-                ]
-            )
-        joined = [
-            (torch.cat([key for key, _ in layer]), torch.cat([value for _, value in layer]))
-            for layer in zip(*pieces, strict=True)
-        ]
-        return torch.cat(lasts), joined
+    def _lay_out(self) -> _Layout:
+        rows = [row for each in self._running for row in each.rows]
+        self._layout = _Layout(
+            rows,
+            torch.cat([each.cohort.positions() for each in self._running]),
+            DrawSettings.of([row.request.params for row in rows], self._network.device),
+            DecodingStep([each.cohort for each in self._running]),
+        )
+        return self._layout
 
-    def _shrink(self, prompts: Tensor, group_size: int) -> Tensor:
-        """Keep these prompts and as many columns as hold all running requests; return them."""
-        order = self.ended[self.rows[prompts]].to(torch.int8).argsort(dim=1, stable=True)
-        columns = order[:, :group_size]
-        self.rows = self.rows[prompts].gather(1, columns)
-        return columns
+    def _draw(self, states: Tensor, rows: Sequence[_Row], settings: DrawSettings) -> Tensor:
+        """Draw the next token of each row and record it; return the tokens [N]."""
+        uniforms = torch.tensor([next(row.uniforms) for row in rows], dtype=torch.float64)
+        tokens, logprobs, entropies = choose_tokens(
+            self._head.logits(states), uniforms.to(states.device), settings
+        )
+        # One transfer from the device; doubles hold every token id.
+        figures = torch.stack([tokens.double(), logprobs.double(), entropies.double()]).tolist()
+        for row, token, logprob, entropy in zip(rows, *figures, strict=True):
+            row.tokens.append(int(token))
+            row.logprobs.append(logprob)
+            row.entropies.append(entropy)
+        return tokens
 
-    def _choose(self, last: Tensor, step: int) -> None:
-        """Draw the next token of every running request and record it."""
-        is_running = ~self.ended[self.rows]
-        rows = self.rows[is_running]
-        temperature = self.temperature[rows]
-        is_drawn = temperature > 0
-        divisor = torch.where(is_drawn, temperature, 1.0)
-        logits = last[is_running] @ self.model.head_weight.T / divisor[:, None]  # [n, V]
-        highest = logits.amax(dim=-1, keepdim=True)
-        shifted = logits.sub_(highest)
-        weights = shifted.exp()
-        total = weights.sum(dim=-1)
-        chosen = draw_tokens(weights, self.uniforms[rows, step], self.top_p[rows])
-        if not is_drawn.all():
-            chosen = torch.where(is_drawn, chosen, shifted.argmax(dim=-1))
-        self.tokens[rows, step] = chosen
-        self.logprobs[rows, step] = shifted.gather(-1, chosen[:, None])[:, 0] - total.log()
-        self.entropies[rows, step] = total.log() - weights.mul_(shifted).sum(dim=-1) / total
-        self.num_new[rows] += 1
-        self.ended[rows] = (chosen == self.end_id) | (step + 1 >= self.limits[rows])
+    def _finish_ended(self) -> None:
+        """Complete the requests that have ended and free their room."""
+        num_before = len(self._completions)
+        for each in self._running:
+            kept = []
+            for place, row in enumerate(each.rows):
+                is_cut = len(row.tokens) >= row.request.params.max_new_tokens
+                if is_cut or row.tokens[-1] == self._end_id:
+                    self._completions[row.index] = row.completion(self._end_id)
+                    self._num_finished_tokens += len(row.tokens)
+                else:
+                    kept.append(place)
+            self._keep(each, kept)
+        if len(self._completions) > num_before:
+            self._is_crowded = False
+            self._running = [each for each in self._running if each.rows]
+            if self._on_progress is not None:
+                self._on_progress(
+                    Progress(
+                        num_requests=len(self._requests),
+                        num_finished=len(self._completions),
+                        num_tokens=self._num_finished_tokens,
+                    )
+                )
 
-    def _completions(self) -> dict[int, Completion]:
-        completions: dict[int, Completion] = {}
-        for row, index in enumerate(self.indices):
-            count = int(self.num_new[row])
-            tokens = tuple(self.tokens[row, :count].tolist())
-            stopped = tokens[-1] == self.end_id
-            completions[index] = Completion(
-                token_ids=tokens,
-                logprobs=tuple(self.logprobs[row, :count].tolist()),
-                entropies=tuple(self.entropies[row, :count].tolist()),
-                finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
-            )
-        return completions
+    def _keep(self, each: _Running, kept: Sequence[int]) -> None:
+        if len(kept) < len(each.rows):
+            each.keep(kept)
+            self._layout = None
 
+    def _make_room(self) -> None:
+        """Let own caches grow; if they would exceed the budget, the newest rows must wait."""
+        for each in self._running:
+            while each.rows and each.cohort.is_full:
+                used = sum(
+                    other.cohort.tokens_with(
+                        other.cohort.next_capacity if other is each else other.cohort.capacity
+                    )
+                    for other in self._running
+                    if other.rows
+                )
+                if used <= self._max_batch_tokens or not self._send_back():
+                    each.cohort.grow()
+        self._running = [each for each in self._running if each.rows]
 
-def _picked(cache: Tensor, prompts: Tensor, columns: Tensor) -> Tensor:
-    """Return the entries of a suffix cache [P, K, G, S, d] at these prompts and columns."""
-    kept = cache[prompts]
-    places = columns[:, None, :, None, None].expand(-1, kept.shape[1], -1, *kept.shape[3:])
-    return kept.gather(2, places)
+    def _send_back(self) -> bool:
+        """Let half of the newest cohort's rows wait and start anew later; False if none can.
 
-
-def _uniforms(key: str, count: int) -> np.ndarray:
-    """Return `count` numbers in [0, 1) that depend on `key` alone."""
-    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    stream = np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
-    return stream.random(count)
-
-
-def draw_tokens(
-    weights: Float[Tensor, "N V"], uniforms: Float[Tensor, " N"], top_p: Float[Tensor, " N"]
-) -> Int[Tensor, " N"]:
-    """Draw by inversion from weights in proportion to probability, within the nucleus.
-
-    The nucleus is the smallest set of most probable tokens whose mass reaches top_p; of equally
-    probable tokens the lower id comes first.
-    """
-    if bool((top_p >= 1).all()):
-        cumulative = weights.cumsum(dim=-1, dtype=torch.float64)
-        place = _invert(cumulative, uniforms * cumulative[:, -1])
-        return place
-    total = weights.sum(dim=-1, dtype=torch.float64)
-    count = min(_NUCLEUS_CANDIDATES, weights.shape[-1])
-    candidates, tokens = weights.topk(count, dim=-1)
-    is_short = candidates.sum(dim=-1, dtype=torch.float64) < top_p * total
-    if bool(is_short.any()) or bool((candidates[:, 1:] == candidates[:, :-1]).any()):
-        candidates, tokens = weights.sort(dim=-1, descending=True, stable=True)
-    cumulative = candidates.cumsum(dim=-1, dtype=torch.float64)
-    before = cumulative - candidates
-    bound = torch.where(top_p >= 1, math.inf, top_p.double() * total)
-    mass = torch.where(before < bound[:, None], cumulative, 0.0).amax(dim=-1)
-    return tokens.gather(-1, _invert(cumulative, uniforms * mass)[:, None])[:, 0]
-
-
-def _invert(cumulative: Tensor, targets: Tensor) -> Tensor:
-    """Return the first place whose cumulative weight exceeds the target [N]."""
-    place = torch.searchsorted(cumulative, targets[:, None], right=True)[:, 0]
-    return place.clamp(max=cumulative.shape[-1] - 1)
+        Their draws depend on their keys alone, so they draw the same tokens again.
+        """
+        running = [each for each in self._running if each.rows]
+        newest = running[-1]
+        num_kept = len(newest.rows) // 2
+        if len(running) == 1 and num_kept == 0:
+            return False
+        self._waiting.put([row.index for row in newest.rows[num_kept:]])
+        self._own_tokens = max(self._own_tokens, newest.cohort.next_capacity)
+        self._is_crowded = True
+        self._keep(newest, range(num_kept))
+        return True

@@ -1,10 +1,11 @@
 """A sampler that runs the network in this process and batches concurrent requests."""
 
 import asyncio
+from collections.abc import Callable
 
 from longloom.errors import ModelError
-from longloom.models.generate import generate
-from longloom.models.qwen3 import Qwen3
+from longloom.models.generate import Progress, generate
+from longloom.models.network import Network
 from longloom.records import Completion, SampleRequest
 from longloom.text.tokenizer import Tokenizer
 
@@ -17,12 +18,25 @@ class LocalSampler:
     """
 
     def __init__(
-        self, model: Qwen3, tokenizer: Tokenizer, *, max_batch_tokens: int = 65_536
+        self,
+        network: Network,
+        tokenizer: Tokenizer,
+        *,
+        max_batch_tokens: int = 65_536,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        """Sample from `model`; `max_batch_tokens` bounds the memory of the caches."""
-        self._model = model
+        """Sample from a network.
+
+        Args:
+            network: what is sampled, with the weights it has at that time.
+            tokenizer: its tokenizer.
+            max_batch_tokens: bounds the memory of the caches (see `generate`).
+            on_progress: called whenever requests of a batch have finished.
+        """
+        self._network = network
         self._tokenizer = tokenizer
         self._max_batch_tokens = max_batch_tokens
+        self._on_progress = on_progress
         self._waiting: list[tuple[SampleRequest, asyncio.Future[Completion]]] = []
 
     @property
@@ -33,7 +47,7 @@ class LocalSampler:
     @property
     def window_tokens(self) -> int:
         """Prompt and completion together must fit in this many tokens."""
-        return self._model.shape.max_position_embeddings
+        return self._network.sizes.window_tokens
 
     async def sample(self, request: SampleRequest) -> Completion:
         """Return one completion; see `models.protocols.Sampler`."""
@@ -67,10 +81,11 @@ class LocalSampler:
             return
         try:
             completions = generate(
-                self._model,
+                self._network,
                 [request for request, _ in batch],
                 end_id=self._tokenizer.end_id,
                 max_batch_tokens=self._max_batch_tokens,
+                on_progress=self._on_progress,
             )
         except Exception as error:  # the boundary to the network: every waiting agent is told
             for _, future in batch:
