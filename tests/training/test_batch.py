@@ -19,7 +19,13 @@ CONFIG = TrainingConfig(
 
 
 def advantages(batch):
-    return [sequence.advantages for sequence in batch.sequences]
+    return [sequence.advantages for update in batch.updates for sequence in update.sequences]
+
+
+def sizes(batch):
+    """Return tokens and sequences that the loss of the one update divides by."""
+    (update,) = batch.updates
+    return update.denominators.num_tokens, update.denominators.num_sequences
 
 
 def test_every_call_of_a_rollout_carries_its_rollouts_advantage():
@@ -29,7 +35,7 @@ def test_every_call_of_a_rollout_carries_its_rollouts_advantage():
     ]
     batch = prepare_batch(CONFIG, [make_group([1.0, 0.0], rollouts)], AepoState())
     assert advantages(batch) == [(0.5,) * 3, (0.5,), (0.5,) * 2, (-0.5,)]
-    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (7, 4)
+    assert sizes(batch) == (7, 4)
 
 
 def test_long_rollouts_do_not_weigh_more_in_the_statistics():
@@ -46,8 +52,8 @@ def test_long_rollouts_do_not_weigh_more_in_the_statistics():
 def test_zero_variance_groups_give_no_sequence_but_count_in_the_denominators():
     groups = [make_group([1.0, 1.0]), make_group([1.0, 0.0], example_id="f")]
     batch = prepare_batch(CONFIG, groups, AepoState())
-    assert len(batch.sequences) == 2
-    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (8, 4)
+    assert len(advantages(batch)) == 2
+    assert sizes(batch) == (8, 4)
     assert batch.metrics["training/kept_fraction"] == 1.0
 
 
@@ -63,7 +69,7 @@ def test_dropped_groups_still_count_in_the_task_statistics():
         pytest.approx((1.0, 1.0), abs=1e-5),
         pytest.approx((-1.0, -1.0), abs=1e-5),
     ]
-    assert (batch.denominators.num_tokens, batch.denominators.num_sequences) == (4, 2)
+    assert sizes(batch) == (4, 2)
     assert batch.metrics["training/dropped_rollouts"] == 2.0
     assert batch.metrics["training/kept_fraction"] == 0.5
 
@@ -79,7 +85,7 @@ def test_a_step_whose_rollouts_all_failed_is_skipped_and_leaves_the_latch():
     failed = [make_rollout(error="no window") for _ in range(2)]
     state = AepoState(negatives_on=False, first_entropy_nats=0.4)
     batch = prepare_batch(CONFIG, [make_group([0.0, 0.0], failed)], state)
-    assert (batch.sequences, batch.aepo) == ((), state)
+    assert (batch.updates, batch.aepo) == ((), state)
     assert "training/entropy_nats" not in batch.metrics
     assert batch.metrics["training/kept_fraction"] == 0.0
 
@@ -88,7 +94,7 @@ def test_a_failed_rollout_counts_in_its_groups_mean():
     rollouts = [make_rollout(make_turn()), make_rollout(error="gone")]
     batch = prepare_batch(CONFIG, [make_group([1.0, 0.0], rollouts)], AepoState())
     assert advantages(batch) == [(0.5, 0.5)]
-    assert batch.denominators.num_tokens == 2
+    assert sizes(batch)[0] == 2
 
 
 AEPO = CONFIG.replace(aepo=AepoConfig(entropy_low=0.2, entropy_high=0.4))
@@ -103,7 +109,7 @@ def test_negatives_are_masked_while_the_entropy_is_high():
     batch = prepare_batch(AEPO, [high_entropy_group()], AepoState())
     assert advantages(batch) == [(0.5, 0.5)]
     assert batch.aepo.negatives_on is False
-    assert batch.denominators.num_tokens == 4  # Eq. 8 divides by masked tokens too
+    assert sizes(batch)[0] == 4  # Eq. 8 divides by masked tokens too
     assert batch.metrics["training/entropy_nats"] == pytest.approx(0.5)
     assert batch.metrics["training/negatives_on"] == 0.0
     assert batch.metrics["training/entropy_low_nats"] == pytest.approx(0.2)
@@ -115,13 +121,13 @@ def test_the_latch_holds_between_the_bounds_and_opens_below():
     for entropy, num_sequences in ((0.3, 1), (0.1, 2)):
         rollouts = [make_rollout(make_turn(entropy=entropy)) for _ in range(2)]
         batch = prepare_batch(AEPO, [make_group([1.0, 0.0], rollouts)], off)
-        assert len(batch.sequences) == num_sequences
+        assert len(advantages(batch)) == num_sequences
 
 
 def test_only_kept_tokens_divide_if_so_configured():
     aepo = AepoConfig(entropy_low=0.2, entropy_high=0.4, denominator="kept_tokens")
     batch = prepare_batch(AEPO.replace(aepo=aepo), [high_entropy_group()], AepoState())
-    assert batch.denominators.num_tokens == 2
+    assert sizes(batch)[0] == 2
 
 
 def test_bounds_relative_to_the_first_step_are_logged_in_nats():
@@ -154,7 +160,7 @@ def test_kept_fraction_is_logged_for_every_task():
 def test_without_a_positive_rollout_a_masked_step_is_skipped():
     rollouts = [make_rollout(make_turn(entropy=0.9)) for _ in range(2)]
     batch = prepare_batch(AEPO, [make_group([0.0, 0.0], rollouts)], AepoState())
-    assert batch.sequences == ()
+    assert batch.updates == ()
 
 
 def test_clipped_negative_tokens_have_no_advantage_and_stay_in_the_denominator():
@@ -166,4 +172,4 @@ def test_clipped_negative_tokens_have_no_advantage_and_stay_in_the_denominator()
     rollouts = [make_rollout(make_turn(entropy=0.9)) for _ in range(2)]
     batch = prepare_batch(config, [make_group([1.0, 0.0], rollouts)], AepoState())
     assert advantages(batch) == [(0.5, 0.5)]
-    assert batch.denominators.num_tokens == 4
+    assert sizes(batch)[0] == 4

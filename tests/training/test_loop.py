@@ -73,6 +73,9 @@ class FragileEngine:
         self._reached("after update")
         return metrics
 
+    def score(self, sequences, *, temperature):
+        return self.engine.score(sequences, temperature=temperature)
+
     def save_policy(self, folder):
         self._reached("before save")
         self.engine.save_policy(folder)
@@ -182,7 +185,7 @@ def test_a_run_killed_at_any_point_ends_in_the_same_bits(
 
     with monkeypatch.context() as patch:
         if point == "forget":
-            patch.setattr("longloom.training.loop.shutil.rmtree", _half_removing(count))
+            patch.setattr("longloom.training.checkpoints.shutil.rmtree", _half_removing(count))
         with pytest.raises(Killed):
             train(tiny_folder, tmp_path, fragile_listen, point=point, count=count)
     safe = last_step(tmp_path)

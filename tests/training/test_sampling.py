@@ -10,9 +10,9 @@ from longloom.training.sampling import (
     PromptSamplingConfig,
     TaskBalancedSampler,
     UniformSampler,
-    batch_counts,
     make_sampler,
 )
+from longloom.training.shares import batch_counts
 
 FIVE = ["dialogue", "choice", "hop", "number", "reading"]
 
@@ -23,7 +23,14 @@ def tasks_of(**num_by_task):
 
 def balanced(batch_size, task_types, seed=0, **settings):
     config = PromptSamplingConfig(batch_size=batch_size, **settings)
-    return TaskBalancedSampler(config, task_types=task_types, seed=seed)
+    return TaskBalancedSampler(
+        config, task_types=task_types, abilities=["any"] * len(task_types), seed=seed
+    )
+
+
+def made(config, task_types, *, abilities=None, seed=0):
+    abilities = abilities or ["any"] * len(task_types)
+    return make_sampler(config, task_types=task_types, abilities=abilities, seed=seed)
 
 
 def test_paper_batch_holds_26_26_26_25_25():
@@ -105,19 +112,19 @@ def test_batch_never_repeats_an_example(num_by_task, batch_size, seed):
 def test_fewer_examples_than_a_batch_are_refused(kind):
     config = PromptSamplingConfig(kind=kind, batch_size=5)
     with pytest.raises(DataError, match="4 examples for a batch of 5"):
-        make_sampler(config, task_types=tasks_of(a=2, b=2), seed=0)
+        made(config, tasks_of(a=2, b=2))
 
 
 @pytest.mark.parametrize("kind", ["task_balanced", "uniform"])
 def test_resumed_sampler_draws_what_the_first_would_have_drawn(kind):
     config = PromptSamplingConfig(kind=kind, batch_size=4)
     task_types = tasks_of(a=5, b=3, c=9)
-    sampler = make_sampler(config, task_types=task_types, seed=3)
+    sampler = made(config, task_types, seed=3)
     for _ in range(7):
         sampler.draw()
     saved = json.loads(json.dumps(sampler.state_dict()))
     expected = [sampler.draw() for _ in range(9)]
-    resumed = make_sampler(config, task_types=task_types, seed=3)
+    resumed = made(config, task_types, seed=3)
     resumed.load_state_dict(saved)
     assert [resumed.draw() for _ in range(9)] == expected
 
@@ -170,6 +177,6 @@ def test_task_of_weight_zero_is_left_out():
 def test_uniform_sampler_has_no_regard_to_tasks():
     task_types = tasks_of(a=9, b=1)
     sampler = UniformSampler(
-        PromptSamplingConfig(kind="uniform", batch_size=10), task_types=task_types, seed=0
+        PromptSamplingConfig(kind="uniform", batch_size=10), num_examples=len(task_types), seed=0
     )
     assert sorted(sampler.draw()) == list(range(10))

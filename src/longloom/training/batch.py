@@ -1,43 +1,57 @@
-"""From scored rollout groups to the sequences of one update.
+"""From scored rollout groups to the updates of one step.
 
-Advantages are computed per rollout, before rollouts are expanded to calls, and every call of a
-rollout carries its rollout's advantage (QwenLong-L1.5, section 2.3). So a long document does not
-weigh more in the statistics. Denominators count the tokens and sequences of all calls.
+Advantages are computed once, per rollout and over all groups of the step, before rollouts are
+expanded to calls and before the batch is cut into updates. So neither a long document nor a small
+mini-batch changes the statistics. Each update's denominators count the tokens and sequences of its
+own calls.
+
+While negatives are off (AEPO), what a task loses is defined by its groups: a group with a reward
+below its mean has one above it, so only a task whose groups all have equal rewards, or whose better
+rollouts all failed, gives no gradient. That task's tokens still count in an `all_tokens`
+denominator, and `training/kept_fraction_TASK` and `training/learning_tasks` show it.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from longloom.records import Rollout, RolloutGroup, TrainingSequence, Turn
+from longloom.records import RolloutGroup, TrainingSequence, Turn
 from longloom.training.advantages import compute_advantages
+from longloom.training.calls import Call, calls_of, denominators_of
 from longloom.training.entropy_control import (
     AepoState,
     batch_entropy,
-    denominator_tokens,
     entropy_bounds_nats,
     mask_negatives,
     update_latch,
 )
 from longloom.training.filters import filter_groups
 from longloom.training.losses import LossDenominators
-from longloom.training.negative_clipping import negative_keep_mask
 from longloom.training.stage import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MiniBatch:
+    """What one optimizer step learns from."""
+
+    sequences: tuple[TrainingSequence, ...]
+    """Calls with a gradient; never empty."""
+    denominators: LossDenominators
+    """Sizes of the mini-batch as the loss counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedBatch:
     """What one step learns from."""
 
-    sequences: tuple[TrainingSequence, ...]
-    """Calls with a gradient; empty if the step must be skipped."""
-    denominators: LossDenominators
-    """Sizes of the batch as the loss counts them."""
+    updates: tuple[MiniBatch, ...]
+    """In order; those without a gradient are left out, so none means that the step is skipped."""
     aepo: AepoState
     """The latch after this batch."""
     metrics: Mapping[str, float]
@@ -45,45 +59,60 @@ class PreparedBatch:
 
 
 def prepare_batch(
-    config: TrainingConfig, groups: Sequence[RolloutGroup], aepo: AepoState
+    config: TrainingConfig, groups: Sequence[RolloutGroup], aepo: AepoState, *, key: str = ""
 ) -> PreparedBatch:
-    """Turn scored groups into the sequences of one update (method of section 4, Eq. 4, 7-11).
+    """Turn scored groups into the updates of one step (method of section 4, Eq. 4, 7-11).
 
     A batch without a single response token, because every rollout failed, teaches nothing and
-    leaves the latch as it is.
+    leaves the latch as it is. `key` names the order in which groups are dealt to several updates.
     """
     entropies = [turn.entropies for group in groups for turn in _turns_of(group)]
     if not any(entropies):
-        return PreparedBatch(
-            sequences=(),
-            denominators=LossDenominators(num_tokens=1, num_sequences=1),
-            aepo=aepo,
-            metrics=_batch_metrics(groups, [[False] * len(group.rollouts) for group in groups]),
-        )
+        kept = torch.zeros(sum(len(group.rollouts) for group in groups), dtype=torch.bool)
+        return PreparedBatch(updates=(), aepo=aepo, metrics=_kept_metrics(groups, kept))
     entropy_nats = batch_entropy(entropies, config.aepo.aggregation)
     aepo = update_latch(aepo, entropy_nats, config.aepo)
     # Statistics see all groups; only then are some of them left out of the update.
     advantages = _advantages(config, groups)
     in_update = _in_update(config, groups)
-    kept = mask_negatives(advantages, aepo) & in_update
-    sequences, num_calls = _sequences(config, groups, advantages, kept=kept, in_update=in_update)
-    rollouts = [rollout for group in groups for rollout in group.rollouts]
-    num_tokens = torch.tensor([_num_response_tokens(rollout) for rollout in rollouts])
-    kept_by_group = torch.split(kept, [len(group.rollouts) for group in groups])
+    kept = in_update.clone()
+    kept[in_update] = mask_negatives(advantages[in_update], aepo)
+    calls = calls_of(
+        groups, advantages, kept=kept, in_update=in_update, clipping=config.negative_clipping
+    )
+    updates = tuple(_mini_batches(config, calls, key))
     return PreparedBatch(
-        sequences=sequences,
-        denominators=LossDenominators(
-            num_tokens=denominator_tokens(num_tokens[in_update], kept[in_update], config.aepo),
-            num_sequences=max(1, num_calls),
-        ),
+        updates=updates,
         aepo=aepo,
         metrics={
             **_entropy_metrics(config, aepo, entropy_nats),
-            **_batch_metrics(groups, [rows.tolist() for rows in kept_by_group]),
+            **_kept_metrics(groups, kept),
+            **_learning_metrics(config, calls),
             "training/dropped_rollouts": float((~in_update).sum()),
-            "training/learning_sequences": float(len(sequences)),
+            "training/updates": float(len(updates)),
         },
     )
+
+
+def _mini_batches(config: TrainingConfig, calls: Sequence[Call], key: str) -> Iterator[MiniBatch]:
+    """Yield the updates: whole groups, dealt in a shuffled order, in nearly equal numbers."""
+    order = sorted({call.group_index for call in calls})
+    num_updates = config.updates_per_batch
+    if num_updates > 1:
+        random.Random(f"{key}/updates").shuffle(order)
+    for index in range(num_updates):
+        start, end = (len(order) * edge // num_updates for edge in (index, index + 1))
+        place = {group: position for position, group in enumerate(order[start:end])}
+        own = [call for call in calls if call.group_index in place]
+        own.sort(key=lambda call: place[call.group_index])
+        sequences = tuple(call.sequence for call in own if _has_gradient(config, call))
+        if sequences:
+            yield MiniBatch(sequences=sequences, denominators=denominators_of(own, config.aepo))
+
+
+def _has_gradient(config: TrainingConfig, call: Call) -> bool:
+    """Return whether a call is learned from: with a KL term every one is."""
+    return config.loss.kl_coefficient > 0 or any(call.sequence.advantages)
 
 
 def _in_update(config: TrainingConfig, groups: Sequence[RolloutGroup]) -> Bool[Tensor, " B"]:
@@ -105,18 +134,29 @@ def _entropy_metrics(
     return metrics
 
 
-def _batch_metrics(
-    groups: Sequence[RolloutGroup], kept_by_group: Sequence[Sequence[bool]]
-) -> dict[str, float]:
+def _kept_metrics(groups: Sequence[RolloutGroup], kept: Bool[Tensor, " B"]) -> dict[str, float]:
     """Return the share of rollouts that neither a filter nor a mask removed, by task too."""
     kept_by_task: dict[str, list[bool]] = defaultdict(list)
-    for group, kept in zip(groups, kept_by_group, strict=True):
-        kept_by_task[group.example.task_type] += kept
+    kept_by_group = torch.split(kept, [len(group.rollouts) for group in groups])
+    for group, rows in zip(groups, kept_by_group, strict=True):
+        kept_by_task[group.example.task_type] += rows.tolist()
     metrics = {
-        f"training/kept_fraction_{task}": fmean(kept) for task, kept in sorted(kept_by_task.items())
+        f"training/kept_fraction_{task}": fmean(rows) for task, rows in sorted(kept_by_task.items())
     }
-    everything = [value for kept in kept_by_task.values() for value in kept]
-    return {"training/kept_fraction": fmean(everything), **metrics}
+    return {"training/kept_fraction": fmean(kept.tolist()), **metrics}
+
+
+def _learning_metrics(config: TrainingConfig, calls: Sequence[Call]) -> dict[str, float]:
+    learning = [call for call in calls if _has_gradient(config, call)]
+    metrics = {
+        "training/learning_sequences": float(len(learning)),
+        "training/learning_tasks": float(len({call.task_type for call in learning})),
+    }
+    if config.negative_clipping.mode != "off":
+        clipped = sum(call.num_clipped_tokens for call in calls)
+        left = sum(value < 0 for call in calls for value in call.sequence.advantages)
+        metrics["training/clipped_negatives_fraction"] = clipped / max(1, clipped + left)
+    return metrics
 
 
 def _advantages(config: TrainingConfig, groups: Sequence[RolloutGroup]) -> Tensor:
@@ -138,64 +178,3 @@ def _advantages(config: TrainingConfig, groups: Sequence[RolloutGroup]) -> Tenso
 def _turns_of(group: RolloutGroup) -> Iterator[Turn]:
     for rollout in group.rollouts:
         yield from rollout.turns
-
-
-def _num_response_tokens(rollout: Rollout) -> int:
-    return sum(len(turn.response_ids) for turn in rollout.turns)
-
-
-def _sequences(
-    config: TrainingConfig,
-    groups: Sequence[RolloutGroup],
-    advantages: Tensor,
-    *,
-    kept: Tensor,
-    in_update: Tensor,
-) -> tuple[tuple[TrainingSequence, ...], int]:
-    """Return the calls with a gradient, and the number of calls in the update.
-
-    With a KL term every call has a gradient, whatever its advantage.
-    """
-    rollouts = [rollout for group in groups for rollout in group.rollouts]
-    weights = torch.where(kept, advantages, torch.zeros_like(advantages)).tolist()
-    pairs = [
-        (turn, weight)
-        for rollout, weight, counts in zip(rollouts, weights, in_update.tolist(), strict=True)
-        if counts
-        for turn in rollout.turns
-    ]
-    sequences = _clip_negatives(
-        config, [_to_sequence(turn, weight) for turn, weight in pairs], pairs
-    )
-    if config.loss.kl_coefficient == 0:
-        sequences = [sequence for sequence in sequences if any(sequence.advantages)]
-    return tuple(sequences), len(pairs)
-
-
-def _to_sequence(turn: Turn, advantage: float) -> TrainingSequence:
-    return TrainingSequence(
-        prompt_ids=turn.prompt_ids,
-        response_ids=turn.response_ids,
-        rollout_logprobs=turn.rollout_logprobs,
-        advantages=(advantage,) * len(turn.response_ids),
-    )
-
-
-def _clip_negatives(
-    config: TrainingConfig,
-    sequences: Sequence[TrainingSequence],
-    pairs: Sequence[tuple[Turn, float]],
-) -> list[TrainingSequence]:
-    if config.negative_clipping.mode == "off" or not pairs:
-        return list(sequences)
-    lengths = torch.tensor([len(turn.response_ids) for turn, _ in pairs])
-    sequence_ids = torch.repeat_interleave(torch.arange(len(pairs)), lengths)
-    entropies = torch.tensor([entropy for turn, _ in pairs for entropy in turn.entropies])
-    advantages = torch.tensor([value for sequence in sequences for value in sequence.advantages])
-    keep = negative_keep_mask(entropies, advantages, sequence_ids, config.negative_clipping)
-    masked = torch.where(keep, advantages, torch.zeros_like(advantages))
-    rows = torch.split(masked, lengths.tolist())
-    return [
-        replace(sequence, advantages=tuple(values.tolist()))
-        for sequence, values in zip(sequences, rows, strict=True)
-    ]

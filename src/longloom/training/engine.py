@@ -7,7 +7,7 @@ from typing import Protocol
 
 from longloom.models.protocols import Sampler
 from longloom.records import TrainingSequence
-from longloom.training.losses import LossConfig, LossDenominators
+from longloom.training.losses import LossConfig, LossDenominators, SupervisedLossConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,21 @@ class TrainEngine(Protocol):
     def sampler(self) -> Sampler:
         """Samples from the policy as it is after the last update."""
 
-    def update(self, update: Update, *, loss: LossConfig) -> Mapping[str, float]:
+    def update(
+        self, update: Update, *, loss: LossConfig | SupervisedLossConfig
+    ) -> Mapping[str, float]:
         """Take one optimizer step and return its metrics.
 
         Raises:
             EngineError: the loss or the gradient is not finite.
+        """
+
+    def score(
+        self, sequences: Sequence[TrainingSequence], *, temperature: float
+    ) -> list[tuple[float, ...]]:
+        """Return the log-probability of each response token under the present policy.
+
+        What a step with several updates needs as `TrainingSequence.old_logprobs`.
         """
 
     def save_policy(self, folder: Path) -> None:

@@ -5,17 +5,20 @@ are all equal: their advantages are 0 and they only dilute a token mean. The fil
 follows method section 12.3: with rewards measured under the next stage's limits, drop what is
 always right and, by choice, what is always wrong.
 
-A failed rollout has a reward of 0 and counts like any other.
+Both look at rewards before any length penalty, as QwenLong-L1's script does (metric `acc`): answers
+that are all right, some of them long, teach length alone. A failed rollout has a reward of 0 and
+counts like any other.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from longloom.config import FrozenConfig
-from longloom.records import RolloutGroup
+from longloom.records import Reward, RolloutGroup
 
 
 class GroupFilterConfig(FrozenConfig):
@@ -23,11 +26,19 @@ class GroupFilterConfig(FrozenConfig):
 
     drop_zero_variance: bool = False
     """Leave out groups whose rewards are all equal. Off: QwenLong-L1.5 does not name it."""
+    max_refills: NonNegativeInt = 9
+    """Further generation rounds that replace the groups left out; QwenLong-L1's script stops after
+    10 rounds in all. 0 goes on with fewer groups."""
+    when_short: Literal["error", "train"] = "train"
+    """What happens if the batch is not full by then: QwenLong-L1's script stops with an error, or
+    the step learns from what there is."""
 
 
 class StageTransitionConfig(FrozenConfig):
     """Which examples go on to the next stage."""
 
+    enabled: bool = False
+    """Whether examples are filtered by what the starting model scores on them."""
     too_easy_mean_reward: float = Field(default=1.0, gt=0)
     """Examples with at least this mean reward are dropped; 1.0 is "always right"."""
     keep_zero_accuracy: bool = True
@@ -56,14 +67,21 @@ class StageTransition:
     """Dropped: never right, when those are not kept."""
 
 
+def unpenalised_reward(reward: Reward) -> float:
+    """Return a reward without its length penalty."""
+    penalty = reward.reward_parts.get("overlong", 0.0)
+    # Exactly 0 or 1 again: 0.9 + 0.1 rounds.
+    return round(reward.value - penalty, 9) if penalty else reward.value
+
+
 def mean_reward(group: RolloutGroup) -> float:
-    """Return the mean reward of a group."""
-    return fmean(reward.value for reward in group.rewards)
+    """Return the mean reward of a group, without length penalties."""
+    return fmean(unpenalised_reward(reward) for reward in group.rewards)
 
 
 def has_reward_variance(group: RolloutGroup) -> bool:
-    """Return whether the rewards of a group differ."""
-    return len({reward.value for reward in group.rewards}) > 1
+    """Return whether the rewards of a group differ, without length penalties."""
+    return len({unpenalised_reward(reward) for reward in group.rewards}) > 1
 
 
 def filter_groups(config: GroupFilterConfig, groups: Sequence[RolloutGroup]) -> FilteredGroups:

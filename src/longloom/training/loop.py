@@ -1,85 +1,73 @@
 """The training loop of one stage: it wires the parts and names no algorithm, task or backend.
 
-    draw -> roll out -> score -> advantages and masks -> update -> save -> log
+    select -> (draw -> roll out -> score -> advantages and masks -> updates -> save -> log) x steps
 
-After every step the policy, the optimizer, the sampler's position and the entropy latch are saved
-in one folder that appears under its name only when complete. So a run killed at any moment loses at
-most the step in flight, and the resumed run ends in the same bits.
+At every checkpoint the policy, the optimizer, the sampler's position and the entropy latch are
+saved in one folder that appears under its name only when complete. So a run killed at any moment
+loses at most the steps since then (by default the one in flight), and the resumed run ends in the
+same bits.
 """
 
-import json
-import logging
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from longloom.errors import CheckpointError, DataError
-from longloom.records import (
-    Context,
-    Example,
-    RolloutGroup,
-    SamplingParams,
-)
-from longloom.rewards import ScoreFunction, score_all
-from longloom.rollout import Agent, Attempt, run_attempts
-from longloom.runlog import atomic_folder
+from longloom.errors import CheckpointError
+from longloom.records import Example, RolloutGroup, SamplingParams
+from longloom.training.attempts import roll_out
 from longloom.training.batch import prepare_batch
-from longloom.training.engine import TrainEngine, Update
+from longloom.training.checkpoints import (
+    STATE_FILE,
+    BestPolicy,
+    KeepBest,
+    StageCheckpoints,
+    last_step,
+)
+from longloom.training.dynamic_sampling import collect_groups
 from longloom.training.entropy_control import AepoState
 from longloom.training.sampling import PromptSampler, make_sampler
+from longloom.training.schedule import learning_rate_at
+from longloom.training.selection import LengthBand, SelectedExamples, select_examples
 from longloom.training.stage import TrainingConfig
+from longloom.training.stage_inputs import (
+    StageInputs,
+    StepListener,
+    StepResult,
+    check_contexts,
+)
 from longloom.training.step_metrics import rollout_metrics
+from longloom.training.updates import take_updates
+from longloom.training.validation import validate, validation_examples
 
-logger = logging.getLogger(__name__)
+__all__ = [
+    "STATE_FILE",
+    "StageInputs",
+    "StepListener",
+    "StepResult",
+    "last_step",
+    "train_stage",
+]
 
-STATE_FILE = "training_state.json"
-STATE_SCHEMA = {"schema": "longloom.training_state", "version": 1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
-    """What one step produced."""
-
-    step: int
-    """1 .. num_steps within the stage."""
-    groups: tuple[RolloutGroup, ...]
-    """All groups of the step with their rewards."""
-    metrics: Mapping[str, float]
-    """`room/name_unit` figures."""
-
-
-class StepListener(Protocol):
-    """Told after every step, just before its checkpoint is written.
-
-    So a run killed in between has logged a step that it will do again: whoever resumes a stage
-    discards what was logged after `last_step`.
-    """
-
-    def __call__(self, result: StepResult) -> None:
-        """Log or show the step."""
+STATE_SCHEMA = "longloom.training_state"
+BEST_METRICS: dict[KeepBest, str] = {
+    "reward": "reward/mean",
+    "validation": "validation/reward_mean",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageInputs:
-    """The live parts a stage is trained with."""
+class _Stage:
+    """The parts of a stage that every step uses."""
 
-    engine: TrainEngine
-    """Holds the policy, already loaded with the stage's starting weights."""
-    agent: Agent
-    """Turns examples into rollouts."""
-    score: ScoreFunction
-    """Turns rollouts into rewards."""
-    examples: Sequence[Example]
-    """Training examples; those outside the stage's lengths are left out."""
-    contexts: Mapping[str, Context]
-    """Their contexts by id."""
-    seed: int
-    """Names the random streams, with stage and step."""
-    folder: Path
-    """Checkpoints of this stage: `step-000007/` while it runs, `final/` when it is done."""
+    config: TrainingConfig
+    inputs: StageInputs
+    examples: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    sampler: PromptSampler
+    checkpoints: StageCheckpoints
+    key: str
+    """Prefix of all random streams: seed and stage."""
 
 
 def train_stage(
@@ -90,150 +78,140 @@ def train_stage(
     Raises:
         DataError: no example fits the stage's lengths, or one has no context.
         CheckpointError: the last checkpoint is damaged.
+        RewardError: a judge was needed and could not be asked.
+        EngineError: a loss or gradient is not finite.
     """
-    final = inputs.folder / "final"
-    if final.exists():
-        _forget(inputs.folder, keep=None)  # a run may have been killed before it did
-        return final
-    examples = _fitting(config, inputs.examples, inputs.contexts)
-    sampler = make_sampler(
-        config.sampling, task_types=[example.task_type for example in examples], seed=inputs.seed
+    checkpoints = StageCheckpoints(inputs.folder, config.checkpoints, schema=STATE_SCHEMA)
+    if checkpoints.is_finished():
+        return checkpoints.final
+    validation = validation_examples(
+        config.validation,
+        inputs.validation,
+        max_prompt_tokens=config.max_prompt_tokens,
+        seed=inputs.seed,
     )
-    step, aepo = _resume(inputs, sampler)
+    check_contexts(validation, inputs.contexts)
+    selected = _select(name, config, inputs)
+    stage = _Stage(
+        config=config,
+        inputs=inputs,
+        examples=selected.examples,
+        validation=validation,
+        sampler=make_sampler(
+            config.sampling,
+            task_types=[example.task_type for example in selected.examples],
+            abilities=[example.ability for example in selected.examples],
+            seed=inputs.seed,
+        ),
+        checkpoints=checkpoints,
+        key=f"{inputs.seed}/{name}",
+    )
+    step, aepo = _resume(stage)
     while step < config.num_steps:
         started = time.perf_counter()
-        drawn = [examples[position] for position in sampler.draw()]
-        groups = _roll_out(f"{inputs.seed}/{name}/{step}", step, config, inputs, drawn)
-        batch = prepare_batch(config, groups, aepo)
-        aepo = batch.aepo
-        metrics = {**rollout_metrics(groups), **batch.metrics}
-        if batch.sequences:
-            update = Update(
-                sequences=batch.sequences,
-                denominators=batch.denominators,
-                temperature=config.temperature,
-                learning_rate=_learning_rate(config, step),
-                max_grad_norm=config.max_grad_norm,
-            )
-            metrics |= inputs.engine.update(update, loss=config.loss)
-        metrics["training/skipped_steps"] = float(not batch.sequences)
+        groups, metrics, aepo = _take_step(stage, step, aepo)
         step += 1
+        metrics |= _validate(stage, step)
+        if step == 1:
+            metrics |= selected.metrics
         metrics["training/step_seconds"] = time.perf_counter() - started
         listener(StepResult(step=step, groups=groups, metrics=metrics))
-        _save(inputs, step, sampler, aepo)
-    with atomic_folder(final, error_class=CheckpointError) as partial:
-        inputs.engine.save_policy(partial)
-    _forget(inputs.folder, keep=None)
-    return final
+        state = {"sampler": stage.sampler.state_dict(), "aepo": aepo.to_json()}
+        checkpoints.save(step, config.num_steps, inputs.engine, state)
+    return checkpoints.finish(inputs.engine)
 
 
-def last_step(folder: Path) -> int:
-    """Return the last step of a stage that is safely on disk; 0 if there is none."""
-    steps = [
-        int(path.name.removeprefix("step-"))
-        for path in folder.glob("step-[0-9]*")
-        if path.name.removeprefix("step-").isdigit()
-    ]
-    return max(steps, default=0)
+def _select(name: str, config: TrainingConfig, inputs: StageInputs) -> SelectedExamples:
+    return select_examples(
+        config.selection,
+        inputs,
+        stage=name,
+        band=LengthBand(
+            lower_tokens=config.min_prompt_tokens, upper_tokens=config.max_prompt_tokens
+        ),
+        params=_sampling_params(config),
+        examples_at_once=config.sampling.batch_size,
+    )
 
 
-def _fitting(
-    config: TrainingConfig, examples: Sequence[Example], contexts: Mapping[str, Context]
-) -> list[Example]:
-    fitting = [
-        example
-        for example in examples
-        if config.min_prompt_tokens < example.num_prompt_tokens <= config.max_prompt_tokens
-    ]
-    if not fitting:
-        raise DataError(
-            f"none of {len(examples)} examples has a prompt of {config.min_prompt_tokens + 1} to "
-            f"{config.max_prompt_tokens} tokens; synthesise examples of that length"
+def _take_step(
+    stage: _Stage, step: int, aepo: AepoState
+) -> tuple[tuple[RolloutGroup, ...], dict[str, float], AepoState]:
+    """Return the groups, figures and latch of the step after `step` others."""
+    config, engine = stage.config, stage.inputs.engine
+    key = f"{stage.key}/{step}"
+
+    def roll_out_positions(positions: Sequence[int]) -> tuple[RolloutGroup, ...]:
+        return roll_out(
+            stage.inputs,
+            [stage.examples[position] for position in positions],
+            num_rollouts=config.group_size,
+            params=_sampling_params(config),
+            policy_version=step,
+            key=key,
         )
-    for example in fitting:
-        if example.context_id not in contexts:
-            raise DataError(
-                f"example {example.example_id} refers to context {example.context_id}, which is "
-                "missing; expected it among the contexts; synthesise the examples again"
-            )
-    return fitting
+
+    collected = collect_groups(config.group_filter, stage.sampler, roll_out_positions)
+    metrics = {**rollout_metrics(collected.groups), **collected.metrics}
+    # These rollouts are of the policy as it is before this step's updates.
+    _keep_if_best(stage, "reward", metrics, num_steps=step)
+    batch = prepare_batch(config, collected.groups, aepo, key=key)
+    metrics |= batch.metrics
+    if batch.updates:
+        learning_rate = learning_rate_at(
+            step,
+            peak=config.learning_rate,
+            num_steps=config.num_steps,
+            warmup_steps=config.warmup_steps,
+        )
+        metrics |= take_updates(engine, config, batch.updates, learning_rate=learning_rate)
+        metrics["training/learning_rate"] = learning_rate
+    metrics["training/skipped_steps"] = float(not batch.updates)
+    return collected.groups, metrics, batch.aepo
 
 
-def _roll_out(
-    key: str, step: int, config: TrainingConfig, inputs: StageInputs, drawn: Sequence[Example]
-) -> tuple[RolloutGroup, ...]:
-    params = SamplingParams(
+def _validate(stage: _Stage, step: int) -> dict[str, float]:
+    config = stage.config
+    if not config.validation.is_due(step, config.num_steps):
+        return {}
+    metrics = validate(
+        config.validation,
+        stage.inputs,
+        stage.validation,
+        max_response_tokens=config.max_response_tokens,
+        step=step,
+        key=stage.key,
+    )
+    _keep_if_best(stage, "validation", metrics, num_steps=step)
+    return metrics
+
+
+def _keep_if_best(
+    stage: _Stage, kind: KeepBest, metrics: Mapping[str, float], *, num_steps: int
+) -> None:
+    metric = BEST_METRICS[kind]
+    best = BestPolicy(num_steps=num_steps, metric=metric, value=metrics[metric])
+    stage.checkpoints.keep_if_best(kind, best, stage.inputs.engine)
+
+
+def _sampling_params(config: TrainingConfig) -> SamplingParams:
+    return SamplingParams(
         temperature=config.temperature,
         top_p=config.top_p,
         max_new_tokens=config.max_response_tokens,
     )
-    attempts = [
-        Attempt(
-            example=example,
-            context=inputs.contexts[example.context_id],
-            rollout_index=index,
-            policy_version=step,
-            params=params,
-            key=f"{key}/{example.example_id}/{index}",
-        )
-        for example in drawn
-        for index in range(config.group_size)
-    ]
-    rollouts = run_attempts(inputs.agent, attempts, sampler=inputs.engine.sampler)
-    rewards = score_all(inputs.score, rollouts, [attempt.example for attempt in attempts])
-    groups = []
-    for position, example in enumerate(drawn):
-        own = slice(position * config.group_size, (position + 1) * config.group_size)
-        groups.append(
-            RolloutGroup(
-                example=example, rollouts=tuple(rollouts[own]), rewards=tuple(rewards[own])
-            )
-        )
-    return tuple(groups)
 
 
-def _learning_rate(config: TrainingConfig, step: int) -> float:
-    if step >= config.warmup_steps:
-        return config.learning_rate
-    return config.learning_rate * (step + 1) / (config.warmup_steps + 1)
-
-
-def _save(inputs: StageInputs, step: int, sampler: PromptSampler, aepo: AepoState) -> None:
-    state = {**STATE_SCHEMA, "step": step, "sampler": sampler.state_dict(), "aepo": aepo.to_json()}
-    folder = inputs.folder / f"step-{step:06d}"
-    if folder.exists():  # a leftover of a run that was killed before it logged this step
-        shutil.rmtree(folder)
-    with atomic_folder(folder, error_class=CheckpointError) as partial:
-        inputs.engine.save(partial)
-        (partial / STATE_FILE).write_text(json.dumps(state), "utf-8")
-    _forget(inputs.folder, keep=folder)
-
-
-def _forget(stage_folder: Path, keep: Path | None) -> None:
-    for path in stage_folder.glob("step-*"):
-        if path != keep:
-            shutil.rmtree(path)
-
-
-def _resume(inputs: StageInputs, sampler: PromptSampler) -> tuple[int, AepoState]:
-    step = last_step(inputs.folder)
+def _resume(stage: _Stage) -> tuple[int, AepoState]:
+    step, state = stage.checkpoints.load(stage.inputs.engine)
     if step == 0:
         return 0, AepoState()
-    folder = inputs.folder / f"step-{step:06d}"
-    try:
-        state = json.loads((folder / STATE_FILE).read_text("utf-8"))
-        found = {key: state[key] for key in (*STATE_SCHEMA, "step")}
-        sampler_state, aepo_state = dict(state["sampler"]), dict(state["aepo"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    parts = (state.get("sampler"), state.get("aepo"))
+    sampler, aepo = parts
+    if not isinstance(sampler, Mapping) or not isinstance(aepo, Mapping):
         raise CheckpointError(
-            f"checkpoint {folder} is damaged ({error!r}); delete it to go back, or use --fresh"
-        ) from None
-    expected = {**STATE_SCHEMA, "step": step}
-    if found != expected:
-        raise CheckpointError(
-            f"checkpoint {folder} holds {found}; expected {expected}; delete it or use --fresh"
+            f"the state of step {step} in {stage.inputs.folder} has sampler and aepo "
+            f"{str(parts)[:200]}; expected two groups; delete the checkpoint or use --fresh"
         )
-    sampler.load_state_dict(sampler_state)
-    inputs.engine.load(folder)
-    logger.info("resuming %s after step %d", inputs.folder.name, step)
-    return step, AepoState.from_json(aepo_state)
+    stage.sampler.load_state_dict(sampler)
+    return step, AepoState.from_json(aepo)

@@ -40,6 +40,13 @@ class LossConfig(FrozenConfig):
     """Truncated importance sampling: cap of trainer over sampler probability; None is off."""
 
 
+class SupervisedLossConfig(FrozenConfig):
+    """The loss of supervised fine-tuning: the mean negative log-likelihood of the response tokens.
+
+    QwenLong-L1, Eq. 11. It has no settings: the mean is over all tokens of the batch.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossDenominators:
     """Sizes of the whole batch, whatever part of it a call sees."""
@@ -104,6 +111,22 @@ def policy_gradient_loss(
         loss = loss + config.kl_coefficient * kl_nats
         metrics["training/kl_nats"] = kl_nats.detach()
     return loss, metrics
+
+
+def supervised_loss(
+    logprobs: Float[Tensor, " N"], denominators: LossDenominators
+) -> tuple[Float[Tensor, ""], Mapping[str, Float[Tensor, ""]]]:
+    """Return the negative log-likelihood of the response tokens and its metric.
+
+    QwenLong-L1, Eq. 11. The metric is detached and adds up over micro-batches like the loss.
+
+    Raises:
+        ConfigError: the denominator is not positive.
+
+    Normalised by `denominators.num_tokens`.
+    """
+    loss = -logprobs.sum() / _positive(denominators.num_tokens, "num_tokens")
+    return loss, {"training/nll_nats": loss.detach()}
 
 
 def k3_kl(logprobs: Float[Tensor, " N"], ref_logprobs: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
