@@ -1,23 +1,30 @@
 """Attention with its normaliser, so that parts of one softmax can be computed apart.
 
 Keys may be split into parts (a shared prompt, a sequence's own tokens). Each part gives its output
-and the logarithm of its normaliser; weighting by the normalisers gives the softmax over all keys.
-Going back, each part's gradients come from the kernel's own backward pass when it is told the
-whole's output and normaliser instead of the part's, as in ring attention (arXiv 2310.01889). So
-nothing of the size queries x keys is ever kept, on any device.
+and the logarithm of its normaliser; `merge_parts` gives the softmax over all keys. Going back, each
+part's gradients come from the kernel's own backward pass when it is told the whole's output and
+normaliser instead of the part's, as in ring attention (arXiv 2310.01889). So nothing of the size
+queries x keys is ever kept, on any device.
 
-Kernels: torch's flash attention on CPU (any dtype) and on CUDA (bf16 and fp16); elsewhere chunked
-matrix products.
+Kernels: torch's flash attention on CPU (any type) and on CUDA (bf16 and fp16); elsewhere chunked
+matrix products (`chunked_attention`). All of them share key heads among query heads by themselves.
 """
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-_CHUNK_SCORES = 1 << 24
-"""Scores formed at once where no kernel fits: 64 MB in fp32."""
+from longloom.models.chunked_attention import chunked_attention, chunked_attention_backward
+
 _HIDDEN = -1e30
-"""Added to the scores of keys that do not count."""
+"""Score of keys that do not count. Finite: a row without any key then has a normaliser of about
+this much, and so no weight in a merge, and no NaN."""
+_CUDA_HEAD_MULTIPLE = 8
+"""What the CUDA kernel needs the width of a head to be a multiple of."""
+_CUDA_HEAD_LIMIT = 256
+"""The widest head of the CUDA kernel."""
 
 
 def attention_part(
@@ -26,54 +33,151 @@ def attention_part(
     value: Float[Tensor, "B K S d"],
     *,
     is_causal: bool = False,
-    key_mask: Bool[Tensor, "B S"] | None = None,
+    key_lengths: Sequence[int] | None = None,
 ) -> tuple[Float[Tensor, "B H Q d"], Float[Tensor, "B H Q"]]:
     """Return the output over these keys and the logarithm of its normaliser, without gradient.
 
     Args:
         query: rotated queries; H is a multiple of K.
-        key: rotated keys.
+        key: rotated keys; there may be none, nor queries.
         value: values.
         is_causal: query i sees keys 0..i.
-        key_mask: True where a key counts; None if all do. Not together with `is_causal`.
+        key_lengths: how many keys of each row count, its first ones; None if all do. Not together
+            with `is_causal`, which needs none: padded queries come last and see nothing new.
+
+    Returns:
+        The output, and its normaliser in at least fp32.
     """
+    assert not (is_causal and key_lengths)
+    if key.shape[2] == 0 or query.shape[2] == 0:
+        empty = query.new_full(query.shape[:3], _HIDDEN, dtype=_score_dtype(query))
+        return torch.zeros_like(query), empty
     if query.device.type == "cpu":
         output, normaliser = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            query, key, value, 0.0, is_causal, attn_mask=_bias(key_mask, query.dtype)
+            query, key, value, 0.0, is_causal, attn_mask=_bias(key_lengths, key)
         )
         return output, normaliser
-    raise NotImplementedError
+    if key_lengths is not None:
+        parts = [
+            attention_part(query[row], key[row, :, :length], value[row, :, :length])
+            for row, length in _rows(key_lengths)
+        ]
+        return torch.cat([output for output, _ in parts]), torch.cat([sums for _, sums in parts])
+    if has_cuda_kernel(query):
+        return flash_cuda(query, key, value, is_causal=is_causal)
+    return chunked_attention(query, key, value, is_causal=is_causal)
 
 
 def attention_part_backward(
-    grad: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    output: Tensor,
-    normaliser: Tensor,
+    grad: Float[Tensor, "B H Q d"],
+    query: Float[Tensor, "B H Q d"],
+    key: Float[Tensor, "B K S d"],
+    value: Float[Tensor, "B K S d"],
+    output: Float[Tensor, "B H Q d"],
+    normaliser: Float[Tensor, "B H Q"],
     *,
     is_causal: bool = False,
-    key_mask: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
+    key_lengths: Sequence[int] | None = None,
+) -> tuple[Float[Tensor, "B H Q d"], Float[Tensor, "B K S d"], Float[Tensor, "B K S d"]]:
     """Return the gradients of query, key and value of one part.
 
     `output` and `normaliser` are those of the whole softmax, which may have more parts.
     """
+    assert not (is_causal and key_lengths)
+    if key.shape[2] == 0 or query.shape[2] == 0:
+        return torch.zeros_like(query), torch.zeros_like(key), torch.zeros_like(value)
+    whole = (grad, query, key, value, output, normaliser)
     if query.device.type == "cpu":
         grads: tuple[Tensor, Tensor, Tensor] = (
             torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(
-                grad, query, key, value, output, normaliser, 0.0, is_causal,
-                attn_mask=_bias(key_mask, query.dtype),
+                *whole, 0.0, is_causal, attn_mask=_bias(key_lengths, key)
             )
-        )  # fmt: skip
+        )
         return grads
-    raise NotImplementedError
+    if key_lengths is not None:
+        grad_query = torch.empty_like(query)
+        grad_key, grad_value = torch.zeros_like(key), torch.zeros_like(value)
+        for row, length in _rows(key_lengths):
+            seen = (row, slice(None), slice(length))
+            grad_query[row], grad_key[seen], grad_value[seen] = attention_part_backward(
+                grad[row], query[row], key[seen], value[seen], output[row], normaliser[row]
+            )
+        return grad_query, grad_key, grad_value
+    if has_cuda_kernel(query):
+        return flash_cuda_backward(*whole, is_causal=is_causal)
+    return chunked_attention_backward(*whole, is_causal=is_causal)
 
 
-def _bias(key_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    if key_mask is None:
+def merge_parts(
+    output: Float[Tensor, "*places d"],
+    normaliser: Float[Tensor, "*places"],
+    other_output: Float[Tensor, "*places d"],
+    other_normaliser: Float[Tensor, "*places"],
+) -> tuple[Float[Tensor, "*places d"], Float[Tensor, "*places"]]:
+    """Return the output and normaliser over the keys of two parts together."""
+    weight = torch.sigmoid(other_normaliser - normaliser)[..., None]
+    merged = torch.lerp(output.to(weight.dtype), other_output.to(weight.dtype), weight)
+    return merged.to(output.dtype), torch.logaddexp(normaliser, other_normaliser)
+
+
+def has_cuda_kernel(query: Tensor) -> bool:
+    """Return whether torch's flash attention on CUDA takes such queries."""
+    width = query.shape[-1]
+    return (
+        query.device.type == "cuda"
+        and query.dtype in (torch.bfloat16, torch.float16)
+        and width % _CUDA_HEAD_MULTIPLE == 0
+        and width <= _CUDA_HEAD_LIMIT
+    )
+
+
+def flash_cuda(
+    query: Float[Tensor, "B H Q d"],
+    key: Float[Tensor, "B K S d"],
+    value: Float[Tensor, "B K S d"],
+    *,
+    is_causal: bool,
+) -> tuple[Float[Tensor, "B H Q d"], Float[Tensor, "B H Q"]]:
+    """Call torch's flash attention of CUDA; see `attention_part`."""
+    output, normaliser, *_ = torch.ops.aten._scaled_dot_product_flash_attention(
+        query, key, value, 0.0, is_causal
+    )
+    return output, normaliser
+
+
+def flash_cuda_backward(
+    grad: Float[Tensor, "B H Q d"],
+    query: Float[Tensor, "B H Q d"],
+    key: Float[Tensor, "B K S d"],
+    value: Float[Tensor, "B K S d"],
+    output: Float[Tensor, "B H Q d"],
+    normaliser: Float[Tensor, "B H Q"],
+    *,
+    is_causal: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Call the backward pass of torch's flash attention of CUDA; see `attention_part_backward`."""
+    # Without dropout the kernel reads no random state; without cumulated lengths rows are padded.
+    unread = torch.empty(2, dtype=torch.uint64, device=query.device)
+    grads: tuple[Tensor, Tensor, Tensor] = (
+        torch.ops.aten._scaled_dot_product_flash_attention_backward(
+            grad, query, key, value, output, normaliser.contiguous(), None, None,
+            query.shape[2], key.shape[2], 0.0, is_causal, unread, unread,
+        )
+    )  # fmt: skip
+    return grads
+
+
+def _rows(key_lengths: Sequence[int]) -> list[tuple[slice, int]]:
+    return [(slice(row, row + 1), length) for row, length in enumerate(key_lengths)]
+
+
+def _bias(key_lengths: Sequence[int] | None, key: Tensor) -> Tensor | None:
+    if key_lengths is None:
         return None
-    # Finite, so that a row without any key gets a weight of 0 in a merge and not a NaN.
-    bias = torch.zeros(key_mask.shape, dtype=dtype, device=key_mask.device)
-    return bias.masked_fill(~key_mask, _HIDDEN)[:, None, None]
+    is_hidden = torch.arange(key.shape[2]) >= torch.tensor(key_lengths)[:, None]
+    bias = torch.zeros(is_hidden.shape, dtype=_score_dtype(key))
+    return bias.masked_fill_(is_hidden, _HIDDEN)[:, None, None]
+
+
+def _score_dtype(tensor: Tensor) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)

@@ -6,6 +6,7 @@ move both ways unchanged. Who attends to whom is decided outside (see `network`)
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -60,10 +61,33 @@ class RMSNorm(nn.Module):
         return functional.rms_norm(hidden, (hidden.shape[-1],), self.weight, self.eps)
 
 
-def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary position embedding to the last dimension of `heads`."""
-    first, second = heads.chunk(2, dim=-1)
-    return heads * cos + torch.cat([-second, first], dim=-1) * sin
+def rotate(
+    heads: Float[Tensor, "N heads d"], cos: Float[Tensor, "N 1 d"], sin: Float[Tensor, "N 1 d"]
+) -> Float[Tensor, "N heads d"]:
+    """Apply rotary position embedding: turn each pair (i, i + d / 2) by its angle."""
+    rotated: Tensor = _Rotation.apply(heads, cos, sin)  # type: ignore[no-untyped-call]
+    return rotated
+
+
+class _Rotation(torch.autograd.Function):
+    """The gradient is turned back, so nothing but the angles is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(heads, cos, sin, -1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return _turn(grad, *ctx.saved_tensors, 1), None, None
+
+
+def _turn(heads: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    turned = heads * cos
+    half = heads.shape[-1] // 2
+    turned[..., :half].addcmul_(heads[..., half:], sin[..., :half], value=sign)
+    turned[..., half:].addcmul_(heads[..., :half], sin[..., half:], value=-sign)
+    return turned
 
 
 class Attention(nn.Module):

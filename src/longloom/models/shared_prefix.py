@@ -3,73 +3,30 @@
 Packed tokens: all contexts first, one after the other, then all responses, group after group. A
 *context* is a prompt without its last token; a response begins with that last token and ends
 before its own last one, so that each of its tokens predicts the next. Contexts attend to
-themselves; a response attends to its context and to itself, both causally. Responses without a
-context (an empty prompt but for one token) attend to themselves alone.
+themselves; a response attends to its context and to itself, both causally. A response without a
+context (an empty prompt but for one token) attends to itself alone, and a context without
+responses is a plain row.
 
-Nothing but attention sees padding, and no mask over the whole length is built.
+Nothing but attention sees padding, and no mask over the whole length is built. Of attention, only
+packed queries, keys, values, outputs and normalisers are kept for the backward pass.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
-from longloom.models.attention import attention_part, attention_part_backward
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaddedPlaces:
-    """Where packed rows stand when they are laid out as [B, L]."""
-
-    lengths: tuple[int, ...]
-    """Tokens of each row."""
-    flat: Int[Tensor, " N"] | None
-    """Place of each packed token in the flattened layout; None if no row is padded."""
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], device: torch.device) -> "PaddedPlaces":
-        """Lay out rows of these lengths, padded on the right."""
-        longest = max(lengths, default=0)
-        if all(length == longest for length in lengths):
-            return cls(lengths=tuple(lengths), flat=None)
-        pieces = [
-            torch.arange(row * longest, row * longest + length)
-            for row, length in enumerate(lengths)
-        ]
-        return cls(lengths=tuple(lengths), flat=torch.cat(pieces).to(device))
-
-    @property
-    def longest(self) -> int:
-        """L."""
-        return max(self.lengths, default=0)
-
-    def mask(self, device: torch.device) -> Tensor | None:
-        """Return where a token stands [B, L]; None if no row is padded."""
-        if self.flat is None:
-            return None
-        lengths = torch.tensor(self.lengths, device=device)
-        return torch.arange(self.longest, device=device) < lengths[:, None]
-
-    def spread(self, packed: Tensor) -> Tensor:
-        """Return [N, heads, ...] as [B, heads, L, ...], 0 in the padding."""
-        if self.flat is not None:
-            padded = packed.new_zeros(len(self.lengths) * self.longest, *packed.shape[1:])
-            packed = padded.index_copy(0, self.flat, packed)
-        return packed.view(len(self.lengths), self.longest, *packed.shape[1:]).transpose(1, 2)
-
-    def gather(self, padded: Tensor) -> Tensor:
-        """Return [B, heads, L, ...] as [N, heads, ...]."""
-        rows = padded.transpose(1, 2).flatten(0, 1)
-        return rows if self.flat is None else rows[self.flat]
+from longloom.models.attention import attention_part, attention_part_backward, merge_parts
+from longloom.models.padded_rows import Block, PaddedRows, similar_rows
 
 
 class SharedPrefix:
     """Attends packed contexts and responses (see `network.Attend`)."""
+
+    positions: Int[Tensor, " N"]
+    """Place of each token within its own prompt and response."""
 
     def __init__(
         self,
@@ -86,10 +43,12 @@ class SharedPrefix:
             device: where the tokens are.
         """
         lengths = [length for group in response_lengths for length in group]
-        self._contexts = PaddedPlaces.of(context_lengths, device)
-        self._groups = PaddedPlaces.of([sum(group) for group in response_lengths], device)
-        self._responses = PaddedPlaces.of(lengths, device)
+        groups = [sum(group) for group in response_lengths]
         self.num_context_tokens = sum(context_lengths)
+        self._num_response_tokens = sum(lengths)
+        self._contexts = _Part(context_lengths, context_lengths, is_causal=True, device=device)
+        self._responses = _Part(lengths, lengths, is_causal=True, device=device)
+        self._crossing = _Part(groups, context_lengths, is_causal=False, device=device)
         self.positions = torch.cat(
             [torch.arange(length) for length in context_lengths]
             + [
@@ -107,90 +66,133 @@ class SharedPrefix:
         value: Float[Tensor, "N K d"],
     ) -> Float[Tensor, "Q H d"]:
         """Attend; queries of the contexts may be left out (see `network.Attend`)."""
-        start = self.num_context_tokens
-        num_context_queries = start - (key.shape[0] - query.shape[0])
-        context_key, context_value = (self._contexts.spread(part[:start]) for part in (key, value))
-        pieces = []
-        if num_context_queries:
-            spread = self._contexts.spread(query[:start])
-            pieces.append(
-                self._contexts.gather(
-                    functional.scaled_dot_product_attention(
-                        spread,
-                        context_key,
-                        context_value,
-                        is_causal=True,
-                        enable_gqa=query.shape[1] != key.shape[1],
-                    )
-                )
-            )
-        if key.shape[0] > start:
-            attended: Tensor = _TwoParts.apply(  # type: ignore[no-untyped-call]
-                query[num_context_queries:],
-                key[start:],
-                value[start:],
-                context_key,
-                context_value,
-                self,
-            )
-            pieces.append(attended)
-        return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+        attended: Tensor = _Attention.apply(query, key, value, self)  # type: ignore[no-untyped-call]
+        return attended
 
-    @cached_property
-    def _context_mask(self) -> Tensor | None:
-        return self._contexts.mask(self.positions.device)
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor
+    ) -> tuple[Float[Tensor, "Q H d"], Float[Tensor, "Q H"]]:
+        """Return the output and its normaliser, without gradient."""
+        start, split = self._starts(query, key)
+        parts = []
+        if split:
+            parts.append(self._contexts.attend(query[:split], key[:start], value[:start]))
+        if self._num_response_tokens:
+            part = self._responses.attend(query[split:], key[start:], value[start:])
+            if start:
+                other = self._crossing.attend(query[split:], key[:start], value[:start])
+                part = merge_parts(*part, *other)
+            parts.append(part)
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat([output for output, _ in parts]), torch.cat([sums for _, sums in parts])
 
-
-class _TwoParts(torch.autograd.Function):
-    """Responses over their contexts and themselves as one softmax; packed in and out."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
+    def attend_backward(
+        self,
+        grad: Tensor,
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        context_key: Tensor,
-        context_value: Tensor,
-        plan: SharedPrefix,
-    ) -> Tensor:
-        groups, responses = plan._groups, plan._responses
-        own_output, own_normaliser = attention_part(
-            *(responses.spread(part) for part in (query, key, value)), is_causal=True
+        output: Tensor,
+        normaliser: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of query, key and value."""
+        start, split = self._starts(query, key)
+        grad_query, grad_key, grad_value = map(torch.zeros_like, (query, key, value))
+        calls = (
+            (self._contexts, slice(0, split), slice(0, start)),
+            (self._responses, slice(split, None), slice(start, None)),
+            (self._crossing, slice(split, None), slice(0, start)),
         )
-        output, normaliser = responses.gather(own_output), responses.gather(own_normaliser)
-        if context_key.shape[2]:
-            part, part_normaliser = attention_part(
-                groups.spread(query), context_key, context_value, key_mask=plan._context_mask
+        for part, queries, keys in calls:
+            if not (len(query[queries]) and len(key[keys])):
+                continue
+            asked = (each[queries] for each in (grad, query, output, normaliser))
+            grads = part.attend_backward(*asked, key=key[keys], value=value[keys])
+            grad_query[queries] += grads[0]
+            grad_key[keys] += grads[1]
+            grad_value[keys] += grads[2]
+        return grad_query, grad_key, grad_value
+
+    def _starts(self, query: Tensor, key: Tensor) -> tuple[int, int]:
+        """Return where responses start among keys and among queries."""
+        return self.num_context_tokens, self.num_context_tokens - (len(key) - len(query))
+
+
+class _Part:
+    """Rows of queries, each over a row of keys."""
+
+    def __init__(
+        self,
+        num_queries: Sequence[int],
+        num_keys: Sequence[int],
+        *,
+        is_causal: bool,
+        device: torch.device,
+    ) -> None:
+        blocks = similar_rows(num_queries, num_keys)
+        self._queries = PaddedRows(num_queries, blocks, device=device)
+        self._keys = self._queries if is_causal else PaddedRows(num_keys, blocks, device=device)
+        self._is_causal = is_causal
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        parts = [
+            attention_part(
+                queries.spread(query), keys.spread(key), keys.spread(value), **self._masking(keys)
             )
-            part, part_normaliser = groups.gather(part), groups.gather(part_normaliser)
-            whole = torch.logaddexp(normaliser, part_normaliser)
-            output = output * (normaliser - whole).exp()[..., None].to(output.dtype)
-            output += part * (part_normaliser - whole).exp()[..., None].to(output.dtype)
-            normaliser = whole
-        ctx.save_for_backward(query, key, value, context_key, context_value, output, normaliser)
+            for queries, keys in self._blocks()
+        ]
+        outputs, normalisers = zip(*parts, strict=True)
+        return self._queries.join(outputs), self._queries.join(normalisers)
+
+    def attend_backward(
+        self,
+        grad: Tensor,
+        query: Tensor,
+        output: Tensor,
+        normaliser: Tensor,
+        key: Tensor,
+        value: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        parts = [
+            attention_part_backward(
+                queries.spread_gradient(grad),
+                queries.spread(query),
+                keys.spread(key),
+                keys.spread(value),
+                queries.spread(output),
+                queries.spread(normaliser),
+                **self._masking(keys),
+            )
+            for queries, keys in self._blocks()
+        ]
+        grad_query, grad_key, grad_value = zip(*parts, strict=True)
+        return (
+            self._queries.join(grad_query),
+            self._keys.join(grad_key),
+            self._keys.join(grad_value),
+        )
+
+    def _blocks(self) -> Iterator[tuple[Block, Block]]:
+        return zip(self._queries.blocks, self._keys.blocks, strict=True)
+
+    def _masking(self, keys: Block) -> dict[str, Any]:
+        if self._is_causal:  # padded queries come last and see nothing new
+            return {"is_causal": True}
+        return {"key_lengths": keys.padded_lengths}
+
+
+class _Attention(torch.autograd.Function):
+    """Attention of one layer as one step of autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plan: SharedPrefix) -> Tensor:
+        output, normaliser = plan.attend(query, key, value)
+        ctx.save_for_backward(query, key, value, output, normaliser)
         ctx.plan = plan
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, context_key, context_value, output, normaliser = ctx.saved_tensors
         plan: SharedPrefix = ctx.plan
-        groups, responses = plan._groups, plan._responses
-        padded = [responses.spread(part) for part in (grad, query, key, value, output, normaliser)]
-        grad_query, grad_key, grad_value = (
-            responses.gather(part) for part in attention_part_backward(*padded, is_causal=True)
-        )
-        if not context_key.shape[2]:
-            return grad_query, grad_key, grad_value, None, None, None
-        part_grad_query, grad_context_key, grad_context_value = attention_part_backward(
-            groups.spread(grad),
-            groups.spread(query),
-            context_key,
-            context_value,
-            groups.spread(output),
-            groups.spread(normaliser),
-            key_mask=plan._context_mask,
-        )
-        grad_query = grad_query + groups.gather(part_grad_query)
-        return grad_query, grad_key, grad_value, grad_context_key, grad_context_value, None
+        return *plan.attend_backward(grad, *ctx.saved_tensors), None
