@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from longloom.errors import ModelError
@@ -34,6 +35,18 @@ from longloom.models.transformers_network import (
 from longloom.models.weight_files import SHARD_BYTES, replaced_weights
 
 logger = logging.getLogger(__name__)
+
+_LOADING_ERRORS = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+"""What transformers raises for a folder it cannot use."""
 
 
 def load_network(
@@ -80,8 +93,6 @@ def _load_causal_lm(
             config = AutoConfig.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False, **changes
             )
-            # Experts one by one on CPU; elsewhere what transformers finds best.
-            experts = {"experts_implementation": "eager"} if str(device) == "cpu" else {}
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
@@ -90,9 +101,8 @@ def _load_causal_lm(
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
-                **experts,
             )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except _LOADING_ERRORS as error:
         raise ModelError(
             f"transformers cannot load {folder}: {str(error).strip().splitlines()[0]}"
         ) from None

@@ -130,7 +130,9 @@ def read_scaling(settings: Mapping[str, Any]) -> RotaryScaling:
         if rope_type == "yarn" and "factor" not in values and type(window) is int:
             values["factor"] = window / original  # DeepSeek's folders
     _check_values(values, rope_type)
-    return RotaryScaling(rope_type=cast(RotaryType, rope_type), **values)
+    whole = ("original_max_position_embeddings", "truncate")
+    exact = {name: value if name in whole else float(value) for name, value in values.items()}
+    return RotaryScaling(rope_type=cast(RotaryType, rope_type), **exact)
 
 
 def _check_values(values: Mapping[str, Any], rope_type: str) -> None:

@@ -61,6 +61,7 @@ class TransformersNetwork(nn.Module):
         _check_fits(causal_lm)
         self.causal_lm = causal_lm.eval()
         self.scaling = read_scaling(causal_lm.config.to_dict())
+        self._recomputes_layers = False
 
     @property
     def sizes(self) -> NetworkShape:
@@ -97,7 +98,7 @@ class TransformersNetwork(nn.Module):
     @property
     def recomputes_layers(self) -> bool:
         """Whether backward passes compute each layer again instead of keeping its insides."""
-        return bool(getattr(self.causal_lm, "is_gradient_checkpointing", False))
+        return self._recomputes_layers
 
     @recomputes_layers.setter
     def recomputes_layers(self, value: bool) -> None:
@@ -107,6 +108,7 @@ class TransformersNetwork(nn.Module):
             if hasattr(module, "gradient_checkpointing"):
                 # The layer asks whether it trains; the layers within it stay in evaluation mode.
                 module.training = value
+        self._recomputes_layers = value
 
     def hidden(
         self,
@@ -222,7 +224,7 @@ def check_equals_own_logits(network: TransformersNetwork) -> None:
     """Compare logits of two packed rows with the model's own logits of the rows apart.
 
     Finds what settings do not tell: positions or states that leak from row to row, logits changed
-    behind the output matrix. Costs a forward pass of a few tokens.
+    behind the output matrix, heads of other sizes. Costs a forward pass of a few tokens.
 
     Raises:
         ModelError: they differ by more than rounding.
@@ -232,7 +234,8 @@ def check_equals_own_logits(network: TransformersNetwork) -> None:
     tokens = 3 + 7 * torch.arange(num_rows * row_tokens, device=network.device)
     tokens = (tokens % network.sizes.vocab_size).view(num_rows, row_tokens)
     positions = torch.arange(row_tokens, device=network.device).repeat(num_rows)
-    hidden = network.hidden(tokens.flatten(), positions, partial(_attend_rows, row_tokens))
+    attend = _AttendRows(network.sizes, row_tokens)
+    hidden = network.hidden(tokens.flatten(), positions, attend)
     found = (hidden @ network.head_weight.T).view(num_rows, row_tokens, -1).double()
     model.set_attn_implementation("eager")
     try:
@@ -249,13 +252,27 @@ def check_equals_own_logits(network: TransformersNetwork) -> None:
         )
 
 
-def _attend_rows(row_tokens: int, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attend within rows of equal length, causally."""
-    del layer
-    query, key, value = (
-        part.view(-1, row_tokens, *part.shape[1:]).transpose(1, 2) for part in (query, key, value)
-    )
-    attended = functional.scaled_dot_product_attention(
-        query, key, value, is_causal=True, enable_gqa=query.shape[1] != key.shape[1]
-    )
-    return attended.transpose(1, 2).flatten(0, 1)
+class _AttendRows:
+    """Attends within rows of equal length, causally; checks that heads have the sizes given."""
+
+    def __init__(self, sizes: NetworkShape, row_tokens: int) -> None:
+        self._query_sizes = (sizes.num_heads, sizes.head_dim)
+        self._key_sizes = (sizes.num_key_heads, sizes.head_dim)
+        self._row_tokens = row_tokens
+
+    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        found = tuple(query.shape[1:]), tuple(key.shape[1:])
+        if found != (self._query_sizes, self._key_sizes):
+            raise ModelError(
+                f"layer {layer} has queries and keys of {found[0]} and {found[1]} heads and "
+                f"widths, but config.json says {self._query_sizes} and {self._key_sizes}; "
+                f"{_FITTING}"
+            )
+        query, key, value = (
+            part.view(-1, self._row_tokens, *part.shape[1:]).transpose(1, 2)
+            for part in (query, key, value)
+        )
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, enable_gqa=query.shape[1] != key.shape[1]
+        )
+        return attended.transpose(1, 2).flatten(0, 1)
