@@ -6,7 +6,6 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_architectures import relative_error, write_architecture
 
 from longloom.errors import MissingDependencyError, ModelError
 from longloom.models.loading import load_network, save_network
@@ -19,6 +18,7 @@ from longloom.models.lora import (
     save_adapters,
 )
 from longloom.records import TrainingSequence
+from tiny_architectures import relative_error, write_architecture
 
 TARGETS = ("q_proj", "v_proj", "up_proj")
 

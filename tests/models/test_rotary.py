@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 import torch
-from tiny_architectures import configuration
 
 from longloom.errors import ConfigError, ModelError
 from longloom.models.rotary import (
@@ -18,6 +17,7 @@ from longloom.models.rotary import (
     with_yarn,
     yarn_by_factor,
 )
+from tiny_architectures import configuration
 
 CPU = torch.device("cpu")
 SCALINGS = [
@@ -159,12 +159,12 @@ def yarn_folder(tiny_folder, tmp_path):
 
 
 def test_our_qwen3_with_yarn_equals_that_of_transformers(yarn_folder):
-    from tiny_architectures import relative_error, slow_scores
     from transformers import Qwen3ForCausalLM
 
     from longloom.models.loading import load_network
     from longloom.models.local_policy import score_sequences
     from longloom.records import TrainingSequence
+    from tiny_architectures import relative_error, slow_scores
 
     ids = torch.randint(0, 256, (700,)).tolist()
     sequence = TrainingSequence(

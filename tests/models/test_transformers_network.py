@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tiny_architectures import relative_error, slow_scores, write_architecture
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from longloom.errors import ModelError
@@ -11,6 +10,7 @@ from longloom.models.loading import load_network
 from longloom.models.local_policy import score_sequences
 from longloom.models.transformers_network import TransformersNetwork, check_equals_own_logits
 from longloom.records import SampleRequest, SamplingParams, TrainingSequence
+from tiny_architectures import relative_error, slow_scores, write_architecture
 
 ARCHITECTURES = ("granite", "llama", "mixtral", "qwen2", "qwen3_moe")
 
@@ -211,5 +211,5 @@ def test_models_that_compute_something_else_are_found_by_their_logits(tmp_path):
         return 2 * output
 
     network.causal_lm.lm_head.register_forward_hook(double)
-    with pytest.raises(ModelError, match="differ from its own by .*; the local engine runs"):
+    with pytest.raises(ModelError, match=r"differ from its own by .*; the local engine runs"):
         check_equals_own_logits(network)

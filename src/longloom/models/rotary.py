@@ -131,7 +131,9 @@ def read_scaling(settings: Mapping[str, Any]) -> RotaryScaling:
             values["factor"] = window / original  # DeepSeek's folders
     _check_values(values, rope_type)
     whole = ("original_max_position_embeddings", "truncate")
-    exact = {name: value if name in whole else float(value) for name, value in values.items()}
+    exact: dict[str, Any] = {
+        name: value if name in whole else float(value) for name, value in values.items()
+    }
     return RotaryScaling(rope_type=cast(RotaryType, rope_type), **exact)
 
 
