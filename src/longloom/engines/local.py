@@ -1,208 +1,262 @@
-"""Training in this process, with the prompt of a group computed once."""
+"""Training in this process, on CPU or one accelerator, with the prompt of a group computed once.
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+    sequences -> micro-batches -> log-probabilities -> loss -> gradients, added up -> AdamW
+
+What it leaves out: more than one accelerator. The loss has the whole batch's denominators, so the
+gradients of micro-batches add up to the batch's exactly, whatever the machine can hold at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from longloom.engines.local_config import LocalEngineConfig
+from longloom.engines.machine import resolve, told_when_memory_ends
+from longloom.engines.memory_plan import plan_memory, work_of
+from longloom.engines.micro_batches import micro_batches
+from longloom.engines.offload import offloaded_activations
+from longloom.engines.optimizer import Optimizer
+from longloom.engines.optimizer_file import read_optimizer, write_optimizer
+from longloom.engines.packed_values import answer_tokens, packed_values
+from longloom.engines.reference import AdapterlessPolicy, ReferencePolicy
+from longloom.engines.step_sums import StepSums
 from longloom.errors import CheckpointError, EngineError, ModelError
-from longloom.models.folder import load_model, load_weights, read_shape, save_model
+from longloom.models.loading import load_network, save_network
 from longloom.models.local_policy import score_sequences
 from longloom.models.local_sampler import LocalSampler
+from longloom.models.lora import add_adapters, save_adapters
+from longloom.models.network import Network
 from longloom.models.protocols import Sampler
-from longloom.models.qwen3 import Qwen3
+from longloom.models.rotary import YarnConfig
 from longloom.records import TrainingSequence
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.engine import Update
-from longloom.training.losses import LossConfig, policy_gradient_loss
+from longloom.training.losses import (
+    LossConfig,
+    SupervisedLossConfig,
+    policy_gradient_loss,
+    supervised_loss,
+)
 
-OPTIMIZER_FILE = "optimizer.safetensors"
-_OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
+ADAPTER_FOLDER = "adapter"
+"""Where a policy folder has its adapters alone."""
 
 
 class LocalEngine:
-    """One network, one AdamW optimizer, on CPU (see `training.engine.TrainEngine`)."""
+    """One network and one AdamW optimizer (see `training.engine.TrainEngine`)."""
 
-    def __init__(self, folder: Path, *, max_batch_tokens: int = 3_072) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: LocalEngineConfig | None = None,
+        reference: Path | None = None,
+        yarn: YarnConfig | None = None,
+    ) -> None:
         """Load the policy of a model folder with a new optimizer.
 
         Args:
-            folder: a dense Qwen3 model folder.
-            max_batch_tokens: tokens of one micro-batch, a shared prompt counted once. Small ones
-                spend less on padding and stay in the processor's cache: 3,072 took 0.8 of the
-                time of 16,384.
+            folder: a Hugging Face model folder.
+            config: how the machine is used; None is the default.
+            reference: the model folder that a KL term compares with; None is `folder`.
+            yarn: lengthens the window; None leaves it as the folder says.
 
         Raises:
             ModelError: the folder cannot be used.
+            EngineError: the device is not there, or its memory does not hold the network.
         """
         self._folder = folder
-        self._max_batch_tokens = max_batch_tokens
-        self._model = load_model(folder)
-        self._tokenizer = FolderTokenizer(folder)
-        self._sampler = LocalSampler(self._model, self._tokenizer)
-        self._reference: Qwen3 | None = None
-        self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=0.0
+        self._config = config or LocalEngineConfig()
+        self._use = resolve(self._config)
+        with told_when_memory_ends(lambda: "the network does not fit; take a smaller one"):
+            self._network = self._load(folder, yarn)
+            self._trained = self._prepare()
+            self._optimizer = Optimizer(
+                self._trained,
+                self._config.optimizer,
+                keeps_weights=self._config.lora is not None,
+            )
+        self._sampler = LocalSampler(
+            self._network, FolderTokenizer(folder), max_batch_tokens=self._use.max_cache_tokens
         )
+        self._reference: AdapterlessPolicy | ReferencePolicy
+        if reference is None and self._config.lora is not None:
+            self._reference = AdapterlessPolicy(self._network)
+        else:
+            self._reference = ReferencePolicy(lambda: self._load(reference or folder, yarn))
+
+    def _load(self, folder: Path, yarn: YarnConfig | None) -> Network:
+        return load_network(folder, device=self._use.device, dtype=self._use.dtype, yarn=yarn)
+
+    def _prepare(self) -> dict[str, nn.Parameter]:
+        """Set the network up for training; return the weights that are trained, by name."""
+        self._network.recomputes_layers = self._use.recomputes_layers
+        lora = self._config.lora
+        if lora is not None:
+            add_adapters(
+                self._network,
+                rank=lora.rank,
+                alpha=lora.alpha,
+                target_modules=lora.target_modules,
+            )
+        weights = self._network.named_parameters()
+        return {name: weight for name, weight in weights if weight.requires_grad}
 
     @property
     def sampler(self) -> Sampler:
         """Samples from the policy as it is after the last update."""
         return self._sampler
 
-    def update(self, update: Update, *, loss: LossConfig) -> Mapping[str, float]:
-        """Take one optimizer step; see `training.engine.TrainEngine`."""
-        self._optimizer.zero_grad(set_to_none=True)
-        totals: dict[str, float] = defaultdict(float)
-        gap = _SamplerGap()
-        for micro_batch in _micro_batches(update.sequences, self._max_batch_tokens):
-            logprobs, _ = score_sequences(self._model, micro_batch, temperature=update.temperature)
-            rollout_logprobs = _packed([sequence.rollout_logprobs for sequence in micro_batch])
-            value, metrics = policy_gradient_loss(
-                logprobs,
-                None,
-                _packed([sequence.advantages for sequence in micro_batch]),
-                loss,
-                update.denominators,
-                rollout_logprobs=rollout_logprobs,
-                ref_logprobs=self._reference_logprobs(micro_batch, update, loss),
-                sequence_tokens=_sequence_tokens(micro_batch),
-            )
-            value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            totals["training/loss"] += float(value.detach())
-            for name, part in metrics.items():
-                totals[name] += float(part)
-            gap.add(logprobs.detach(), rollout_logprobs)
-        norm = self._step(update)
-        return {**totals, **gap.metrics(), "training/grad_norm": norm}
+    def update(
+        self, update: Update, *, loss: LossConfig | SupervisedLossConfig
+    ) -> Mapping[str, float]:
+        """Take one optimizer step; see `training.engine.TrainEngine`.
 
-    def _step(self, update: Update) -> float:
-        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), update.max_grad_norm)
-        if not torch.isfinite(norm):
-            raise EngineError(
-                f"gradient norm is {float(norm)}; expected a finite number; lower the learning "
-                "rate and resume from the last checkpoint"
+        Raises:
+            EngineError: the gradient is not finite, or the memory does not suffice; the weights
+                are as before.
+        """
+        if not update.sequences:
+            raise EngineError("an update has no sequences; expected at least 1; skip the step")
+        self._optimizer.drop_gradients()  # of an update that failed
+        sums = StepSums()
+        with told_when_memory_ends(lambda: self._advice(update.sequences)):
+            for sequences in self._micro_batches(update.sequences):
+                self._add_gradients(sequences, update, loss, sums)
+            norm = self._optimizer.step(
+                learning_rate=update.learning_rate, max_grad_norm=update.max_grad_norm
             )
-        for group in self._optimizer.param_groups:
-            group["lr"] = update.learning_rate
-        self._optimizer.step()
-        return float(norm)
+        return {**sums.metrics(), "training/grad_norm": norm}
+
+    def _add_gradients(
+        self,
+        sequences: Sequence[TrainingSequence],
+        update: Update,
+        loss: LossConfig | SupervisedLossConfig,
+        sums: StepSums,
+    ) -> None:
+        with ExitStack() as stack:
+            if self._config.activation_offload:
+                weights = (weight for _, weight in self._network.named_parameters())
+                stack.enter_context(offloaded_activations(weights))
+            logprobs, _ = score_sequences(self._network, sequences, temperature=update.temperature)
+        if isinstance(loss, SupervisedLossConfig):
+            value, metrics = supervised_loss(logprobs, update.denominators)
+        else:
+            value, metrics = self._policy_gradient(sequences, logprobs, update, loss, sums)
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        sums.add({"training/loss": value, **metrics})
+
+    def _policy_gradient(
+        self,
+        sequences: Sequence[TrainingSequence],
+        logprobs: Tensor,
+        update: Update,
+        loss: LossConfig,
+        sums: StepSums,
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        device = logprobs.device
+        old_logprobs = packed_values(sequences, "old_logprobs", device)
+        rollout_logprobs = packed_values(sequences, "rollout_logprobs", device)
+        if rollout_logprobs is not None:
+            # Of the policy that was sampled: in a later update of a batch, no longer this one.
+            sums.add_sampler_gap(
+                logprobs if old_logprobs is None else old_logprobs, rollout_logprobs
+            )
+        ref_logprobs = None
+        if loss.kl_coefficient > 0:
+            ref_logprobs = self._reference.logprobs(sequences, temperature=update.temperature)
+        advantages = packed_values(sequences, "advantages", device)
+        assert advantages is not None
+        return policy_gradient_loss(
+            logprobs,
+            old_logprobs,
+            advantages,
+            loss,
+            update.denominators,
+            sequence_tokens=answer_tokens(sequences, device),
+            ref_logprobs=ref_logprobs,
+            rollout_logprobs=rollout_logprobs,
+        )
 
     @torch.no_grad()
-    def _reference_logprobs(
-        self, sequences: Sequence[TrainingSequence], update: Update, loss: LossConfig
-    ) -> Tensor | None:
-        """Return the log-probabilities of the policy this engine started from, if the loss asks."""
-        if loss.kl_coefficient == 0:
-            return None
-        if self._reference is None:
-            self._reference = load_model(self._folder)
-        return score_sequences(self._reference, sequences, temperature=update.temperature)[0]
+    def score(
+        self, sequences: Sequence[TrainingSequence], *, temperature: float
+    ) -> list[tuple[float, ...]]:
+        """Return the present policy's log-probabilities; see `training.engine.TrainEngine`.
+
+        In the micro-batches of an update over the same sequences, so on CPU in the same bits.
+
+        Raises:
+            EngineError: the memory does not suffice.
+        """
+        scores: list[tuple[float, ...]] = [()] * len(sequences)
+        with told_when_memory_ends(lambda: self._advice(sequences)):
+            for batch in micro_batches(sequences, max_tokens=self._use.max_batch_tokens):
+                logprobs, _ = score_sequences(
+                    self._network, [sequences[index] for index in batch], temperature=temperature
+                )
+                rows = torch.split(
+                    logprobs, [len(sequences[index].response_ids) for index in batch]
+                )
+                for index, row in zip(batch, rows, strict=True):
+                    scores[index] = tuple(row.tolist())
+        return scores
+
+    def _micro_batches(self, sequences: Sequence[TrainingSequence]) -> list[list[TrainingSequence]]:
+        return [
+            [sequences[index] for index in batch]
+            for batch in micro_batches(sequences, max_tokens=self._use.max_batch_tokens)
+        ]
+
+    def _advice(self, sequences: Sequence[TrainingSequence]) -> str:
+        plan = plan_memory(self._folder, self._config, work_of(sequences))
+        return plan.advice(plan.peak_bytes * 3 // 4)
 
     def save_policy(self, folder: Path) -> None:
-        """Write the policy alone, as a model folder that others load."""
-        save_model(self._model, folder, like=self._folder)
+        """Write the policy alone, as a model folder that others load.
+
+        Adapters are added to the weights, and are written in peft's format in `adapter/` too.
+        """
+        save_network(self._network, folder, like=self._folder)
+        if self._config.lora is not None:
+            save_adapters(self._network, folder / ADAPTER_FOLDER, base=self._folder)
 
     def save(self, folder: Path) -> None:
-        """Write the policy as a model folder, with the optimizer's state beside it."""
-        self.save_policy(folder)
-        tensors = {
-            f"{name}.{key}": torch.as_tensor(value).contiguous()
-            for name, parameter in self._model.named_parameters()
-            for key, value in self._optimizer.state.get(parameter, {}).items()
-        }
+        """Write the policy as a model folder, with the optimizer's state beside it.
+
+        Raises:
+            CheckpointError: a file cannot be written.
+        """
         try:
-            save_file(tensors, folder / OPTIMIZER_FILE, metadata={"format": "pt"})
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(
-                f"could not write {folder / OPTIMIZER_FILE}: {error}; free space and run again"
-            ) from None
+            self.save_policy(folder)
+        except ModelError as error:
+            raise CheckpointError(str(error)) from None
+        write_optimizer(folder, self._optimizer.tensors())
 
     def load(self, folder: Path) -> None:
         """Restore what `save` wrote; see `training.engine.TrainEngine`."""
         try:
-            if read_shape(folder) != self._model.shape:
-                raise ModelError("its config.json describes another network")
-            weights = load_weights(folder, tied=self._model.shape.tie_word_embeddings)
-            tensors = load_file(folder / OPTIMIZER_FILE)
-        except (ModelError, OSError, SafetensorError) as error:
+            saved = dict(self._load(folder, None).named_parameters())
+            self._check_same_network(saved)
+            self._optimizer.restore(read_optimizer(folder))
+        except (CheckpointError, ModelError) as error:
             raise CheckpointError(
                 f"checkpoint {folder} is damaged ({error}); delete it to go back, or use --fresh"
             ) from None
-        state = {
-            name: {key: tensors.pop(f"{name}.{key}", None) for key in _OPTIMIZER_STATE}
-            for name, _ in self._model.named_parameters()
+        if self._config.lora is None:  # adapters are the optimizer's, and the rest never changes
+            with torch.no_grad():
+                for name, weight in self._trained.items():
+                    weight.copy_(saved[name])
+
+    def _check_same_network(self, saved: Mapping[str, Tensor]) -> None:
+        own = {
+            name.replace(".base_layer.", "."): weight.shape
+            for name, weight in self._network.named_parameters()
+            if self._config.lora is None or name not in self._trained
         }
-        parts = [part for parts in state.values() for part in parts.values()]
-        is_new = all(part is None for part in parts)  # saved before the first step
-        if tensors or (not is_new and any(part is None for part in parts)):
-            raise CheckpointError(
-                f"{folder / OPTIMIZER_FILE} does not fit the model; expected {_OPTIMIZER_STATE} of "
-                "every parameter; delete the checkpoint to go back, or use --fresh"
-            )
-        self._model.load_state_dict(weights)
-        self._optimizer.state.clear()
-        for name, parameter in self._model.named_parameters():
-            if not is_new:
-                self._optimizer.state[parameter] = state[name]
-
-
-class _SamplerGap:
-    """How far the sampler's log-probabilities are from the trainer's; 0 but for rounding."""
-
-    def __init__(self) -> None:
-        self.num_tokens = 0
-        self.total_nats = 0.0
-        self.largest_nats = 0.0
-        self.total_ratio = 0.0
-
-    def add(self, logprobs: Tensor, rollout_logprobs: Tensor) -> None:
-        difference = logprobs - rollout_logprobs
-        self.num_tokens += len(difference)
-        self.total_nats += float(difference.abs().sum())
-        self.largest_nats = max(self.largest_nats, float(difference.abs().max()))
-        self.total_ratio += float(difference.exp().sum())
-
-    def metrics(self) -> dict[str, float]:
-        return {
-            "training/sampler_gap_nats": self.total_nats / self.num_tokens,
-            "training/sampler_gap_max_nats": self.largest_nats,
-            "training/sampler_ratio_mean": self.total_ratio / self.num_tokens,
-        }
-
-
-def _micro_batches(
-    sequences: Sequence[TrainingSequence], max_tokens: int
-) -> Iterator[list[TrainingSequence]]:
-    """Yield sequences with equal prompts together, up to `max_tokens` a batch.
-
-    Groups are taken in order of prompt length, so that little is spent on padding.
-    """
-    by_prompt: dict[tuple[int, ...], list[TrainingSequence]] = defaultdict(list)
-    for sequence in sequences:
-        by_prompt[sequence.prompt_ids].append(sequence)
-    batch: list[TrainingSequence] = []
-    num_tokens = 0
-    for prompt_ids, group in sorted(by_prompt.items(), key=lambda entry: len(entry[0])):
-        longest = max(len(sequence.response_ids) for sequence in group)
-        group_tokens = len(prompt_ids) + len(group) * longest
-        if batch and num_tokens + group_tokens > max_tokens:
-            yield batch
-            batch, num_tokens = [], 0
-        batch += group
-        num_tokens += group_tokens
-    if batch:
-        yield batch
-
-
-def _packed(values: Sequence[Sequence[float]]) -> Tensor:
-    return torch.tensor([value for row in values for value in row], dtype=torch.float32)
-
-
-def _sequence_tokens(sequences: Sequence[TrainingSequence]) -> Tensor:
-    lengths = torch.tensor([len(sequence.response_ids) for sequence in sequences])
-    return lengths.repeat_interleave(lengths)
+        if {name: weight.shape for name, weight in saved.items()} != own:
+            raise CheckpointError("its config.json describes another network")

@@ -58,6 +58,9 @@ class Attend(Protocol):
 class Network(Protocol):
     """A causal language model without its output matrix."""
 
+    recomputes_layers: bool
+    """Whether backward passes compute each layer again instead of keeping its insides."""
+
     @property
     def sizes(self) -> NetworkShape:
         """Its sizes."""
