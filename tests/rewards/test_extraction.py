@@ -145,3 +145,17 @@ def test_work_on_repeated_end_marks_is_linear():
     small = executed_lines(extract_answer, HOSTILE["end_marks"](10_000))
     large = executed_lines(extract_answer, HOSTILE["end_marks"](20_000))
     assert large < 2.1 * small
+
+
+def test_model_that_does_not_think_is_read_whole_if_that_is_allowed():
+    text = "Well, the answer is 5."
+    assert extract_answer(text) is None
+    assert extract_answer(text, requires_thinking=False) == "5"
+    assert extract_choice("The correct answer is B", requires_thinking=False) == "B"
+    assert sequence_candidates("abc", requires_thinking=False) == ("abc",)
+
+
+def test_thinking_that_was_begun_must_end_even_where_it_is_not_required():
+    text = "<think>maybe the answer is 5"
+    assert extract_answer(text, requires_thinking=False) is None
+    assert sequence_candidates(text, requires_thinking=False) == ()

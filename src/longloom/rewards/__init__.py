@@ -8,13 +8,16 @@ takes the larger of the two, and `overlong` subtracts a penalty near the length 
 Nothing a model wrote is executed, every rule has a bounded cost, and a judge that cannot be
 reached is an error, never a zero. This room knows no tensors.
 
+`endpoint_judge` speaks to the judge over HTTP; it is imported by whoever opens one.
+
 Read `hybrid.py`, `extraction.py`, `rules.py`.
 """
 
 from longloom.rewards.batch import ScoreFunction, score_all
 from longloom.rewards.extraction import extract_answer, extract_choice, visible_text
 from longloom.rewards.hybrid import RewardConfig, hybrid_reward, rule_reward, score_rollout
-from longloom.rewards.judge import Judge, PromptJudge, judge_prompt, parse_verdict
+from longloom.rewards.judge import Judge, PromptJudge, Verdict, judge_prompt, parse_verdict
+from longloom.rewards.judge_config import JudgeConfig
 from longloom.rewards.overlong import OverlongConfig, overlong_penalty, with_overlong_penalty
 from longloom.rewards.rules import (
     choice_match,
@@ -27,10 +30,12 @@ from longloom.rewards.rules import (
 
 __all__ = [
     "Judge",
+    "JudgeConfig",
     "OverlongConfig",
     "PromptJudge",
     "RewardConfig",
     "ScoreFunction",
+    "Verdict",
     "choice_match",
     "cover_exact_match",
     "extract_answer",

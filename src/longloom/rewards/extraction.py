@@ -12,6 +12,7 @@ bounded stretch of it meets a regular expression.
 import re
 from string import ascii_lowercase, ascii_uppercase
 
+THINK_BEGIN = "<think>"
 THINK_END = "</think>"
 ANSWER_PHRASES = ("the answer is", "correct answer is", "answer is")
 PLACEHOLDER = "(insert answer here)"
@@ -19,6 +20,7 @@ MAX_ANSWER_CHARACTERS = 1_000
 """SPELL keeps the last 1,000 characters of an answer without thinking tags."""
 
 _MAX_BOXED_CHARACTERS = 100
+_MAX_END_MARKS = 16
 _END_MARKS = ("<|im_end|>", "<|endoftext|>")
 # str.lower may change the length of a text; positions must stay those of the original.
 _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -27,27 +29,35 @@ _CHOICE = re.compile(r"\(\s?([A-Z])\s?\)|([B-HJ-Z])(?![\w'])|([AI])(?=\s?(?:[).:
 _BOXED_LAYOUT = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\b|[{}$\s]")
 
 
-def visible_text(response_text: str) -> str | None:
-    """Return what follows the last `</think>`, or None if thinking never ended."""
+def visible_text(response_text: str, *, requires_thinking: bool = True) -> str | None:
+    """Return what follows the last `</think>`, or None if thinking never ended.
+
+    Args:
+        response_text: all that the model wrote.
+        requires_thinking: whether a response without any tag of thinking counts as unfinished;
+            if not, all of it is visible.
+    """
     _, separator, visible = response_text.rpartition(THINK_END)
-    if not separator:
+    if not separator and (requires_thinking or THINK_BEGIN in response_text):
         return None
     visible = visible.rstrip()
-    end = len(visible)
-    while mark := next((mark for mark in _END_MARKS if visible.endswith(mark, 0, end)), None):
-        end -= len(mark)
-        while end and visible[end - 1].isspace():
-            end -= 1
-    return visible[:end].strip()
+    for _ in range(_MAX_END_MARKS):
+        shorter = visible
+        for mark in _END_MARKS:
+            shorter = shorter.removesuffix(mark)
+        if shorter == visible:
+            break
+        visible = shorter.rstrip()
+    return visible.strip()
 
 
-def extract_answer(response_text: str) -> str | None:
+def extract_answer(response_text: str, *, requires_thinking: bool = True) -> str | None:
     """Return the answer on one line, or None if there is none.
 
     Asterisks are removed, and dots and spaces at the end. A repeated placeholder of the prompt,
     "(insert answer here)", is no answer.
     """
-    visible = visible_text(response_text)
+    visible = visible_text(response_text, requires_thinking=requires_thinking)
     if visible is None:
         return None
     stated = _after_answer_phrase(visible.replace("*", ""))
@@ -60,16 +70,16 @@ def extract_answer(response_text: str) -> str | None:
     return answer
 
 
-def extract_choice(response_text: str) -> str | None:
+def extract_choice(response_text: str, *, requires_thinking: bool = True) -> str | None:
     r"""Return the letter of a multiple-choice answer, or None if there is none.
 
     Forms: "the correct answer is B", "(B)", "B. text", and `\boxed{B}` where no phrase gives one.
     """
-    answer = extract_answer(response_text)
+    answer = extract_answer(response_text, requires_thinking=requires_thinking)
     letter = leading_choice(answer) if answer is not None else None
     if letter is not None:
         return letter
-    visible = visible_text(response_text)
+    visible = visible_text(response_text, requires_thinking=requires_thinking)
     boxed = last_boxed(visible) if visible is not None else None
     return leading_choice(boxed) if boxed is not None else None
 
@@ -96,13 +106,13 @@ def last_boxed(text: str) -> str | None:
     return None
 
 
-def sequence_candidates(response_text: str) -> tuple[str, ...]:
+def sequence_candidates(response_text: str, *, requires_thinking: bool = True) -> tuple[str, ...]:
     """Return the texts that may be a verbatim reply: all that is visible, and the stated answer.
 
     A verbatim reply may itself hold an answer phrase or several lines, so the stated answer is all
     that follows the first phrase.
     """
-    visible = visible_text(response_text)
+    visible = visible_text(response_text, requires_thinking=requires_thinking)
     if not visible:
         return ()
     lowered = visible.translate(_ASCII_LOWER)

@@ -4,6 +4,7 @@ QwenLong-L1.5, section 5.1. Unfinished thinking and a missing answer score 0 wit
 Verbatim replies have a dense reward in [0, 1] and are never judged. There is no format reward.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from longloom.config import FrozenConfig
@@ -14,7 +15,7 @@ from longloom.rewards.extraction import (
     extract_choice,
     sequence_candidates,
 )
-from longloom.rewards.judge import Judge
+from longloom.rewards.judge import Judge, Verdict
 from longloom.rewards.overlong import OverlongConfig, with_overlong_penalty
 from longloom.rewards.rules import (
     NUMERIC_SCALES,
@@ -33,6 +34,9 @@ class RewardConfig(FrozenConfig):
     each other (`dict`, `OrderedDict`) whole words keep wrong answers from scoring."""
     numeric_scales: tuple[int, ...] = NUMERIC_SCALES
     """Factors by which a number may be off: percent, thousand, million, billion. Empty: none."""
+    requires_thinking: bool = True
+    """Whether an answer counts only behind a closed `</think>`, as in the papers. Turn it off for
+    models that do not think; thinking that was begun must still end."""
     overlong: OverlongConfig = OverlongConfig()
     """Penalty near the length limit."""
 
@@ -84,12 +88,15 @@ async def hybrid_reward(
     is_decided = reward.value >= 1 or example.reward_rule is RewardRule.SEQUENCE_MATCH
     if judge is None or is_decided or not reward.extracted_answer:
         return reward
-    is_same = await judge.verdict(example.question, reward.extracted_answer, example.answer)
-    judged = float(is_same)
-    return Reward(
+    verdict = await judge.verdict(example.question, reward.extracted_answer, example.answer)
+    if verdict is Verdict.REFUSED:
+        return replace(reward, reward_parts={**reward.reward_parts, "judge_refused": 1.0})
+    judged = float(verdict is Verdict.YES)
+    unclear = {"judge_unparsable": 1.0} if verdict is Verdict.UNCLEAR else {}
+    return replace(
+        reward,
         value=max(reward.value, judged),
-        reward_parts={**reward.reward_parts, "judge": judged},
-        extracted_answer=reward.extracted_answer,
+        reward_parts={**reward.reward_parts, "judge": judged, **unclear},
     )
 
 
@@ -97,12 +104,13 @@ def rule_reward(
     example: Example, final_text: str, *, config: RewardConfig = DEFAULT_REWARD_CONFIG
 ) -> Reward:
     """Return the reward of a response by the example's own rule alone."""
+    thinks = config.requires_thinking
     if example.reward_rule is RewardRule.SEQUENCE_MATCH:
-        return _sequence_reward(example, final_text)
-    answer = extract_answer(final_text)
+        return _sequence_reward(example, sequence_candidates(final_text, requires_thinking=thinks))
+    answer = extract_answer(final_text, requires_thinking=thinks)
     match example.reward_rule:
         case RewardRule.CHOICE:
-            letter = extract_choice(final_text)
+            letter = extract_choice(final_text, requires_thinking=thinks)
             return _reward(choice_match(letter, example.answer), letter or answer)
         case RewardRule.NUMERIC:
             return _reward(_is_same_number(answer, example.answer, config), answer)
@@ -110,8 +118,7 @@ def rule_reward(
             return _reward(_is_covered(answer, example.answer, config), answer)
 
 
-def _sequence_reward(example: Example, final_text: str) -> Reward:
-    candidates = sequence_candidates(final_text)
+def _sequence_reward(example: Example, candidates: tuple[str, ...]) -> Reward:
     if not candidates:
         return _reward(0.0, None)
     ratios = [sequence_ratio(candidate, example.answer) for candidate in candidates]

@@ -10,10 +10,13 @@ number must be one plain number, and scaling is SPELL's short list.
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal, localcontext
 from difflib import SequenceMatcher
+from itertools import accumulate
+from typing import NamedTuple
 
 NUMERIC_TOLERANCE = Decimal("0.0015")
 """Relative tolerance: 0.15 percent."""
@@ -21,8 +24,8 @@ NUMERIC_SCALES = (100, 1_000, 1_000_000, 1_000_000_000)
 """Percent, thousand, million and billion (SPELL)."""
 MAX_NUMBER_CHARACTERS = 200
 MAX_SEQUENCE_CHARACTERS = 4_000
-MAX_SEQUENCE_COMPARISONS = 8_000_000
-"""Character pairs `sequence_ratio` may look at before its last search."""
+MAX_SEQUENCE_COMPARISONS = MAX_SEQUENCE_CHARACTERS * (MAX_SEQUENCE_CHARACTERS + 1)
+"""Characters and character pairs that `sequence_ratio` looks at, however long its texts are."""
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -35,8 +38,11 @@ _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
 def normalize_answer(text: str) -> str:
-    """Return `text` in lower case without ASCII punctuation, articles and extra spaces."""
-    bare = text.lower().translate(_DROP_PUNCTUATION)
+    """Return `text` in lower case without ASCII punctuation, articles and extra spaces.
+
+    Letters with marks are composed: one spelling of `e` with an accent is as good as the other.
+    """
+    bare = unicodedata.normalize("NFC", text).lower().translate(_DROP_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
@@ -113,9 +119,9 @@ def sequence_ratio(prediction: str, gold: str) -> float:
     """Return 2 * matched / (both lengths), in [0, 1]: difflib's ratio with autojunk off.
 
     The work is bounded. Texts over 4,000 characters first lose their common start and end, which
-    count as matched, and are then matched by their first 4,000 characters; and no search begins
-    after 8 million character pairs. Either bound can only lower the result; the denominator is
-    always the full lengths, so padding an answer never pays.
+    count as matched, and are then matched by their first 4,000 characters; a gap whose search
+    would lead beyond 16 million character pairs in all is left unmatched. Either bound can only
+    lower the result; the denominator is always the full lengths, so padding an answer never pays.
     """
     if not prediction or not gold:
         return 0.0
@@ -130,19 +136,34 @@ def sequence_ratio(prediction: str, gold: str) -> float:
         matched = start + end
         prediction = prediction[: len(prediction) - end][:MAX_SEQUENCE_CHARACTERS]
         gold = gold[: len(gold) - end][:MAX_SEQUENCE_CHARACTERS]
-    return 2 * (matched + _matched_characters(prediction, gold)) / total
+    return 2 * (matched + match_characters(prediction, gold).num_matched) / total
 
 
-def _matched_characters(prediction: str, gold: str) -> int:
-    """Sum difflib's matching blocks, largest first within each gap, until the budget is spent."""
+class MatchedCharacters(NamedTuple):
+    """What difflib's blocks have in common, and what it took to find them."""
+
+    num_matched: int
+    """Characters in matching blocks."""
+    num_comparisons: int
+    """Characters and pairs of characters looked at."""
+
+
+def match_characters(prediction: str, gold: str) -> MatchedCharacters:
+    """Sum difflib's matching blocks, leaving out gaps that exceed what is left of the budget."""
     matcher = SequenceMatcher(None, prediction, gold, autojunk=False)
     count_in_gold = Counter(gold)
+    # difflib walks over every place of a character in the whole gold text.
+    costs = (1 + count_in_gold[character] for character in prediction)
+    cost_before = list(accumulate(costs, initial=0))
     gaps = [(0, len(prediction), 0, len(gold))]
     matched = 0
     comparisons = 0
-    while gaps and comparisons < MAX_SEQUENCE_COMPARISONS:
+    while gaps:
         low, high, gold_low, gold_high = gaps.pop()
-        comparisons += sum(count_in_gold[character] for character in prediction[low:high])
+        cost = cost_before[high] - cost_before[low]
+        if comparisons + cost > MAX_SEQUENCE_COMPARISONS:
+            continue
+        comparisons += cost
         block = matcher.find_longest_match(low, high, gold_low, gold_high)
         if not block.size:
             continue
@@ -152,7 +173,7 @@ def _matched_characters(prediction: str, gold: str) -> int:
             gaps.append((low, block.a, gold_low, block.b))
         if after < high and gold_after < gold_high:
             gaps.append((after, high, gold_after, gold_high))
-    return matched
+    return MatchedCharacters(matched, comparisons)
 
 
 def _common_start(first: str, second: str) -> int:
