@@ -108,6 +108,16 @@ def test_documents_beyond_the_window_are_read_in_sections(longloom, parts, windo
     assert way in shown.out
 
 
+def test_yarn_lengthens_the_window_of_a_model(longloom, parts) -> None:
+    call = ("read", parts.documents / "heapq.py", "-q", "Why?", "--model", parts.model)
+    shown = longloom(*call, "--window", 2000)
+    assert (shown.code, "expected 1 to 1024" in shown.err) == (2, True)
+    shown = longloom(*call, "--window", 2000, "--yarn-factor", 2)
+    assert shown.code == 0, shown.err
+    shown = longloom("evaluate", parts.questions, "--model", parts.model, "--yarn-factor", 0.5)
+    assert (shown.code, "expected more than 1" in shown.err) == (2, True)
+
+
 def test_report_of_a_stage_by_hand(longloom, parts, tmp_path) -> None:
     longloom("train", parts.questions, "-o", "t", "--model", parts.model, *_sets(*TINY_TRAINING))
     shown = longloom("report", "t")

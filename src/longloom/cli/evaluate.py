@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from longloom.cli.console import print_table, shown_path
-from longloom.cli.options import Model, Overrides, Recipe, Seed
+from longloom.cli.options import Model, Overrides, Recipe, Seed, YarnFactor
 
 
 def evaluate(
@@ -26,6 +26,7 @@ def evaluate(
     max_prompt_tokens: Annotated[
         int | None, typer.Option(help="Longer prompts are cut or left out.")
     ] = None,
+    yarn_factor: YarnFactor = None,
     recipe: Recipe = "tiny-cpu",
     overrides: Overrides = None,
     seed: Seed = None,
@@ -44,6 +45,7 @@ def evaluate(
             split=split,
             max_questions=max_questions,
             max_prompt_tokens=max_prompt_tokens,
+            yarn_factor=yarn_factor,
             recipe=recipe,
             overrides=overrides or (),
             seed=seed,

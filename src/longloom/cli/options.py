@@ -12,6 +12,10 @@ Overrides = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Recipe = Annotated[str, typer.Option(help="Recipe or YAML file whose settings are used.")]
 Model = Annotated[str, typer.Option(help="Model folder, or `tiny-base`.")]
+YarnFactor = Annotated[
+    float | None,
+    typer.Option("--yarn-factor", metavar="FLOAT", help="Lengthen the model's window by YaRN."),
+]
 NewFolder = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 NewFile = Annotated[Path, typer.Option("--output", "-o", help="New file to write.")]
 Fresh = Annotated[

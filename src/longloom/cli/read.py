@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from longloom.cli.console import CONSOLE_WIDTH, print_paragraph, shown_path
-from longloom.cli.options import Model, Overrides, Recipe, Seed
+from longloom.cli.options import Model, Overrides, Recipe, Seed, YarnFactor
 
 if TYPE_CHECKING:
     from longloom.rollout import Event
@@ -22,6 +22,7 @@ def read(
     window_tokens: Annotated[
         int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
     ] = None,
+    yarn_factor: YarnFactor = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save answer and memories as JSON.")
     ] = None,
@@ -43,6 +44,7 @@ def read(
         model=model,
         mode=mode,
         window_tokens=window_tokens,
+        yarn_factor=yarn_factor,
         output=output,
         recipe=recipe,
         overrides=overrides or (),

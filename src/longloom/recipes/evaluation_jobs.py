@@ -14,8 +14,6 @@ from longloom.evaluation.evaluate import (
 )
 from longloom.evaluation.results import AgentName, EvaluationCell, ExampleScore, write_cell
 from longloom.memory import MemoryAgent
-from longloom.models.folder import load_model
-from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_examples import (
     QUESTIONS,
@@ -25,10 +23,11 @@ from longloom.recipes.run_examples import (
     stage_examples,
     window_suite,
 )
+from longloom.recipes.sampler_source import open_sampler
 from longloom.records import Context, Example, FinishReason, SamplingParams, Split
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
-from longloom.text.tokenizer import FolderTokenizer
+from longloom.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +107,11 @@ def compute_cell(
         DataError: the examples cannot be read, or the cell cannot be written.
     """
     started = time.perf_counter()
-    tokenizer = FolderTokenizer(job.model_folder)
     found = _suite_examples(job, config, folder)
-    sampler = LocalSampler(load_model(job.model_folder), tokenizer)
+    sampler = open_sampler(job.model_folder)
     request = EvaluationRequest(
         examples=found.examples,
-        contexts=_contexts(job, found, tokenizer),
+        contexts=_contexts(job, found, sampler.tokenizer),
         params=SamplingParams(
             temperature=config.evaluation.temperature,
             top_p=config.evaluation.top_p,
@@ -206,7 +204,7 @@ def _suite_examples(job: EvaluationJob, config: RunConfig, folder: Path) -> RunE
 
 
 def _contexts(
-    job: EvaluationJob, found: RunExamples, tokenizer: FolderTokenizer
+    job: EvaluationJob, found: RunExamples, tokenizer: Tokenizer
 ) -> Mapping[str, Context]:
     if job.agent != "truncated":
         return found.contexts

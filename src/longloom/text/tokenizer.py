@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import jinja2
 import jinja2.sandbox
@@ -68,6 +68,7 @@ class FolderTokenizer:
             environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
                 trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
             )
+            environment.globals |= _template_names(settings)
             self._chat_template = environment.from_string(template)
         except Exception as error:  # tokenizers raises bare Exception on damaged files
             raise ModelError(
@@ -124,6 +125,23 @@ class FolderTokenizer:
             return self._chat_template.render(messages=harmless, add_generation_prompt=True)
         except jinja2.TemplateError as error:
             raise ModelError(f"the chat template of the model failed: {error}") from None
+
+
+def _template_names(settings: dict[str, Any]) -> dict[str, object]:
+    """Return what chat templates may use beside the messages.
+
+    Not `strftime_now`: prompts would depend on the day. Templates fall back to a fixed date.
+    """
+
+    def raise_exception(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    names: dict[str, object] = {"raise_exception": raise_exception}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        token = settings.get(name)
+        if token is not None:
+            names[name] = token["content"] if isinstance(token, dict) else token
+    return names
 
 
 def _broken_up(match: re.Match[str]) -> str:

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-import torch
-
 from longloom.errors import ConfigError, DataError
 from longloom.evaluation.evaluate import (
     EvaluatedExample,
@@ -26,19 +24,18 @@ from longloom.evaluation.results import (
 )
 from longloom.evaluation.statistics import Estimate
 from longloom.memory import MemoryAgent
-from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_examples import limited
+from longloom.recipes.sampler_source import check_yarn_factor, open_sampler, prepare_torch
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
 from longloom.records import Context, Example, SamplingParams, Split
 from longloom.report.estimates import accuracy
 from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
 from longloom.synthesis.storage import read_examples
-from longloom.text.tokenizer import FolderTokenizer
 
 AGENTS: tuple[str, ...] = get_args(AgentName)
 """How a model can be asked."""
@@ -67,6 +64,7 @@ def evaluate(
     split: str = "held_out",
     max_questions: int | None = None,
     max_prompt_tokens: int | None = None,
+    yarn_factor: float | None = None,
     recipe: str = "tiny-cpu",
     overrides: Sequence[str] = (),
     seed: int | None = None,
@@ -85,6 +83,7 @@ def evaluate(
         max_questions: ask so many of them, the tasks taking turns.
         max_prompt_tokens: longer prompts are cut (`truncated`) or left out (`single_pass`); the
             recipe's longest stage if not given.
+        yarn_factor: lengthen the model's window so many times by YaRN; the scores' file says so.
         recipe: whose settings are used.
         overrides: changed settings as `evaluation.a=b`, `memory.a=b`, `reward.a=b`.
         seed: replaces the recipe's seed.
@@ -103,9 +102,10 @@ def evaluate(
         max_prompt_tokens = longest_stage(config).max_prompt_tokens
     if max_prompt_tokens < 1:
         raise ConfigError(f"max_prompt_tokens is {max_prompt_tokens}; expected at least 1")
+    check_yarn_factor(yarn_factor, str(model))
     folder = resolve_model(str(model))
     cell = EvaluationCell(
-        checkpoint=_label(folder),
+        checkpoint=_label(folder) + (f"-yarn{yarn_factor:g}" if yarn_factor else ""),
         suite=_label(Path(examples)),
         agent=name,
         num_samples=num_samples,
@@ -116,25 +116,25 @@ def evaluate(
     if output is not None:
         _check_free(Path(output), cell)
     chosen, contexts = _choose(Path(examples), split, max_questions)
-    cell = _fill(cell, config, folder, chosen, contexts, progress)
+    prepare_torch(config.num_threads)
+    started = time.perf_counter()
+    sampler = open_sampler(folder, yarn_factor=yarn_factor)
+    scores = _scores(cell, config, sampler, chosen, contexts, progress)
+    cell = replace(cell, seconds=time.perf_counter() - started, scores=scores)
     if output is not None:
         write_cell(Path(output), cell)
     return cell
 
 
-def _fill(
+def _scores(
     cell: EvaluationCell,
     config: RunConfig,
-    folder: Path,
+    sampler: LocalSampler,
     chosen: Sequence[Example],
     contexts: Mapping[str, Context],
     progress: Progress | None,
-) -> EvaluationCell:
-    """Return the empty `cell` with the scores of the model in `folder`."""
-    torch.set_num_threads(config.num_threads)
-    torch.use_deterministic_algorithms(True)
-    started = time.perf_counter()
-    sampler = LocalSampler(load_model(folder), FolderTokenizer(folder))
+) -> tuple[ExampleScore, ...]:
+    """Return the scores of what `sampler` answers, as the empty `cell` says."""
     asked = _ask_by(cell.agent, config, chosen, contexts, sampler, cell.max_prompt_tokens)
     request = EvaluationRequest(
         examples=asked.examples,
@@ -154,8 +154,7 @@ def _fill(
         score=partial(score_rollout, config=config.reward),
         on_progress=_described(progress, len(asked.examples)),
     )
-    scores = tuple(_score(entry) for entry in evaluated)
-    return replace(cell, seconds=time.perf_counter() - started, scores=scores)
+    return tuple(_score(entry) for entry in evaluated)
 
 
 def accuracy_by_task(cell: EvaluationCell) -> dict[str, Estimate]:

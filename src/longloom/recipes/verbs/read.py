@@ -6,15 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from longloom.errors import ConfigError, DataError, ModelError
 from longloom.memory import MemoryAgent
-from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
+from longloom.recipes.sampler_source import check_yarn_factor, open_sampler, prepare_torch
 from longloom.recipes.verbs.lengths import check_sections_fit, longest_stage, prompt_tokens
 from longloom.records import (
     Context,
@@ -30,7 +28,7 @@ from longloom.rollout import Agent, Attempt, Emit, Event, EventKind, SinglePassA
 from longloom.runlog import atomic_write_text
 from longloom.synthesis.miniature.documents import read_corpus
 from longloom.text.prompts import single_pass_prompt
-from longloom.text.tokenizer import FolderTokenizer, Tokenizer
+from longloom.text.tokenizer import Tokenizer
 
 READING_SCHEMA = {"schema": "longloom.reading", "version": 1}
 """Written into every file of `write_reading`."""
@@ -81,6 +79,7 @@ def read(
     model: Path | str = TINY_BASE,
     mode: str = "auto",
     window_tokens: int | None = None,
+    yarn_factor: float | None = None,
     output: Path | str | None = None,
     recipe: str = "tiny-cpu",
     overrides: Sequence[str] = (),
@@ -98,6 +97,7 @@ def read(
         mode: `single` pass, section by section with a `memory`, or `auto`: a single pass if prompt
             and answer fit the window.
         window_tokens: the window; the model's own if not given, and never more than that.
+        yarn_factor: lengthen the model's own window so many times by YaRN.
         output: a JSON file for the reading with the memory after every section.
         recipe: whose settings are used.
         overrides: changed settings as `memory.a=b`, `evaluation.a=b`.
@@ -115,11 +115,11 @@ def read(
     if output is not None and Path(output).exists():
         raise DataError(f"{output} exists already; choose another file or remove it")
     titles, text = _read_documents([documents] if isinstance(documents, Path | str) else documents)
-    torch.set_num_threads(config.num_threads)
-    torch.use_deterministic_algorithms(True)
+    prepare_torch(config.num_threads)
+    check_yarn_factor(yarn_factor, str(model))
     folder = resolve_model(str(model))
-    tokenizer = FolderTokenizer(folder)
-    sampler = LocalSampler(load_model(folder), tokenizer)
+    sampler = open_sampler(folder, yarn_factor=yarn_factor)
+    tokenizer = sampler.tokenizer
     chosen = _mode(mode, config, tokenizer, text, question, _window(window_tokens, sampler))
     agent: Agent = (
         SinglePassAgent(config.template) if chosen == "single" else MemoryAgent(config.memory)

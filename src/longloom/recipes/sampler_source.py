@@ -1,0 +1,72 @@
+"""Make the sampler of a local model folder, for verbs that ask but do not train."""
+
+from pathlib import Path
+
+import torch
+
+from longloom.engines.local_config import LocalEngineConfig
+from longloom.engines.machine import resolve
+from longloom.errors import ConfigError
+from longloom.models.folder import read_settings
+from longloom.models.loading import load_network
+from longloom.models.local_sampler import LocalSampler
+from longloom.models.rotary import read_scaling, yarn_by_factor
+from longloom.text.tokenizer import FolderTokenizer
+
+
+def open_sampler(
+    folder: Path,
+    *,
+    yarn_factor: float | None = None,
+    config: LocalEngineConfig | None = None,
+) -> LocalSampler:
+    """Return a sampler of a model folder.
+
+    Args:
+        folder: in the Hugging Face layout, of any architecture `load_network` reads.
+        yarn_factor: lengthens the window by YaRN.
+        config: the device and the type it computes in; None chooses both by the machine.
+
+    Raises:
+        ConfigError: the folder has rotary scaling already.
+        ModelError: the folder cannot be used.
+        EngineError: the device is not there.
+    """
+    use = resolve(config or LocalEngineConfig())
+    yarn = None
+    if yarn_factor is not None:
+        settings = read_settings(folder)
+        present = read_scaling(settings)
+        if present.rope_type != "default":
+            raise ConfigError(
+                f"yarn_factor is {yarn_factor:g}, but {folder} has rotary scaling "
+                f"{present.rope_type!r} by factor {present.factor:g} already; leave yarn_factor "
+                "out, the folder's scaling is applied"
+            )
+        yarn = yarn_by_factor(settings, yarn_factor)
+    network = load_network(folder, device=use.device, dtype=use.dtype, yarn=yarn)
+    return LocalSampler(network, FolderTokenizer(folder), max_batch_tokens=use.max_cache_tokens)
+
+
+def check_yarn_factor(yarn_factor: float | None, model: str) -> None:
+    """Refuse factors that mean nothing, before anything is loaded.
+
+    Raises:
+        ConfigError: the factor does not lengthen, or the model is an endpoint.
+    """
+    if yarn_factor is None:
+        return
+    if not 1 < yarn_factor < float("inf"):
+        raise ConfigError(f"yarn_factor is {yarn_factor}; expected more than 1, as 4")
+    if model.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"yarn_factor is {yarn_factor:g}, but {model} is an endpoint; expected a model folder; "
+            "set rotary scaling where the endpoint is served"
+        )
+
+
+def prepare_torch(num_threads: int) -> None:
+    """Use so many threads, and on CPU the same sums in the same order every time."""
+    torch.set_num_threads(num_threads)
+    # On CUDA this would forbid matrix products without settings made before the process starts.
+    torch.use_deterministic_algorithms(not torch.cuda.is_available())
