@@ -85,8 +85,9 @@ def add_adapters(
         peft.inject_adapter_in_model(config, model, adapter_name=_NAME)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(_is_adapter(name))
-        if _is_adapter(name):
-            parameter.data = parameter.data.to(device=network.device, dtype=network.dtype)
+    for name, module in model.named_modules():
+        if name.endswith((".lora_A", ".lora_B")):
+            module.to(device=network.device, dtype=network.dtype)
 
 
 def has_adapters(network: Network) -> bool:
