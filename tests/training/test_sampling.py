@@ -180,3 +180,114 @@ def test_uniform_sampler_has_no_regard_to_tasks():
         PromptSamplingConfig(kind="uniform", batch_size=10), num_examples=len(task_types), seed=0
     )
     assert sorted(sampler.draw()) == list(range(10))
+
+
+def test_categories_have_shares_of_their_own():
+    abilities = ["fact"] * 6 + ["time"] * 3
+    config = PromptSamplingConfig(
+        batch_size=4, balance_by="ability", category_weights={"fact": 1.0, "time": 3.0}
+    )
+    sampler = made(config, ["hop"] * 9, abilities=abilities)
+    for _ in range(8):
+        assert Counter(abilities[p] for p in sampler.draw()) == {"fact": 1, "time": 3}
+
+
+def test_tasks_have_shares_and_within_each_its_categories():
+    pairs = [(task, ability) for task in "ab" for ability in "xyz" for _ in range(4)]
+    config = PromptSamplingConfig(
+        batch_size=8,
+        balance_by="task_type_and_ability",
+        task_weights={"a": 3.0, "b": 1.0},
+        category_weights={"x": 2.0, "y": 1.0, "z": 0.0},
+    )
+    sampler = made(config, [t for t, _ in pairs], abilities=[a for _, a in pairs])
+    # Tasks 6 and 2; of b's two, x has 1.33 and y 0.67: floored to 1 and 0, the rest to x.
+    expected = {("a", "x"): 4, ("a", "y"): 2, ("b", "x"): 2}
+    for _ in range(5):
+        assert Counter(pairs[position] for position in sampler.draw()) == expected
+
+
+@pytest.mark.parametrize("balance_by", ["ability", "task_type_and_ability"])
+def test_a_category_without_a_weight_is_refused(balance_by):
+    config = PromptSamplingConfig(
+        batch_size=1, balance_by=balance_by, category_weights={"fact": 1.0}
+    )
+    with pytest.raises(ConfigError, match="category_weights has no entry for time"):
+        made(config, ["a", "a"], abilities=["fact", "time"])
+
+
+def test_over_several_epochs_every_example_is_drawn_equally_often():
+    # 6 and 9 examples, 3 a batch of each: whole rounds, so 2 and 3 batches go through all once.
+    task_types = tasks_of(a=6, b=9)
+    sampler = balanced(6, task_types)
+    drawn = Counter(position for _ in range(12) for position in sampler.draw())
+    assert [drawn[position] for position in range(15)] == [6] * 6 + [4] * 9
+
+
+def test_every_epoch_has_another_order():
+    sampler = balanced(8, tasks_of(a=8))
+    orders = {tuple(sampler.draw()) for _ in range(4)}
+    assert len(orders) == 4
+
+
+def test_further_prompts_are_of_the_tasks_that_lack_them():
+    task_types = tasks_of(a=9, b=9)
+    sampler = balanced(6, task_types)
+    drawn = sampler.draw()
+    kept = [position for position in drawn if task_types[position] == "a"]
+    further = sampler.draw_further(kept=kept, drawn=drawn)
+    assert Counter(task_types[position] for position in further) == {"b": 3}
+    assert not set(further) & set(drawn)
+
+
+def test_a_task_without_further_examples_leaves_its_places_to_the_others():
+    task_types = tasks_of(a=9, b=3)
+    sampler = balanced(6, task_types)
+    drawn = sampler.draw()
+    kept = [position for position in drawn if task_types[position] == "a"]
+    further = sampler.draw_further(kept=kept, drawn=drawn)
+    assert Counter(task_types[position] for position in further) == {"a": 3}
+
+
+def test_nothing_further_is_drawn_for_a_full_batch_or_from_nothing():
+    sampler = balanced(4, tasks_of(a=2, b=2))
+    drawn = sampler.draw()
+    before = sampler.state_dict()
+    assert sampler.draw_further(kept=drawn, drawn=drawn) == []
+    assert sampler.draw_further(kept=[], drawn=drawn) == []
+    assert sampler.state_dict() == before
+
+
+@given(
+    num_by_task=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    batch_size=st.integers(1, 8),
+    keeps=st.lists(st.integers(0, 3), min_size=12, max_size=12),
+    resumed_at=st.integers(0, 11),
+    seed=st.integers(0, 20),
+)
+def test_a_sampler_resumed_at_any_draw_goes_on_as_the_first(
+    num_by_task, batch_size, keeps, resumed_at, seed
+):
+    task_types = tasks_of(**dict(zip("abcd", num_by_task, strict=False)))
+    if len(task_types) < batch_size:
+        return
+    first, second = (balanced(batch_size, task_types, seed=seed) for _ in range(2))
+    for number, keep in enumerate(keeps):
+        if number == resumed_at:
+            second = balanced(batch_size, task_types, seed=seed)
+            second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        drawn = _filled(first, keep)
+        assert len(drawn) == len(set(drawn))
+        if number >= resumed_at:
+            assert _filled(second, keep) == drawn
+
+
+def _filled(sampler, keep):
+    """Return all positions of a step that keeps the first `keep` of every draw."""
+    drawn = sampler.draw()
+    kept = drawn[:keep]
+    for _ in range(2):
+        further = sampler.draw_further(kept=kept, drawn=drawn)
+        drawn = [*drawn, *further]
+        kept = [*kept, *further[:keep]]
+    return drawn

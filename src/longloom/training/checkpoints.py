@@ -236,13 +236,13 @@ def _replacing(folder: Path) -> Iterator[Path]:
     """
     replaced = folder.with_name(folder.name + ".replaced")
     new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
+    _remove(new)
     with atomic_folder(new, error_class=CheckpointError) as partial:
         yield partial
     if folder.exists():
         folder.rename(replaced)
     new.rename(folder)
-    shutil.rmtree(replaced, ignore_errors=True)
+    _remove(replaced)
 
 
 def _restore(folder: Path) -> None:
@@ -251,4 +251,9 @@ def _restore(folder: Path) -> None:
     if replaced.exists() and not folder.exists():
         replaced.rename(folder)
     for name in (".replaced", ".new", ".new.partial"):
-        shutil.rmtree(folder.with_name(folder.name + name), ignore_errors=True)
+        _remove(folder.with_name(folder.name + name))
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -124,7 +124,7 @@ def fitting_rows(config: SftConfig, rows: Sequence[SftExample]) -> list[SftExamp
         DataError: none is, or a row has an empty prompt or response.
     """
     for number, row in enumerate(rows, start=1):
-        if not row.prompt_ids or not row.response_ids:
+        if not len(row.prompt_ids) or not len(row.response_ids):
             raise DataError(
                 f"row {number} has {len(row.prompt_ids)} prompt and {len(row.response_ids)} "
                 "response tokens; expected at least 1 of each; leave the row out"
@@ -173,8 +173,8 @@ def _learn(
 def _to_sequence(row: SftExample) -> TrainingSequence:
     """Return the row for the engine: nobody sampled it, and every token counts alike."""
     return TrainingSequence(
-        prompt_ids=row.prompt_ids,
-        response_ids=row.response_ids,
+        prompt_ids=tuple(row.prompt_ids),
+        response_ids=tuple(row.response_ids),
         rollout_logprobs=(),
         advantages=(1.0,) * len(row.response_ids),
     )

@@ -5,6 +5,7 @@ where the assistant writes, and the response ends with the end token. So the tem
 past turns, which drops their thinking in many models, never touches what is learned.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,9 @@ _THINKING_STARTS = ("<think>\n", "<think>")
 class SftExample:
     """One answer to learn."""
 
-    prompt_ids: tuple[int, ...]
-    """The prompt's tokens."""
-    response_ids: tuple[int, ...]
+    prompt_ids: Sequence[int]
+    """The prompt's tokens; an array holds a long one in a tenth of a tuple's memory."""
+    response_ids: Sequence[int]
     """The response's tokens, the end token included; the loss is taken over them."""
 
     @property
@@ -55,6 +56,6 @@ def encode_messages(messages: Sequence[Mapping[str, str]], tokenizer: Tokenizer)
             response = response.removeprefix(start)
             break
     return SftExample(
-        prompt_ids=tuple(tokenizer.encode(prompt)),
-        response_ids=(*tokenizer.encode(response), tokenizer.end_id),
+        prompt_ids=array("i", tokenizer.encode(prompt)),
+        response_ids=array("i", [*tokenizer.encode(response), tokenizer.end_id]),
     )

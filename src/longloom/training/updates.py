@@ -12,7 +12,14 @@ from statistics import fmean
 
 from longloom.training.batch import MiniBatch
 from longloom.training.engine import TrainEngine, Update
+from longloom.training.losses import LossConfig
 from longloom.training.stage import TrainingConfig
+
+_RATIO_FIGURES = (
+    "training/clipped_fraction",
+    "training/importance_correction_mean",
+    "training/importance_ratio_mean",
+)
 
 
 def take_updates(
@@ -29,19 +36,17 @@ def take_updates(
     Raises:
         EngineError: a loss or gradient is not finite.
     """
-    found = [
-        engine.update(
-            Update(
-                sequences=mini_batch.sequences,
-                denominators=mini_batch.denominators,
-                temperature=config.temperature,
-                learning_rate=learning_rate,
-                max_grad_norm=config.max_grad_norm,
-            ),
-            loss=config.loss,
+    found = []
+    for mini_batch in _with_old_logprobs(engine, config, mini_batches):
+        update = Update(
+            sequences=mini_batch.sequences,
+            denominators=mini_batch.denominators,
+            temperature=config.temperature,
+            learning_rate=learning_rate,
+            max_grad_norm=config.max_grad_norm,
         )
-        for mini_batch in _with_old_logprobs(engine, config, mini_batches)
-    ]
+        metrics = engine.update(update, loss=config.loss)
+        found.append({**metrics, **_means_over_learned(metrics, mini_batch, config.loss)})
     return _combined(found)
 
 
@@ -66,6 +71,22 @@ def _with_old_logprobs(
             for mini_batch in mini_batches[1:]
         ),
     ]
+
+
+def _means_over_learned(
+    metrics: Mapping[str, float], mini_batch: MiniBatch, loss: LossConfig
+) -> dict[str, float]:
+    """Return figures of the ratio as means over the tokens that were learned from.
+
+    The loss gives them with its own denominator, which counts masked tokens too.
+    """
+    sequences = mini_batch.sequences
+    if loss.aggregation == "token_mean":
+        num_learned = sum(len(sequence.response_ids) for sequence in sequences)
+        factor = mini_batch.denominators.num_tokens / num_learned
+    else:
+        factor = mini_batch.denominators.num_sequences / len(sequences)
+    return {name: metrics[name] * factor for name in _RATIO_FIGURES if name in metrics}
 
 
 def _combined(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
