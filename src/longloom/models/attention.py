@@ -10,7 +10,7 @@ Kernels: torch's flash attention on CPU (any type) and on CUDA (bf16 and fp16); 
 matrix products (`chunked_attention`). All of them share key heads among query heads by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -57,15 +57,10 @@ def attention_part(
             query, key, value, 0.0, is_causal, attn_mask=_bias(key_lengths, key)
         )
         return output, normaliser
+    kernel = flash_cuda if has_cuda_kernel(query) else chunked_attention
     if key_lengths is not None:
-        parts = [
-            attention_part(query[row], key[row, :, :length], value[row, :, :length])
-            for row, length in _rows(key_lengths)
-        ]
-        return torch.cat([output for output, _ in parts]), torch.cat([sums for _, sums in parts])
-    if has_cuda_kernel(query):
-        return flash_cuda(query, key, value, is_causal=is_causal)
-    return chunked_attention(query, key, value, is_causal=is_causal)
+        return attend_rows(kernel, query, key, value, key_lengths)
+    return kernel(query, key, value, is_causal=is_causal)
 
 
 def attention_part_backward(
@@ -94,18 +89,10 @@ def attention_part_backward(
             )
         )
         return grads
+    kernel = flash_cuda_backward if has_cuda_kernel(query) else chunked_attention_backward
     if key_lengths is not None:
-        grad_query = torch.empty_like(query)
-        grad_key, grad_value = torch.zeros_like(key), torch.zeros_like(value)
-        for row, length in _rows(key_lengths):
-            seen = (row, slice(None), slice(length))
-            grad_query[row], grad_key[seen], grad_value[seen] = attention_part_backward(
-                grad[row], query[row], key[seen], value[seen], output[row], normaliser[row]
-            )
-        return grad_query, grad_key, grad_value
-    if has_cuda_kernel(query):
-        return flash_cuda_backward(*whole, is_causal=is_causal)
-    return chunked_attention_backward(*whole, is_causal=is_causal)
+        return attend_rows_backward(kernel, *whole, key_lengths)
+    return kernel(*whole, is_causal=is_causal)
 
 
 def merge_parts(
@@ -118,6 +105,41 @@ def merge_parts(
     weight = torch.sigmoid(other_normaliser - normaliser)[..., None]
     merged = torch.lerp(output.to(weight.dtype), other_output.to(weight.dtype), weight)
     return merged.to(output.dtype), torch.logaddexp(normaliser, other_normaliser)
+
+
+def attend_rows(
+    kernel: Callable[..., tuple[Tensor, Tensor]],
+    query: Float[Tensor, "B H Q d"],
+    key: Float[Tensor, "B K S d"],
+    value: Float[Tensor, "B K S d"],
+    key_lengths: Sequence[int],
+) -> tuple[Float[Tensor, "B H Q d"], Float[Tensor, "B H Q"]]:
+    """Call a kernel that takes no mask with the keys that count, row by row."""
+    output = torch.zeros_like(query)
+    normaliser = query.new_full(query.shape[:3], _HIDDEN, dtype=_score_dtype(query))
+    for row, seen in _seen(key_lengths):
+        output[row], normaliser[row] = kernel(query[row], key[seen], value[seen], is_causal=False)
+    return output, normaliser
+
+
+def attend_rows_backward(
+    kernel: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    grad: Float[Tensor, "B H Q d"],
+    query: Float[Tensor, "B H Q d"],
+    key: Float[Tensor, "B K S d"],
+    value: Float[Tensor, "B K S d"],
+    output: Float[Tensor, "B H Q d"],
+    normaliser: Float[Tensor, "B H Q"],
+    key_lengths: Sequence[int],
+) -> tuple[Float[Tensor, "B H Q d"], Float[Tensor, "B K S d"], Float[Tensor, "B K S d"]]:
+    """Return the gradients of what `attend_rows` gives; see `attention_part_backward`."""
+    grad_query, grad_key, grad_value = map(torch.zeros_like, (query, key, value))
+    for row, seen in _seen(key_lengths):
+        grad_query[row], grad_key[seen], grad_value[seen] = kernel(
+            grad[row], query[row], key[seen], value[seen], output[row], normaliser[row],
+            is_causal=False,
+        )  # fmt: skip
+    return grad_query, grad_key, grad_value
 
 
 def has_cuda_kernel(query: Tensor) -> bool:
@@ -167,8 +189,12 @@ def flash_cuda_backward(
     return grads
 
 
-def _rows(key_lengths: Sequence[int]) -> list[tuple[slice, int]]:
-    return [(slice(row, row + 1), length) for row, length in enumerate(key_lengths)]
+def _seen(key_lengths: Sequence[int]) -> Iterator[tuple[slice, tuple[slice, slice, slice]]]:
+    """Yield the rows that have keys, and where these are."""
+    for row, length in enumerate(key_lengths):
+        if length:
+            this = slice(row, row + 1)
+            yield this, (this, slice(None), slice(length))
 
 
 def _bias(key_lengths: Sequence[int] | None, key: Tensor) -> Tensor | None:

@@ -137,9 +137,26 @@ class MLP(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the layer's output, before the residual sum."""
-        gated: Tensor = functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden)
+        gated = _GatedSilu.apply(  # type: ignore[no-untyped-call]
+            self.gate_proj(hidden), self.up_proj(hidden)
+        )
         output: Tensor = self.down_proj(gated)
         return output
+
+
+class _GatedSilu(torch.autograd.Function):
+    """silu(gate) * up; silu is computed again going back, a quarter less of the MLP to keep."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        return functional.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        gate, up = ctx.saved_tensors
+        grad_gate = torch.ops.aten.silu_backward(grad * up, gate)
+        return grad_gate, functional.silu(gate).mul_(grad)
 
 
 class Layer(nn.Module):
