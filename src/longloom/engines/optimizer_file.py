@@ -18,7 +18,9 @@ from longloom.errors import CheckpointError
 from longloom.runlog.atomic import describe_write_failure
 
 OPTIMIZER_FILE = "optimizer.safetensors"
-_METADATA = {"format": "pt", "schema": "longloom.optimizer", "version": "1"}
+_SCHEMA = "longloom.optimizer 1"
+"""Name and version in one entry: safetensors writes several in any order, and equal states must be
+equal files."""
 _CAUSE = re.compile(r"\(os error (\d+)\)")
 """How the writer of safetensors names the system's error inside of its own."""
 
@@ -32,7 +34,11 @@ def write_optimizer(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     path = folder / OPTIMIZER_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, _METADATA)
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            path,
+            {"schema": _SCHEMA},
+        )
     except OSError as error:
         raise CheckpointError(describe_write_failure(path, error)) from None
     except SafetensorError as error:
@@ -57,8 +63,8 @@ def read_optimizer(folder: Path) -> dict[str, Tensor]:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from None
-    found = (metadata.get("schema"), metadata.get("version"))
-    expected = (_METADATA["schema"], _METADATA["version"])
-    if found != expected:
-        raise CheckpointError(f"{path} is of schema and version {found}; expected {expected}")
+    if metadata.get("schema") != _SCHEMA:
+        raise CheckpointError(
+            f"{path} is of schema and version {metadata.get('schema')!r}; expected {_SCHEMA!r}"
+        )
     return tensors
