@@ -50,7 +50,9 @@ def weight_paths(folder: Path) -> list[Path]:
 
 
 def read_tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of a folder by name, one at a time, mapped from their file.
+    """Yield the tensors of a folder by name, one at a time, each mapped from its file.
+
+    The file is opened for each, so that what was read of it does not stay in memory.
 
     Raises:
         ModelError: a file is missing or damaged.
@@ -58,8 +60,11 @@ def read_tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
     for path in weight_paths(folder):
         try:
             with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118  # no mapping: it has no __iter__
-                    yield name, file.get_tensor(name)
+                names = list(file.keys())
+            for name in names:
+                with safe_open(path, framework="pt") as file:
+                    tensor = file.get_tensor(name)
+                yield name, tensor
         except (SafetensorError, OSError) as error:
             raise ModelError(f"weights {path} are damaged: {error}") from None
 
