@@ -1,4 +1,4 @@
-"""Attention in parts beside one dense softmax, and calls of torch's kernels beside their schemas."""
+"""Attention in parts beside one dense softmax; calls of torch's kernels beside their schemas."""
 
 import pytest
 import torch

@@ -39,3 +39,72 @@ def test_logits_of_any_height_give_finite_figures():
     )
     assert logprobs.tolist() == pytest.approx([0.0, -20_000.0])
     assert entropies.tolist() == [0.0, 0.0]
+
+
+def inputs(dtype=torch.float32, num_tokens=40, width=16, vocabulary=90):
+    generator = torch.Generator().manual_seed(3)
+    hidden = torch.randn(num_tokens, width, generator=generator).to(dtype)
+    head = torch.randn(vocabulary, width, generator=generator).to(dtype)
+    targets = torch.randint(0, vocabulary, (num_tokens,), generator=generator)
+    return hidden.requires_grad_(), head.requires_grad_(), targets
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_scored_in_fp32_and_rounds_its_gradients_alone(dtype):
+    hidden, head, targets = inputs(dtype)
+    logprobs, entropies = logprobs_and_entropies(
+        hidden, head, targets, temperature=0.8, tile=(7, 20)
+    )
+    assert logprobs.dtype == entropies.dtype == torch.float32
+    exact = [each.detach().double().requires_grad_() for each in (hidden, head)]
+    table = (exact[0] @ exact[1].T / 0.8).log_softmax(dim=-1)
+    expected = table.gather(-1, targets[:, None])[:, 0]
+    torch.testing.assert_close(logprobs.double(), expected, rtol=1e-5, atol=1e-5)
+    wanted = -(table.exp() * table).sum(dim=-1)
+    torch.testing.assert_close(entropies.double(), wanted, rtol=1e-4, atol=1e-5)
+    logprobs.sum().backward()
+    expected.sum().backward()
+    for found, double in zip((hidden, head), exact, strict=True):
+        assert found.grad.dtype == dtype
+        error = (found.grad.double() - double.grad).norm() / double.grad.norm()
+        assert float(error) < 2 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_frozen_input_gets_no_gradient_and_the_other_the_same(frozen):
+    hidden, head, targets = inputs()
+    logprobs_and_entropies(hidden, head, targets, temperature=1.0)[0].sum().backward()
+    both = (hidden, head)
+    expected = both[1 - frozen].grad.clone()
+    hidden.grad = head.grad = None
+    both[frozen].requires_grad_(False)
+    logprobs_and_entropies(hidden, head, targets, temperature=1.0)[0].sum().backward()
+    assert both[frozen].grad is None
+    assert torch.equal(both[1 - frozen].grad, expected)
+
+
+def test_nothing_of_the_size_of_the_logits_is_kept_or_formed():
+    hidden, head, targets = inputs(num_tokens=64, vocabulary=500)
+    largest = 0
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            output = function(*args, **(kwargs or {}))
+            if isinstance(output, torch.Tensor):
+                largest = max(largest, output.untyped_storage().nbytes() // 4)
+            return output
+
+    with Watch():
+        logprobs, _ = logprobs_and_entropies(hidden, head, targets, temperature=1.0, tile=(8, 50))
+        logprobs.sum().backward()
+    assert largest == max(hidden.numel(), head.numel())
+    assert largest < 64 * 500 / 3
+
+
+def test_a_head_without_tokens_gives_none_and_no_gradient():
+    hidden, head, targets = inputs(num_tokens=0)
+    logprobs, entropies = logprobs_and_entropies(hidden, head, targets, temperature=1.0)
+    assert logprobs.shape == entropies.shape == (0,)
+    logprobs.sum().backward()
+    assert not head.grad.any()

@@ -78,3 +78,47 @@ def test_silent_tokens_change_nothing_but_that_they_are_left_out(any_folder, row
     (rest * weights).sum().backward()
     for name, parameter in model.named_parameters():
         assert relative_error(parameter.grad, expected[name]) < 1e-5, name
+
+
+def test_recomputed_layers_give_the_same_states_and_gradients(any_folder, rows):
+    model = load_model(any_folder)
+    found = []
+    for recomputes in (False, True):
+        model.recomputes_layers = recomputes
+        model.zero_grad()
+        logits = packed_logits(model, rows)
+        (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
+        found.append([logits.detach(), *(each.grad.clone() for each in model.parameters())])
+    for kept, recomputed in zip(*found, strict=True):
+        assert torch.equal(kept, recomputed)
+
+
+def kept_bytes(model, rows):
+    """Bytes of what autograd keeps between the passes, the weights not counted."""
+    weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits = packed_logits(model, rows)
+    assert logits.requires_grad  # the graph, and with it what it keeps, is alive
+    return sum(kept.values())
+
+
+def test_recomputed_layers_keep_less(tiny_folder):
+    model = load_model(tiny_folder)
+    rows = [torch.arange(200)] * 2
+    whole = kept_bytes(model, rows)
+    model.recomputes_layers = True
+    assert kept_bytes(model, rows) < whole / 4
+
+
+def test_what_is_kept_grows_with_the_tokens_and_not_with_their_square(tiny_folder):
+    model = load_model(tiny_folder)
+    short, long = (kept_bytes(model, [torch.arange(length) % 256]) for length in (250, 1_000))
+    assert long <= 4 * short

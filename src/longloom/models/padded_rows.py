@@ -102,7 +102,7 @@ class PaddedRows:
         )
         self._order = _order(self.blocks, sum(lengths), device)
 
-    def join(self, padded: Sequence[Shaped[Tensor, "B heads L ..."]]) -> Shaped[Tensor, "N ..."]:
+    def join(self, padded: Sequence[Shaped[Tensor, "_ heads _ ..."]]) -> Shaped[Tensor, "N ..."]:
         """Return the [B, heads, L, ...] of all blocks as [N, heads, ...]."""
         slots = [block.transpose(1, 2).flatten(0, 1) for block in padded]
         together = slots[0] if len(slots) == 1 else torch.cat(slots)
