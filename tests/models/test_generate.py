@@ -1,15 +1,14 @@
-import math
 from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from longloom.models.drawing import draw_tokens
+from longloom.models import generate as generating
+from longloom.models.decoding import DecodingStep
 from longloom.models.folder import load_model
-from longloom.models.generate import generate
+from longloom.models.generate import Progress, generate
 from longloom.models.local_policy import score_sequences
+from longloom.models.prefill import prefill
 from longloom.records import FinishReason, SampleRequest, SamplingParams, TrainingSequence
 
 NO_END = -1
@@ -65,10 +64,121 @@ def test_draws_depend_on_the_key_alone(model, requests):
     together = [completion.token_ids for completion in sample(model, requests)]
     order = list(range(len(requests)))[::-1]
     reordered = sample(model, [requests[index] for index in order])
-    small_batches = sample(model, requests, max_batch_tokens=30)
     assert together == alone
     assert [reordered[order.index(index)].token_ids for index in range(len(order))] == alone
-    assert [completion.token_ids for completion in small_batches] == alone
+
+
+@pytest.mark.parametrize("max_batch_tokens", [1, 30, 60, 100, 200])
+def test_the_budget_does_not_change_what_is_drawn(model, requests, max_batch_tokens):
+    expected = sample(model, requests)
+    found = sample(model, requests, max_batch_tokens=max_batch_tokens)
+    for one, other in zip(found, expected, strict=True):
+        assert one.token_ids == other.token_ids
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+        assert one.entropies == pytest.approx(other.entropies, abs=1e-5)
+
+
+@pytest.fixture
+def decoding_tokens(model, monkeypatch):
+    """Record the rows of each decoding step and the tokens its caches have room for."""
+    steps = []
+    run = model.hidden
+
+    def counted(token_ids, positions, attend, **settings):
+        if isinstance(attend, DecodingStep):
+            room = sum(cohort.tokens_with(cohort.capacity) for cohort in attend.cohorts)
+            steps.append((len(token_ids), room))
+        return run(token_ids, positions, attend, **settings)
+
+    monkeypatch.setattr(model, "hidden", counted)
+    return steps
+
+
+@pytest.mark.parametrize("budget", [60, 100, 200])
+def test_caches_grow_within_the_budget(model, requests, decoding_tokens, monkeypatch, budget):
+    monkeypatch.setattr(generating, "_FIRST_OWN_TOKENS", 2)
+    long = [
+        replace(each, params=replace(ALL, max_new_tokens=9 + place))
+        for place, each in enumerate(requests)
+    ]
+    expected = [sample(model, [each])[0].token_ids for each in long]
+    decoding_tokens.clear()
+    found = sample(model, long, max_batch_tokens=budget)
+    assert [each.token_ids for each in found] == expected
+    # The longest request alone needs less than the smallest budget.
+    assert max(room for _, room in decoding_tokens) <= budget
+
+
+def test_own_caches_begin_small_whatever_the_limit(model, decoding_tokens):
+    (free,) = sample(model, [request((1, 2), "a")])
+    end_id = free.token_ids[3]
+    long = replace(ALL, max_new_tokens=900)
+    (cut,) = sample(model, [request((1, 2), "a", long)], end_id=end_id)
+    assert cut.token_ids[-1] == end_id
+    assert max(room for _, room in decoding_tokens) <= 2 + 64
+
+
+def test_rows_that_end_free_their_place_for_groups_that_wait(model, decoding_tokens):
+    short, long = replace(ALL, max_new_tokens=3), replace(ALL, max_new_tokens=21)
+    requests = [request((number, 5), f"{number}", short) for number in range(6)]
+    requests += [request((9, 9), "long", long)]
+    sample(model, requests, max_batch_tokens=66)
+    # Twenty steps of the long answer; the short ones run beside it, not after it.
+    assert len(decoding_tokens) == 20
+    assert sum(rows for rows, _ in decoding_tokens) == 20 + 6 * 2
+
+
+def test_a_request_larger_than_the_budget_runs_alone(model, decoding_tokens):
+    requests = [request(range(50), "large"), request((1, 2), "a"), request((3, 4), "b")]
+    sample(model, requests, max_batch_tokens=40)
+    rows = [rows for rows, _ in decoding_tokens]
+    assert rows.count(1) == 11
+    assert rows.count(2) == 11
+
+
+def test_progress_counts_finished_requests_and_their_tokens(model):
+    limits = (2, 5, 5)
+    requests = [
+        request((1, 2), str(place), replace(ALL, max_new_tokens=limit))
+        for place, limit in enumerate(limits)
+    ]
+    reports = []
+    generate(model, requests, end_id=NO_END, max_batch_tokens=1_000, on_progress=reports.append)
+    assert reports == [
+        Progress(num_requests=3, num_finished=1, num_tokens=2),
+        Progress(num_requests=3, num_finished=3, num_tokens=12),
+    ]
+
+
+def test_requests_of_different_settings_are_drawn_as_if_alone(model):
+    settings = [(1.0, 1.0, 3), (0.7, 0.8, 12), (0.0, 1.0, 6), (1.3, 0.5, 9), (1.0, 0.95, 1)]
+    requests = [
+        request(
+            (1, 2, 3 + place % 2),
+            str(place),
+            SamplingParams(temperature=temperature, top_p=top_p, max_new_tokens=limit),
+        )
+        for place, (temperature, top_p, limit) in enumerate(settings)
+    ]
+    together = sample(model, requests)
+    alone = [sample(model, [each])[0] for each in requests]
+    assert [each.token_ids for each in together] == [each.token_ids for each in alone]
+    assert [len(each.token_ids) for each in together] == [limit for *_, limit in settings]
+
+
+def test_a_prompt_in_pieces_gives_the_answer_of_the_whole_prompt(model, monkeypatch):
+    requests = [request(range(number, 60 + 9 * number), f"{number}") for number in range(4)]
+    whole = sample(model, requests)
+    monkeypatch.setattr(generating, "prefill", lambda *inputs: prefill(*inputs, pass_tokens=16))
+    pieces = sample(model, requests)
+    assert [each.token_ids for each in pieces] == [each.token_ids for each in whole]
+
+
+def test_half_precision_networks_give_figures_in_fp32(tiny_folder):
+    network = load_model(tiny_folder).to(torch.bfloat16)
+    (completion,) = sample(network, [request((1, 2, 3), "a")])
+    values = torch.tensor(completion.logprobs, dtype=torch.float64)
+    assert not torch.equal(values, values.to(torch.bfloat16).double())
 
 
 def test_another_key_draws_other_tokens(model):
@@ -126,56 +236,9 @@ def test_recorded_figures_are_those_of_the_trainer(model, requests, temperature)
     with torch.no_grad():
         logprobs, entropies = score_sequences(model, sequences, temperature=temperature)
     recorded = torch.tensor([value for each in completions for value in each.logprobs])
-    torch.testing.assert_close(recorded, logprobs, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(recorded, logprobs, rtol=1e-5, atol=1e-5)
     recorded = torch.tensor([value for each in completions for value in each.entropies])
-    torch.testing.assert_close(recorded, entropies, rtol=1e-3, atol=1e-4)
-
-
-def slow_draw(probabilities, uniform, top_p):
-    """Invert the cumulative probability of the nucleus, in words."""
-    order = sorted(range(len(probabilities)), key=lambda token: (-probabilities[token], token))
-    if top_p >= 1:
-        order = list(range(len(probabilities)))
-    nucleus, mass = [], 0.0
-    for token in order:
-        if top_p < 1 and mass >= top_p * math.fsum(probabilities):
-            break
-        nucleus.append(token)
-        mass += probabilities[token]
-    reached = 0.0
-    for token in nucleus:
-        reached += probabilities[token]
-        if reached > uniform * mass:
-            return token
-    return nucleus[-1]
-
-
-@given(
-    weights=st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 8.0]), min_size=1, max_size=80).filter(
-        any
-    ),
-    uniform=st.sampled_from([0.0, 0.1, 0.37, 0.5, 0.83, 0.999]),
-    top_p=st.sampled_from([0.05, 0.3, 0.8, 0.95, 1.0]),
-)
-def test_nucleus_draw_equals_the_slow_reference(weights, uniform, top_p):
-    rows = torch.tensor([weights, weights])
-    # The second row has another top_p, so that mixed batches are drawn row by row.
-    drawn = draw_tokens(
-        rows, torch.tensor([uniform, uniform], dtype=torch.float64), torch.tensor([top_p, 0.5])
-    )
-    expected = [slow_draw(weights, uniform, float(torch.tensor(p))) for p in (top_p, 0.5)]
-    if top_p < 1:
-        assert drawn.tolist() == expected
-    else:
-        assert weights[int(drawn[0])] > 0
-
-
-def test_draws_have_the_frequencies_of_the_nucleus():
-    weights = torch.tensor([[0.1, 0.4, 0.2, 0.3]]).expand(2_000, 4)
-    uniforms = (torch.arange(2_000, dtype=torch.float64) + 0.5) / 2_000
-    drawn = draw_tokens(weights, uniforms, torch.full((2_000,), 0.65))
-    # The nucleus of 0.65 is tokens 1 and 3: 0.4 and 0.3 of 0.7.
-    assert torch.bincount(drawn, minlength=4).tolist() == pytest.approx([0, 1143, 0, 857], abs=1)
+    torch.testing.assert_close(recorded, entropies, rtol=1e-5, atol=1e-5)
 
 
 def test_top_p_keeps_only_the_most_probable_token_when_it_is_small(model):

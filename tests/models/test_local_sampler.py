@@ -122,6 +122,44 @@ def test_requests_of_an_abandoned_event_loop_do_not_block_the_next(sampler, prom
     assert prompt_rows == [1]
 
 
+def test_an_event_loop_that_died_with_waiting_agents_does_not_block_the_next(sampler):
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(sampler.sample(request((1, 2), "a")))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    (completion,) = gather(sampler, [request((3, 4), "b")])
+    assert completion.token_ids
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+
+
+def test_a_cancelled_agent_is_left_out_of_the_batch(sampler, prompt_rows):
+    async def run_all():
+        tasks = [
+            asyncio.ensure_future(sampler.sample(request((number,), str(number))))
+            for number in range(3)
+        ]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, cancelled, last = asyncio.run(run_all())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert first.token_ids
+    assert last.token_ids
+    assert prompt_rows == [2]
+
+
+def test_progress_is_passed_on(model, tiny_folder):
+    reports = []
+    tokenizer = FolderTokenizer(tiny_folder)
+    sampler = LocalSampler(model, tokenizer, on_progress=reports.append)
+    completions = gather(sampler, [request((1, 2), str(number)) for number in range(3)])
+    assert reports[-1].num_finished == reports[-1].num_requests == 3
+    assert reports[-1].num_tokens == sum(len(each.token_ids) for each in completions)
+
+
 def test_order_of_arrival_does_not_change_what_is_drawn(sampler):
     requests = [request((number % 2, 7), str(number)) for number in range(5)]
     forward = gather(sampler, requests)

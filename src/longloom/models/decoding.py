@@ -109,7 +109,8 @@ class Cohort:
         num_own = self.num_own + 1
         num_prompts, num_key_heads, group_size, _, head_dim = own_key.shape
         grouped = self._spread(query / math.sqrt(head_dim))  # [P, G, H, d]
-        grouped = grouped.unflatten(2, (num_key_heads, -1)).transpose(1, 2).contiguous()
+        grouped = grouped.view(num_prompts, group_size, num_key_heads, -1, head_dim)
+        grouped = grouped.transpose(1, 2).contiguous()  # [P, K, G, h, d]
         attended = _attend_in_two_parts(
             grouped,
             self.prompt_caches[layer],
@@ -232,7 +233,7 @@ def _attend_in_two_parts(
     own_scores = _scores(query, own[0])  # [P, K, G, h, S]
     num_parts = [scores.shape[-1], own_scores.shape[-1]]
     weights = torch.cat([scores, own_scores.flatten(2, 3)], dim=-1).softmax(dim=-1)
-    prompt_weights, own_weights = torch.split(weights.to(query.dtype), num_parts, dim=-1)
+    prompt_weights, own_weights = weights.to(query.dtype).split_with_sizes(num_parts, dim=-1)
     from_own = own_weights.reshape(own_scores.shape) @ own[1]
     return from_own.add_((prompt_weights @ prompt[1]).view(query.shape))
 
@@ -253,7 +254,7 @@ class DecodingStep:
 
     def __init__(self, cohorts: Sequence[Cohort]) -> None:
         """Attend with the rows of these cohorts, one cohort after the other."""
-        self._cohorts = tuple(cohorts)
+        self.cohorts = tuple(cohorts)
         self._num_rows = [cohort.num_rows for cohort in cohorts]
 
     def __call__(
@@ -264,9 +265,11 @@ class DecodingStep:
         value: Float[Tensor, "N K d"],
     ) -> Float[Tensor, "Q H d"]:
         """Attend; there is one token for each row."""
-        if len(self._cohorts) == 1:
-            return self._cohorts[0].attend(layer, query, key, value)
-        parts = zip(*(part.split(self._num_rows) for part in (query, key, value)), strict=True)
+        if len(self.cohorts) == 1:
+            return self.cohorts[0].attend(layer, query, key, value)
+        parts = zip(
+            *(part.split_with_sizes(self._num_rows) for part in (query, key, value)), strict=True
+        )
         return torch.cat(
-            [cohort.attend(layer, *part) for cohort, part in zip(self._cohorts, parts, strict=True)]
+            [cohort.attend(layer, *part) for cohort, part in zip(self.cohorts, parts, strict=True)]
         )

@@ -18,6 +18,8 @@ from longloom.records import SamplingParams
 
 _NUCLEUS_CANDIDATES = 64
 """Tokens looked at first when top-p cuts; the whole vocabulary only if they do not suffice."""
+_CPU_CHUNK_LOGITS = 1 << 18
+"""Logits drawn from at once on CPU: the passes over them then stay in the processor's cache."""
 _STREAM_BLOCK = 64
 """Uniform numbers made at once."""
 
@@ -58,6 +60,14 @@ class DrawSettings:
             top_p=torch.tensor(top_p, device=device) if any(p < 1 for p in top_p) else None,
         )
 
+    def of_rows(self, rows: slice) -> "DrawSettings":
+        """Return the settings of some of the rows."""
+        return DrawSettings(
+            divisor=None if self.divisor is None else self.divisor[rows],
+            is_greedy=None if self.is_greedy is None else self.is_greedy[rows],
+            top_p=None if self.top_p is None else self.top_p[rows],
+        )
+
 
 class OutputHead:
     """Logits in fp32, whatever the network's type."""
@@ -81,6 +91,19 @@ def choose_tokens(
 
     Both figures are over the full vocabulary at the sampling temperature, before top-p.
     """
+    num_rows, vocab_size = logits.shape
+    num_at_once = num_rows if logits.is_cuda else max(_CPU_CHUNK_LOGITS // vocab_size, 1)
+    if num_rows <= num_at_once:
+        return _choose(logits, uniforms, settings)
+    chunks = [slice(start, start + num_at_once) for start in range(0, num_rows, num_at_once)]
+    parts = [_choose(logits[rows], uniforms[rows], settings.of_rows(rows)) for rows in chunks]
+    tokens, logprobs, entropies = (torch.cat(part) for part in zip(*parts, strict=True))
+    return tokens, logprobs, entropies
+
+
+def _choose(
+    logits: Tensor, uniforms: Tensor, settings: DrawSettings
+) -> tuple[Tensor, Tensor, Tensor]:
     if settings.divisor is not None:
         logits = logits.div_(settings.divisor)
     shifted = logits.sub_(logits.amax(dim=-1, keepdim=True))

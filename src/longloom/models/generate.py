@@ -202,7 +202,7 @@ class _Rollouts:
         )
         layout.positions.add_(1)
         drawn = self._draw(states, layout.rows, layout.settings)
-        parts = drawn.split([cohort.num_rows for cohort in cohorts])
+        parts = drawn.split_with_sizes([cohort.num_rows for cohort in cohorts])
         for each, tokens in zip(self._running, parts, strict=True):
             each.cohort.count_token()
             each.tokens = tokens

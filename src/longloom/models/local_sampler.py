@@ -38,6 +38,8 @@ class LocalSampler:
         self._max_batch_tokens = max_batch_tokens
         self._on_progress = on_progress
         self._waiting: list[tuple[SampleRequest, asyncio.Future[Completion]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that will run the waiting requests; None if none waits."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -64,11 +66,10 @@ class LocalSampler:
             )
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Completion] = loop.create_future()
-        # An earlier event loop may have ended before it ran its batch.
-        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
-        self._waiting.append((request, future))
-        if len(self._waiting) == 1:
+        if self._loop is not loop:  # an earlier event loop may have ended before it ran its batch
+            self._waiting, self._loop = [], loop
             loop.call_soon(self._run_when_idle, loop, 1)
+        self._waiting.append((request, future))
         return await future
 
     def _run_when_idle(self, loop: asyncio.AbstractEventLoop, num_seen: int) -> None:
@@ -76,7 +77,7 @@ class LocalSampler:
             loop.call_soon(self._run_when_idle, loop, len(self._waiting))
             return
         batch = [waiting for waiting in self._waiting if not waiting[1].done()]
-        self._waiting = []
+        self._waiting, self._loop = [], None
         if not batch:
             return
         try:

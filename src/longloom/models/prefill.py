@@ -17,27 +17,25 @@ from longloom.models.attention import attention_part
 from longloom.models.decoding import Cache
 from longloom.models.network import Network
 
-PASS_TOKENS = 2_048
-"""Tokens computed at once. On CPU larger passes leave the processor's cache."""
+PASS_TOKENS = 4_096
+"""Tokens computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """The tokens `start` to `end` of a prompt."""
+    """The tokens `start` to `end` of a prompt; the last is packed at the end of the pass."""
 
     prompt: int
-    """Its index."""
+    """Index of the prompt."""
     start: int
     """First token."""
     end: int
     """After the last token."""
-    is_last: bool
-    """Whether the prompt ends here; its last token is then packed at the end of the pass."""
 
     @property
     def body(self) -> slice:
         """The tokens that are packed in the front."""
-        return slice(self.start, self.end - self.is_last)
+        return slice(self.start, self.end - 1)
 
 
 def prefill(
@@ -58,21 +56,23 @@ def prefill(
     device = network.device
     states: list[Tensor] = []
     for pieces in _passes([len(prompt) for prompt in prompts], pass_tokens):
-        ending = [piece for piece in pieces if piece.is_last]
         tokens = [token for piece in pieces for token in prompts[piece.prompt][piece.body]]
         num_silent = len(tokens)
-        tokens += [prompts[piece.prompt][-1] for piece in ending]
+        tokens += [prompts[piece.prompt][piece.end - 1] for piece in pieces]
         positions = [torch.arange(piece.body.start, piece.body.stop) for piece in pieces]
-        positions.append(torch.tensor([piece.end - 1 for piece in ending], dtype=torch.int64))
-        states.append(
-            network.hidden(
-                torch.tensor(tokens, device=device),
-                torch.cat(positions).to(device),
-                _PromptPass(pieces, caches),
-                num_silent=num_silent,
-            )
+        positions.append(torch.tensor([piece.body.stop for piece in pieces]))
+        ends = network.hidden(
+            torch.tensor(tokens, device=device),
+            torch.cat(positions).to(device),
+            _PromptPass(pieces, caches),
+            num_silent=num_silent,
         )
-    return torch.cat(states)
+        states.extend(
+            ends[index]
+            for index, piece in enumerate(pieces)
+            if piece.end == len(prompts[piece.prompt])
+        )
+    return torch.stack(states)
 
 
 def _passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[list[_Piece]]:
@@ -85,7 +85,7 @@ def _passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[list[_Piece]]:
             if end - start > room:
                 yield pieces
                 pieces, room = [], pass_tokens
-            pieces.append(_Piece(prompt, start, end, end == length))
+            pieces.append(_Piece(prompt, start, end))
             room -= end - start
     if pieces:
         yield pieces
@@ -96,8 +96,8 @@ class _PromptPass:
 
     def __init__(self, pieces: Sequence[_Piece], caches: Sequence[Cache]) -> None:
         self._pieces, self._caches = pieces, caches
-        self._sizes = [piece.body.stop - piece.body.start for piece in pieces]
-        self._num_ending = sum(piece.is_last for piece in pieces)
+        bodies = [piece.body.stop - piece.body.start for piece in pieces]
+        self._sizes = [*bodies, *[1] * len(pieces)]
 
     def __call__(
         self,
@@ -107,38 +107,31 @@ class _PromptPass:
         value: Float[Tensor, "N K d"],
     ) -> Float[Tensor, "Q H d"]:
         """Store keys and values, then attend; with the last tokens alone if only they ask."""
-        cache = self._caches[layer]
+        cache, num_pieces = self._caches[layer], len(self._pieces)
         for packed, kept in zip((key, value), cache, strict=True):
-            self._store(packed, kept)
+            parts = packed.split_with_sizes(self._sizes)
+            for index, piece in enumerate(self._pieces):
+                kept[piece.prompt, :, piece.body] = parts[index].transpose(0, 1)
+                kept[piece.prompt, :, piece.body.stop] = parts[num_pieces + index][0]
         if query.shape[0] < key.shape[0]:
-            ending = (piece for piece in self._pieces if piece.is_last)
-            attended = [
-                _attend(row, cache, piece.prompt, piece.end - 1, piece.end)
-                for row, piece in zip(query.split(1), ending, strict=True)
+            alone = [
+                _attend(query[index : index + 1], cache, piece.prompt, piece.body.stop)
+                for index, piece in enumerate(self._pieces)
             ]
-            return torch.cat(attended) if attended else torch.empty_like(query)
-        *bodies, ends = query.split([*self._sizes, self._num_ending])
-        last_rows = iter(ends.split(1))
-        body_outputs, end_outputs = [], []
-        for piece, body in zip(self._pieces, bodies, strict=True):
-            rows = torch.cat([body, next(last_rows)]) if piece.is_last else body
-            output = _attend(rows, cache, piece.prompt, piece.start, piece.end)
-            body_outputs.append(output[: body.shape[0]])
-            end_outputs.append(output[body.shape[0] :])
-        return torch.cat(body_outputs + end_outputs)
-
-    def _store(self, packed: Tensor, kept: Tensor) -> None:
-        *bodies, ends = packed.split([*self._sizes, self._num_ending])
-        for piece, body in zip(self._pieces, bodies, strict=True):
-            kept[piece.prompt, :, piece.body] = body.transpose(0, 1)
-        ending = (piece for piece in self._pieces if piece.is_last)
-        for piece, last in zip(ending, ends, strict=True):
-            kept[piece.prompt, :, piece.end - 1] = last
+            return torch.cat(alone)
+        parts = query.split_with_sizes(self._sizes)
+        bodies, ends = [], []
+        for index, piece in enumerate(self._pieces):
+            rows = torch.cat([parts[index], parts[num_pieces + index]])
+            attended = _attend(rows, cache, piece.prompt, piece.start)
+            bodies.append(attended[:-1])
+            ends.append(attended[-1:])
+        return torch.cat(bodies + ends)
 
 
-def _attend(rows: Tensor, cache: Cache, prompt: int, start: int, end: int) -> Tensor:
-    """Attend with the tokens `start` to `end` of a prompt [n, H, d], whose keys are stored."""
-    query = rows.transpose(0, 1)[None]
+def _attend(rows: Tensor, cache: Cache, prompt: int, start: int) -> Tensor:
+    """Attend with a prompt's tokens from `start` on [n, H, d]; their keys are stored already."""
+    query, end = rows.transpose(0, 1)[None], start + rows.shape[0]
     key, value = (part[prompt : prompt + 1, :, :end] for part in cache)
     if start == 0 or rows.shape[0] == 1:
         attended = functional.scaled_dot_product_attention(
