@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from longloom.records import TaskType
+from longloom.records import Reward, TaskType
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.batch import prepare_batch
 from longloom.training.entropy_control import AepoConfig, AepoState
@@ -173,3 +175,102 @@ def test_clipped_negative_tokens_have_no_advantage_and_stay_in_the_denominator()
     batch = prepare_batch(config, [make_group([1.0, 0.0], rollouts)], AepoState())
     assert advantages(batch) == [(0.5, 0.5)]
     assert sizes(batch)[0] == 4
+    assert batch.metrics["training/clipped_negatives_fraction"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("mode", "side", "kept"),
+    [
+        # Negatives' tokens have 0.1 0.9 and 0.3 0.5; their sequences 0.5 and 0.4.
+        ("token", "high", [(True, False), (True, True)]),
+        ("token", "low", [(False, True), (True, True)]),
+        ("sequence", "high", [(False, False), (True, True)]),
+        ("sequence", "low", [(True, True), (False, False)]),
+    ],
+)
+def test_the_four_clipping_arms_drop_what_lies_beyond_their_threshold(mode, side, kept):
+    threshold = {("token", "high"): 0.6, ("token", "low"): 0.2}.get((mode, side), 0.45)
+    config = CONFIG.replace(
+        group_size=3,
+        negative_clipping=NegativeClippingConfig(
+            mode=mode, side=side, threshold_kind="absolute_nats", threshold=threshold
+        ),
+    )
+    turns = [make_turn((1, 2), entropy=2.0), make_turn((1, 2)), make_turn((1, 2))]
+    turns[1] = replace(turns[1], entropies=(0.1, 0.9))
+    turns[2] = replace(turns[2], entropies=(0.3, 0.5))
+    rollouts = [make_rollout(turn) for turn in turns]
+    batch = prepare_batch(config, [make_group([1.0, 0.0, 0.0], rollouts)], AepoState())
+    positive, *negatives = advantages(batch)
+    assert positive == pytest.approx((2 / 3, 2 / 3))
+    expected = [row for row in kept if any(row)]  # a sequence of zeros is left out
+    assert [tuple(value < 0 for value in row) for row in negatives] == expected
+    num_clipped = sum(not is_kept for row in kept for is_kept in row)
+    assert batch.metrics["training/clipped_negatives_fraction"] == num_clipped / 4
+
+
+def test_mean_only_gives_every_call_of_a_trajectory_reward_minus_group_mean():
+    """MemAgent: group statistics before the expansion, whatever the number of calls."""
+    rollouts = [
+        make_rollout(*[make_turn((1,)) for _ in range(num_calls)]) for num_calls in (1, 3, 2, 5)
+    ]
+    groups = [make_group([1.0, 0.5, 0.0, 0.5], rollouts)]
+    config = CONFIG.replace(group_size=4)
+    batch = prepare_batch(config, groups, AepoState())
+    assert advantages(batch) == [(0.5,), (-0.5,), (-0.5,)]
+    assert sizes(batch) == (11, 11)
+
+
+@pytest.mark.parametrize("kind", ["task_std", "group_std", "batch_std", "mean_only"])
+def test_advantages_of_trajectories_do_not_depend_on_their_numbers_of_calls(kind):
+    config = CONFIG.replace(group_size=3, advantage=AdvantageConfig(kind=kind))
+
+    def per_rollout(num_calls):
+        rollouts = [
+            make_rollout(*[make_turn((1,), prompt=(index,)) for _ in range(calls)])
+            for index, calls in enumerate(num_calls)
+        ]
+        groups = [make_group([1.0, 0.2, 0.0], rollouts), make_group([0.5, 0.0, 0.1])]
+        (update,) = prepare_batch(config, groups, AepoState()).updates
+        return {s.prompt_ids: s.advantages[0] for s in update.sequences}
+
+    assert per_rollout((1, 1, 1)) == per_rollout((4, 1, 2))
+
+
+def test_sequences_too_are_counted_only_if_kept_when_so_configured():
+    aepo = AepoConfig(entropy_low=0.2, entropy_high=0.4, denominator="kept_tokens")
+    batch = prepare_batch(AEPO.replace(aepo=aepo), [high_entropy_group()], AepoState())
+    assert sizes(batch) == (2, 1)
+
+
+def test_a_task_that_the_mask_empties_is_seen_and_stays_in_the_denominator():
+    """Only one whose better rollouts all failed: else a group has both signs."""
+    rollouts = [make_rollout(error="no window"), make_rollout(make_turn(entropy=0.6))]
+    emptied = make_group([0.0, -1.0], rollouts, task_type=TaskType.NUMERICAL, example_id="f")
+    batch = prepare_batch(AEPO, [high_entropy_group(), emptied], AepoState())
+    assert advantages(batch) == [(0.5, 0.5)]
+    assert sizes(batch) == (6, 3)
+    assert batch.metrics["training/learning_tasks"] == 1.0
+    assert batch.metrics["training/kept_fraction_numerical"] == 0.5
+
+
+def test_positives_outside_of_the_update_do_not_keep_it_going():
+    """Rewards that differ by their length penalty alone have advantages, but are dropped."""
+    rewards = [
+        Reward(value=value, reward_parts={"overlong": value - 1.0}, extracted_answer="")
+        for value in (1.0, 0.5)
+    ]
+    penalised = replace(high_entropy_group(example_id="f"), rewards=tuple(rewards))
+    rollouts = [make_rollout(make_turn(entropy=0.6)), make_rollout(error="gone")]
+    half = make_group([0.0, 0.4], rollouts)
+    config = AEPO.replace(group_filter=GroupFilterConfig(drop_zero_variance=True))
+    batch = prepare_batch(config, [penalised, half], AepoState())
+    assert batch.metrics["training/dropped_rollouts"] == 2.0
+    assert batch.updates == ()
+
+
+def test_calls_without_tokens_are_not_sequences():
+    config = CONFIG.replace(loss=LossConfig(kl_coefficient=0.1))
+    rollouts = [make_rollout(make_turn(()), make_turn()), make_rollout(make_turn())]
+    batch = prepare_batch(config, [make_group([1.0, 0.0], rollouts)], AepoState())
+    assert sizes(batch) == (4, 2)
