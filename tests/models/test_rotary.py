@@ -149,7 +149,7 @@ def test_yarn_by_factor_starts_from_the_window_of_training(window, original):
 
 @pytest.fixture
 def yarn_folder(tiny_folder, tmp_path):
-    """The tiny model with YaRN from 64 to 256 tokens in its settings."""
+    """The tiny model with YaRN from 512 to 2,048 tokens in its settings."""
     folder = tmp_path / "yarn"
     shutil.copytree(tiny_folder, folder)
     settings = json.loads((folder / "config.json").read_text("utf-8"))
