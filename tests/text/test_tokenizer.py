@@ -102,7 +102,6 @@ def damaged(folder, tmp_path, name, content):
     ("name", "content"),
     [
         ("chat_template.jinja", "{% for"),
-        ("chat_template.jinja", None),
         ("tokenizer.json", "{}"),
         ("tokenizer.json", None),
         ("tokenizer_config.json", "not json"),
@@ -128,6 +127,13 @@ def test_end_token_and_template_may_stand_in_the_settings(folder, tmp_path):
     tokenizer = FolderTokenizer(copy)
     assert tokenizer.decode([tokenizer.end_id]) == "<|endoftext|>"
     assert tokenizer.render_chat(user("hi")) == "hi"
+
+
+def test_a_model_without_a_chat_template_is_given_the_messages_alone(folder, tmp_path):
+    copy = damaged(folder, tmp_path, "tokenizer_config.json", '{"eos_token": "<|endoftext|>"}')
+    (copy / "chat_template.jinja").unlink()
+    chat = [{"role": "system", "content": "Be short."}, *user("hi")]
+    assert FolderTokenizer(copy).render_chat(chat) == "Be short.\n\nhi\n\n"
 
 
 def test_a_template_that_refuses_the_messages_is_a_model_error(folder, tmp_path):

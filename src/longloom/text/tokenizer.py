@@ -19,6 +19,9 @@ from tokenizers import Tokenizer as FastTokenizer
 
 from longloom.errors import ModelError
 
+PLAIN_CHAT = "{% for message in messages %}{{ message['content'] }}{{ '\\n\\n' }}{% endfor %}"
+"""For models without a chat template, such as base models: the messages, apart by blank lines."""
+
 
 class Tokenizer(Protocol):
     """What the rest of Longloom needs of a tokenizer."""
@@ -62,7 +65,7 @@ class FolderTokenizer:
             template = (
                 template_file.read_text("utf-8")
                 if template_file.exists()
-                else settings["chat_template"]
+                else settings.get("chat_template") or PLAIN_CHAT
             )
             end_token = settings["eos_token"]
             environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
@@ -73,7 +76,7 @@ class FolderTokenizer:
         except Exception as error:  # tokenizers raises bare Exception on damaged files
             raise ModelError(
                 f"no usable tokenizer in {folder}: {error}; expected tokenizer.json and "
-                "tokenizer_config.json with eos_token and a chat template"
+                "tokenizer_config.json with eos_token"
             ) from None
         if isinstance(end_token, dict):
             end_token = end_token["content"]

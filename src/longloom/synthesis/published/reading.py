@@ -19,7 +19,8 @@ TEMPLATE = "l1"
 
 _CHAT_TOKENS = 12
 """What a chat template adds around one message, about."""
-_HELD_OUT_NAMES = frozenset({"dev", "eval", "held_out", "test", "val", "valid", "validation"})
+HELD_OUT_NAMES = frozenset({"dev", "eval", "held_out", "test", "val", "valid", "validation"})
+"""What files call a split that is not for training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,4 +140,4 @@ def _example(
 
 
 def _stated_split(name: str) -> Split:
-    return Split.HELD_OUT if name.lower() in _HELD_OUT_NAMES else Split.TRAIN
+    return Split.HELD_OUT if name.lower() in HELD_OUT_NAMES else Split.TRAIN

@@ -5,13 +5,9 @@ extra_info. Parquet is read a few rows at a time, JSON Lines line by line; a row
 used is an error that names file, row, column and value.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from longloom.errors import DataError
 from longloom.records import RewardRule
@@ -22,14 +18,14 @@ from longloom.synthesis.published.data_sources import (
     find_answer,
     find_source,
 )
+from longloom.synthesis.published.files import read_plain_rows
+from longloom.synthesis.published.places import RowPlace, checked_text, is_unicode
 
 MAX_PROMPT_CHARACTERS = 20_000_000
 """About four million tokens, forty times the longest prompt of the papers."""
 MAX_REPLY_CHARACTERS = 100_000
 """Verbatim replies may be longer than other answers; this one would take minutes to compare."""
 
-_ROWS_AT_ONCE = 16
-_MAX_LINE_CHARACTERS = 2 * MAX_PROMPT_CHARACTERS
 _SHOWN_CHARACTERS = 60
 _REQUIRED = ("data_source", "prompt", "reward_model")
 _READ = (*_REQUIRED, "ability", "extra_info")
@@ -55,80 +51,21 @@ class VerlRow:
     """Reasoning steps it states; 1 if it states none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a row stands; makes its errors."""
-
-    path: Path
-    number: int
-
-    def refuse(self, column: str, value: object, expected: str) -> DataError:
-        shown = value if isinstance(value, str) else repr(type(value).__name__)
-        text = f"{str(shown)[:_SHOWN_CHARACTERS]!r}"
-        return DataError(
-            f"{self.path}, row {self.number}, column {column}: {text}; expected {expected}"
-        )
-
-
 def read_rows(path: Path) -> Iterator[VerlRow | DataError]:
     """Yield every row of a file, or why it cannot be used; rows count from 0.
 
     Raises:
         DataError: the file as a whole cannot be read.
     """
-    if not path.is_file():
-        raise DataError(f"{path} is not a file; expected Parquet or JSON Lines in verl's columns")
-    plain_rows = _parquet(path) if path.suffix.lower() == ".parquet" else _json_lines(path)
+    plain_rows = read_plain_rows(path, wanted=_READ, required=_REQUIRED)
     for number, plain in enumerate(plain_rows):
         try:
-            yield _checked(plain, _Place(path, number))
+            yield _checked(plain, RowPlace(path, number))
         except DataError as error:
             yield error
 
 
-def _parquet(path: Path) -> Iterator[object]:
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            absent = [name for name in _REQUIRED if name not in names]
-            if absent:
-                raise DataError(
-                    f"{path} has no column {absent[0]} (it has {', '.join(names)[:200]}); "
-                    f"expected verl's {', '.join(_READ)}"
-                )
-            columns = [name for name in _READ if name in names]
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path} is not readable Parquet ({reason})") from None
-
-
-def _json_lines(path: Path) -> Iterator[object]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            number = 0
-            while line := lines.readline(_MAX_LINE_CHARACTERS + 1):
-                if len(line) > _MAX_LINE_CHARACTERS:
-                    raise DataError(
-                        f"{path}, row {number} has more than {_MAX_LINE_CHARACTERS} characters"
-                    )
-                if line.strip():
-                    yield _parsed(line)
-                    number += 1
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not readable JSON Lines ({error})") from None
-
-
-def _parsed(line: str) -> object:
-    """Return the row, or the text itself if it is not JSON."""
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return line
-
-
-def _checked(plain: object, place: _Place) -> VerlRow:
+def _checked(plain: object, place: RowPlace) -> VerlRow:
     if not isinstance(plain, dict):
         raise place.refuse("all", plain, f"a JSON object with {', '.join(_REQUIRED)}")
     for column in _REQUIRED:
@@ -136,7 +73,7 @@ def _checked(plain: object, place: _Place) -> VerlRow:
             raise place.refuse(column, "nothing", "a value")
     extra = plain.get("extra_info")
     stated = extra if isinstance(extra, Mapping) else {}
-    name = _text(plain["data_source"], "data_source", place)
+    name = checked_text(plain["data_source"], "data_source", place)
     source = find_source(name, _string(stated, "reward_rule"))
     if source is None:
         raise place.refuse("data_source", name, f"one of {', '.join(KNOWN_SOURCES)}")
@@ -155,28 +92,10 @@ def _checked(plain: object, place: _Place) -> VerlRow:
 def _string(fields: Mapping[str, object], name: str) -> str:
     """Return an optional text, cut: nothing rests on it."""
     value = fields.get(name)
-    return value[:_SHOWN_CHARACTERS] if isinstance(value, str) and _is_unicode(value) else ""
+    return value[:_SHOWN_CHARACTERS] if isinstance(value, str) and is_unicode(value) else ""
 
 
-def _text(value: object, column: str, place: _Place) -> str:
-    if not isinstance(value, str):
-        raise place.refuse(column, value, "text")
-    if not value.strip():
-        raise place.refuse(column, value, "some text")
-    if not _is_unicode(value):
-        raise place.refuse(column, "half of a surrogate pair", "valid Unicode")
-    return value
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _prompt(value: object, place: _Place) -> str:
+def _prompt(value: object, place: RowPlace) -> str:
     """Return the one message of the user; what a system message says is left out."""
     if not isinstance(value, list):
         raise place.refuse("prompt", value, "a chat: a list of messages with role and content")
@@ -185,7 +104,7 @@ def _prompt(value: object, place: _Place) -> str:
         if not isinstance(message, dict) or message.get("role") not in ("system", "user"):
             raise place.refuse("prompt", str(message), "messages of system and user alone")
         if message["role"] == "user":
-            contents.append(_text(message.get("content"), "prompt.content", place))
+            contents.append(checked_text(message.get("content"), "prompt.content", place))
     if len(contents) != 1:
         raise place.refuse("prompt", f"{len(contents)} messages of the user", "one")
     if len(contents[0]) > MAX_PROMPT_CHARACTERS:
@@ -194,11 +113,11 @@ def _prompt(value: object, place: _Place) -> str:
     return contents[0]
 
 
-def _answer(value: object, source: DataSource, place: _Place) -> str:
+def _answer(value: object, source: DataSource, place: RowPlace) -> str:
     column = "reward_model.ground_truth"
     if not isinstance(value, dict):
         raise place.refuse("reward_model", value, "style and ground_truth")
-    truth = _text(value.get("ground_truth"), column, place)
+    truth = checked_text(value.get("ground_truth"), column, place)
     is_reply = source.reward_rule is RewardRule.SEQUENCE_MATCH
     limit = MAX_REPLY_CHARACTERS if is_reply else MAX_ANSWER_CHARACTERS
     answer = find_answer(truth, source) if len(truth) <= MAX_REPLY_CHARACTERS else truth
