@@ -136,6 +136,15 @@ def test_a_request_larger_than_the_budget_runs_alone(model, decoding_tokens):
     assert rows.count(2) == 11
 
 
+def test_rows_of_a_prompt_larger_than_the_budget_share_it(model, decoding_tokens):
+    # Five quarters of 80 tokens leave room for 20 own tokens: two rows (last tokens are not kept).
+    params = replace(ALL, max_new_tokens=11)
+    requests = [request(range(80), str(number), params) for number in range(4)]
+    sample(model, requests, max_batch_tokens=40)
+    assert [rows for rows, _ in decoding_tokens] == [2] * 10 + [2] * 10
+    assert max(room for _, room in decoding_tokens) == 100
+
+
 def test_progress_counts_finished_requests_and_their_tokens(model):
     limits = (2, 5, 5)
     requests = [

@@ -56,7 +56,8 @@ def generate(
         requests: what to draw; requests with equal prompts form a group that shares its prefill.
         end_id: the token that ends a completion.
         max_batch_tokens: tokens there may be room for in the caches, a group's prompt counted
-            once; a single request that needs more runs alone.
+            once. Raised to 5/4 of the longest prompt, so that its rows share it; a single request
+            that needs still more runs alone.
         on_progress: called whenever requests have finished.
     """
     return _Rollouts(network, requests, end_id, max_batch_tokens, on_progress).run()
@@ -132,7 +133,9 @@ class _Rollouts:
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
         self._network, self._requests = network, requests
-        self._end_id, self._max_batch_tokens = end_id, max_batch_tokens
+        self._end_id = end_id
+        longest = max((len(request.prompt_ids) for request in requests), default=0)
+        self._max_batch_tokens = max(max_batch_tokens, longest * 5 // 4)
         self._on_progress = on_progress
         self._head = OutputHead(network.head_weight)
         self._waiting = WaitingGroups(requests)
