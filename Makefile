@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow check bench clean
+.PHONY: help setup run test test-slow test-parity check bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,14 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run the tests that take longer
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
+PARITY := .venv.parity
+
+$(PARITY)/.longloom-parity-ready: pyproject.toml constraints.txt scripts/setup_parity.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_parity.sh "$(PARITY)"
+
+test-parity: $(PARITY)/.longloom-parity-ready ## compare losses and advantages with TRL's and verl's own
+	@$(PARITY)/bin/python -m pytest tests/parity -W ignore $(ARGS)
+
 check: $(READY) ## format, lint, types and the layer contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -42,6 +50,6 @@ check: $(READY) ## format, lint, types and the layer contract
 bench: $(READY) ## run the benchmarks (figures, not tests)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
-clean: ## remove .venv and caches; runs/ stays
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove the environments and caches; runs/ stays
+	rm -rf $(VENV) $(PARITY) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
