@@ -98,6 +98,7 @@ def policy_gradient_loss(
     metrics = {
         "training/clipped_fraction": (is_clipped * weights).sum(),
         "training/importance_ratio_mean": (ratio.detach() * weights).sum(),
+        "training/policy_shift_nats": ((old - logprobs.detach()) * weights).sum(),
     }
     if config.importance_cap is not None:
         sampler_logprobs = _required(rollout_logprobs, "rollout_logprobs", "importance_cap")
