@@ -80,3 +80,24 @@ def test_scores_come_in_the_order_of_the_sequences(tiny_folder, sequences):
 def test_entropies_carry_no_gradient(tiny_folder, sequences):
     _, entropies = score_sequences(load_model(tiny_folder), sequences, temperature=1.0)
     assert not entropies.requires_grad
+
+
+def test_an_empty_response_has_no_tokens_to_score(tiny_folder):
+    model = load_model(tiny_folder)
+    empty, other = sequence((5, 6, 7), ()), sequence((5, 6, 7), (8, 9))
+    expected = score_sequences(model, [other], temperature=1.0)[0]
+    for batch in ([empty, other], [other, empty], [empty, other, sequence((4, 4), ())]):
+        logprobs, _ = score_sequences(model, batch, temperature=1.0)
+        torch.testing.assert_close(logprobs, expected)
+    logprobs, entropies = score_sequences(model, [empty], temperature=1.0)
+    assert logprobs.shape == entropies.shape == (0,)
+    logprobs.sum().backward()
+
+
+def test_prompts_of_one_token_and_groups_of_one_are_scored_as_any_other(tiny_folder, sequences):
+    """What supervised training has: no prompt is met twice, and some are but a mark."""
+    model = load_model(tiny_folder)
+    ones = [sequence(each.prompt_ids[:1], each.response_ids) for each in sequences]
+    expected = [score_sequences(model, [each], temperature=1.0)[0] for each in ones]
+    found, _ = score_sequences(model, ones, temperature=1.0)
+    torch.testing.assert_close(found, torch.cat(expected), rtol=1e-4, atol=1e-5)

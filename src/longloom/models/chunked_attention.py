@@ -48,7 +48,7 @@ def chunked_attention_backward(
     dtype, scale = query.dtype, query.shape[-1] ** -0.5
     folded_grad, folded = _fold(grad, key), _fold(query, key)
     expected = (folded_grad * _fold(output, key)).sum(dim=-1, keepdim=True)
-    normaliser = normaliser.unflatten(1, (key.shape[1], -1))[..., None]
+    normaliser = _fold(normaliser[..., None], key)
     key, value = _widen(key), _widen(value)
     grad_query, grad_key, grad_value = map(torch.zeros_like, (folded, key, value))
     for chunk, num_seen in _chunks(query, key, is_causal, chunk_scores):
@@ -87,7 +87,9 @@ def _scores(
 
 def _fold(heads: Tensor, key: Tensor) -> Float[Tensor, "B K R Q d"]:
     """Put the R query heads of a key head side by side."""
-    return _widen(heads).unflatten(1, (key.shape[1], -1))
+    num_rows, num_heads, *rest = heads.shape
+    num_key_heads = key.shape[1]
+    return _widen(heads).reshape(num_rows, num_key_heads, num_heads // num_key_heads, *rest)
 
 
 def _widen(tensor: Tensor) -> Tensor:

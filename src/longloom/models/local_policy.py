@@ -30,23 +30,29 @@ def score_sequences(
         device=device,
     )
     contexts = [token for group in groups for token in sequences[group[0]].prompt_ids[:-1]]
-    responses = [
-        token
-        for index in order
-        for token in (sequences[index].prompt_ids[-1], *sequences[index].response_ids[:-1])
-    ]
+    responses = [token for index in order for token in _fed(sequences[index])]
     hidden = network.hidden(
         torch.tensor(contexts + responses, dtype=torch.int64, device=device),
         plan.positions,
         plan,
         num_silent=plan.num_context_tokens,
     )
-    targets = torch.tensor([token for index in order for token in sequences[index].response_ids])
+    targets = torch.tensor(
+        [token for index in order for token in sequences[index].response_ids],
+        dtype=torch.int64,
+        device=device,
+    )
     logprobs, entropies = logprobs_and_entropies(
-        hidden, network.head_weight, targets.to(device), temperature=temperature
+        hidden, network.head_weight, targets, temperature=temperature
     )
     places = _places(sequences, order).to(device)
     return logprobs[places], entropies[places]
+
+
+def _fed(sequence: TrainingSequence) -> tuple[int, ...]:
+    """Return the tokens whose successors are the response."""
+    shifted = (sequence.prompt_ids[-1], *sequence.response_ids)
+    return shifted[: len(sequence.response_ids)]
 
 
 def _groups(sequences: Sequence[TrainingSequence]) -> list[list[int]]:

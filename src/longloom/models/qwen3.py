@@ -79,7 +79,8 @@ class _Rotation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _turn(grad, *ctx.saved_tensors, 1), None, None
+        cos, sin = ctx.saved_tensors
+        return _turn(grad, cos, sin, 1), None, None
 
 
 def _turn(heads: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
@@ -123,7 +124,8 @@ class Attention(nn.Module):
         return output
 
     def _split(self, projected: Tensor) -> Tensor:
-        return projected.view(projected.shape[0], -1, self.shape.head_dim)
+        width = self.shape.head_dim
+        return projected.view(len(projected), projected.shape[1] // width, width)
 
 
 class MLP(nn.Module):

@@ -83,6 +83,8 @@ class SharedPrefix:
                 other = self._crossing.attend(query[split:], key[:start], value[:start])
                 part = merge_parts(*part, *other)
             parts.append(part)
+        if not parts:
+            return query.clone(), query[..., 0]
         if len(parts) == 1:
             return parts[0]
         return torch.cat([output for output, _ in parts]), torch.cat([sums for _, sums in parts])
@@ -107,8 +109,10 @@ class SharedPrefix:
         for part, queries, keys in calls:
             if not (len(query[queries]) and len(key[keys])):
                 continue
-            asked = (each[queries] for each in (grad, query, output, normaliser))
-            grads = part.attend_backward(*asked, key=key[keys], value=value[keys])
+            grads = part.attend_backward(
+                grad[queries], query[queries], key[keys], value[keys],
+                output[queries], normaliser[queries],
+            )  # fmt: skip
             grad_query[queries] += grads[0]
             grad_key[keys] += grads[1]
             grad_value[keys] += grads[2]
@@ -149,10 +153,10 @@ class _Part:
         self,
         grad: Tensor,
         query: Tensor,
-        output: Tensor,
-        normaliser: Tensor,
         key: Tensor,
         value: Tensor,
+        output: Tensor,
+        normaliser: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         parts = [
             attention_part_backward(
