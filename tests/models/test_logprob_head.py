@@ -108,3 +108,23 @@ def test_a_head_without_tokens_gives_none_and_no_gradient():
     assert logprobs.shape == entropies.shape == (0,)
     logprobs.sum().backward()
     assert not head.grad.any()
+
+
+def test_the_product_of_the_cuda_path_is_one_torch_knows():
+    """Half-precision operands, sums and result in fp32; shapes and types alone."""
+    left = torch.empty(3, 4, dtype=torch.bfloat16, device="meta")
+    assert torch.mm(left, left.T, out_dtype=torch.float32).dtype == torch.float32
+
+
+@pytest.mark.gpu
+def test_half_precision_on_cuda_is_scored_as_on_cpu():
+    hidden, head, targets = inputs(torch.bfloat16)
+    expected, _ = logprobs_and_entropies(hidden, head, targets, temperature=1.0)
+    expected.sum().backward()
+    on_device = [each.detach().cuda().requires_grad_() for each in (hidden, head)]
+    found, _ = logprobs_and_entropies(*on_device, targets.cuda(), temperature=1.0)
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-4)
+    found.sum().backward()
+    for mine, wanted in zip(on_device, (hidden, head), strict=True):
+        error = (mine.grad.cpu() - wanted.grad).float().norm() / wanted.grad.float().norm()
+        assert float(error) < 2e-2
