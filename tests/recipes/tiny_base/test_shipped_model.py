@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from longloom.models.folder import load_model
+from longloom.models.shared_prefix import SharedPrefix
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_examples import limited
 from longloom.recipes.tiny_base.measure import measure_base
@@ -31,9 +32,10 @@ def test_transformers_loads_it_as_it_is():
     token_ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert token_ids == ours.encode(text)
     with torch.no_grad():
-        theirs = model(torch.tensor([token_ids])).logits
+        theirs = model(torch.tensor([token_ids])).logits[0]
         network = load_model(FOLDER)
-        hidden = network.prompt(torch.tensor([token_ids]))
+        plan = SharedPrefix([len(token_ids)], [[]], device=network.device)
+        hidden = network.hidden(torch.tensor(token_ids), plan.positions, plan)
     assert torch.allclose(theirs, hidden @ network.head_weight.T, atol=1e-3)
 
 
