@@ -176,3 +176,13 @@ def test_rows_without_padding_are_not_copied():
     (first, second) = PaddedRows([9, 3], [[0], [1]], device=CPU).blocks
     assert first.spread(packed).data_ptr() == packed.data_ptr()
     assert second.spread(packed).data_ptr() == packed[9:].data_ptr()
+
+
+def test_a_gradient_that_is_one_number_everywhere_is_taken():
+    """Such a gradient comes without memory of its own for each place."""
+    groups = [(4, [3, 2])]
+    heads = random_heads(9)
+    expected = torch.autograd.grad(dense(*heads, visible(groups)[0]).sum(), heads)
+    found = torch.autograd.grad(plan_of(groups)(0, *heads).sum(), heads)
+    for mine, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, wanted)

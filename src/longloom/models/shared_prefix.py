@@ -199,4 +199,4 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         plan: SharedPrefix = ctx.plan
-        return *plan.attend_backward(grad, *ctx.saved_tensors), None
+        return *plan.attend_backward(grad.contiguous(), *ctx.saved_tensors), None
