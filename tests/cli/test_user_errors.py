@@ -105,7 +105,7 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
     ),
     "missing examples": (
         lambda parts, here: _train("gone", parts.model),
-        "contexts.parquet does not exist",
+        "does not exist; expected a folder",
     ),
     "damaged examples": (
         lambda parts, here: _train(

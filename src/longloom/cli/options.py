@@ -21,3 +21,7 @@ NewFile = Annotated[Path, typer.Option("--output", "-o", help="New file to write
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Delete what the run folder holds and start again.")
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(help="Show metrics in tensorboard or wandb too; may be repeated."),
+]

@@ -28,6 +28,24 @@ HEADING = (
 """Over the lines of `training_line`."""
 
 
+SFT_HEADING = f"{'stage':<8}  {'step':>7}     loss   epoch  answer tokens  seconds"
+"""Over the lines of `sft_line`."""
+
+
+def sft_line(stage: str, num_steps: int, result: "StepResult") -> str:
+    """Return one aligned line of a step of supervised fine-tuning."""
+    metrics = result.metrics
+    columns = (
+        f"{stage:<8.8}",
+        f"{f'{result.step}/{num_steps}':>7}",
+        f"{metrics['training/nll_nats']:7.4f}",
+        f"{metrics['training/epoch']:6.2f}",
+        f"{metrics['training/response_tokens']:13,.0f}",
+        f"{metrics['training/step_seconds']:7.1f}",
+    )
+    return "  ".join(columns)
+
+
 def training_line(stage: str, num_steps: int, result: "StepResult") -> str:
     """Return one aligned line of a training step, under 100 columns."""
     metrics = result.metrics
@@ -78,10 +96,12 @@ class RunConsole:
 
     def on_step(self, stage: str, num_steps: int, result: "StepResult") -> None:
         """Print one line, under a heading where a stage begins."""
+        is_sft = "training/nll_nats" in result.metrics
         if stage != self._stage:
-            print(f"\n{HEADING}")
+            print(f"\n{SFT_HEADING if is_sft else HEADING}")
             self._stage = stage
-        print(training_line(stage, num_steps, result), flush=True)
+        line = (sft_line if is_sft else training_line)(stage, num_steps, result)
+        print(line, flush=True)
         if sys.stderr.isatty():
             self.on_progress(f"training {stage}", result.step, num_steps)
 

@@ -21,6 +21,7 @@ from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
 from longloom.recipes.verbs.synthesize import synthesize, verify
 from longloom.recipes.verbs.tiny_base import tiny_base
 from longloom.recipes.verbs.train import TrainingOutcome, train
+from longloom.recipes.verbs.train_plan import TrainingPlan, plan_training
 
 __all__ = [
     "EvaluationCell",
@@ -31,12 +32,14 @@ __all__ = [
     "SectionNote",
     "SilentListener",
     "TrainingOutcome",
+    "TrainingPlan",
     "accuracy_by_task",
     "evaluate",
     "export",
     "import_examples",
     "merge",
     "merge_file",
+    "plan_training",
     "read",
     "report_markdown",
     "run",

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from longloom.evaluation.evaluate import (
@@ -24,8 +23,8 @@ from longloom.recipes.run_examples import (
     window_suite,
 )
 from longloom.recipes.sampler_source import open_sampler
+from longloom.recipes.scoring import open_scoring
 from longloom.records import Context, Example, FinishReason, SamplingParams, Split
-from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
 from longloom.text.tokenizer import Tokenizer
 
@@ -105,10 +104,11 @@ def compute_cell(
     Raises:
         ModelError: the checkpoint cannot be loaded.
         DataError: the examples cannot be read, or the cell cannot be written.
+        RewardError: the judge was needed and could not be asked.
     """
     started = time.perf_counter()
     found = _suite_examples(job, config, folder)
-    sampler = open_sampler(job.model_folder)
+    sampler = open_sampler(job.model_folder, config=config.engine)
     request = EvaluationRequest(
         examples=found.examples,
         contexts=_contexts(job, found, sampler.tokenizer),
@@ -122,13 +122,14 @@ def compute_cell(
         key=f"{config.seed}/evaluation/{job.suite}/{job.agent}",
     )
     total = len(found.examples)
-    evaluated = evaluate_examples(
-        request,
-        agent=_agent(job, config),
-        sampler=sampler,
-        score=partial(score_rollout, config=config.reward),
-        on_progress=(lambda done: on_progress(done, total)) if on_progress else None,
-    )
+    with open_scoring(config.reward, config.judge, folder) as scoring:
+        evaluated = evaluate_examples(
+            request,
+            agent=_agent(job, config),
+            sampler=sampler,
+            score=scoring.score,
+            on_progress=(lambda done: on_progress(done, total)) if on_progress else None,
+        )
     cell = EvaluationCell(
         checkpoint=job.checkpoint,
         suite=job.suite,

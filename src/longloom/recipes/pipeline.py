@@ -12,18 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
-from longloom.config import parse_config
 from longloom.engines.local import LocalEngine
-from longloom.errors import ConfigError
 from longloom.evaluation.results import read_cells
 from longloom.memory import MemoryAgent
 from longloom.merging.merge import merge_models
 from longloom.recipes.background import BackgroundEvaluator
 from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell, jobs_of
 from longloom.recipes.model_source import resolve_model
-from longloom.recipes.run_config import RunConfig, StageConfig, check_lengths
+from longloom.recipes.resume import check_resumable, store_changed_settings
+from longloom.recipes.run_config import RunConfig, StageConfig, check_lengths, check_sft_rows
 from longloom.recipes.run_examples import (
     MEMORY_TRAINING,
     QUESTIONS,
@@ -33,22 +30,24 @@ from longloom.recipes.run_examples import (
     read_set,
     stage_examples,
 )
+from longloom.recipes.sampler_source import prepare_torch
+from longloom.recipes.scoring import Scoring, open_scoring
+from longloom.recipes.stage_data import read_sft_rows
+from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.records import Split
-from longloom.report import ROLLOUT_SCHEMA, rollout_record, write_report
-from longloom.rewards import score_rollout
+from longloom.report import write_report
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import (
-    MetricLog,
-    RecordWriter,
     RunFolder,
     config_hash,
     describe_run,
-    read_manifest,
+    read_metrics,
     run_folder_name,
     write_manifest,
 )
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
+from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +77,8 @@ class _Run:
     listener: RunListener
     checkpoints: dict[str, Path]
     evaluator: BackgroundEvaluator | None
-    metrics: MetricLog
-    rollouts: RecordWriter
+    log: StepLog
+    scoring: Scoring
 
 
 def default_folder(config: RunConfig, root: Path = Path("runs")) -> Path:
@@ -97,6 +96,7 @@ def run_recipe(
         LongloomError: a part failed; the message says which and what to do.
     """
     check_lengths(config)
+    check_sft_rows(config)
     run_folder = RunFolder(folder)
     with run_folder.lock():
         if fresh:
@@ -104,8 +104,7 @@ def run_recipe(
         _write_or_check_manifest(config, run_folder)
         if _is_complete(config, run_folder):
             return write_report(folder)
-        torch.set_num_threads(config.num_threads)
-        torch.use_deterministic_algorithms(True)
+        prepare_torch(config.num_threads)
         return _carry_out(config, run_folder, listener)
 
 
@@ -115,6 +114,17 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
     prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
     check_examples(config, folder.path / "synthesis")
     with ExitStack() as stack:
+        scoring = stack.enter_context(open_scoring(config.reward, config.judge, folder.path))
+        log = stack.enter_context(
+            open_step_log(
+                folder,
+                saved_steps=_saved_steps(config, folder),
+                logged_groups=config.logged_groups,
+                track=config.track,
+                settings=config.model_dump(mode="json"),
+                take_metrics=scoring.take_metrics,
+            )
+        )
         evaluator = None
         if config.evaluation.in_background:
             evaluator = stack.enter_context(
@@ -126,10 +136,9 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
             listener=listener,
             checkpoints={"base": base},
             evaluator=evaluator,
-            metrics=stack.enter_context(MetricLog(folder.metrics_file)),
-            rollouts=stack.enter_context(RecordWriter(folder.rollouts_file, schema=ROLLOUT_SCHEMA)),
+            log=log,
+            scoring=scoring,
         )
-        _discard_unsaved_steps(run)
         _evaluate(run, "base")
         for stage in config.stages:
             run.checkpoints[stage.name] = _run_stage(run, stage)
@@ -154,31 +163,53 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
         )
         run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
         return final
+    engine = LocalEngine(run.checkpoints[stage.start], config=run.config.engine, yarn=stage.yarn)
+    if stage.sft is not None:
+        return _fine_tune(run, stage, engine)
     training = stage.training
     assert training is not None
     found, agent = _stage_parts(run, stage)
-    first_step = _first_step(run.config, stage.name)
+    first_step = _steps_before(run.config, run.folder, stage.name)
 
     def on_step(result: StepResult) -> None:
-        step = first_step + result.step
-        run.metrics.log(step, result.metrics, stage=stage.name)
-        for group in result.groups[: run.config.logged_groups]:
-            context = found.contexts[group.example.context_id]
-            run.rollouts.append(rollout_record(step, stage.name, group, context))
-        run.listener.on_step(stage.name, training.num_steps, result)
+        logged = run.log.log(first_step + result.step, stage.name, result, found.contexts)
+        run.listener.on_step(stage.name, training.num_steps, logged)
         if run.evaluator is not None:
             run.evaluator.collect()
 
     inputs = StageInputs(
-        engine=LocalEngine(run.checkpoints[stage.start]),
+        engine=engine,
         agent=agent,
-        score=partial(score_rollout, config=run.config.reward),
+        score=run.scoring.score,
         examples=stage_examples(found, Split.TRAIN),
         contexts=found.contexts,
         seed=run.config.seed,
         folder=folder,
+        validation=stage_examples(found, Split.HELD_OUT),
+        on_progress=run.listener.on_progress,
     )
     return train_stage(stage.name, training, inputs, on_step)
+
+
+def _fine_tune(run: _Run, stage: StageConfig, engine: LocalEngine) -> Path:
+    assert stage.sft is not None
+    rows = read_sft_rows(
+        Path(stage.sft_rows), engine.sampler.tokenizer, progress=run.listener.on_progress
+    )
+    num_steps = num_sft_steps(stage.sft, rows)
+    first_step = _steps_before(run.config, run.folder, stage.name)
+
+    def on_step(result: StepResult) -> None:
+        logged = run.log.log(first_step + result.step, stage.name, result, {})
+        run.listener.on_step(stage.name, num_steps, logged)
+
+    inputs = SftInputs(
+        engine=engine,
+        rows=rows,
+        seed=run.config.seed,
+        folder=run.folder.checkpoints_folder / stage.name,
+    )
+    return train_sft_stage(stage.name, stage.sft, inputs, on_step)
 
 
 def _stage_parts(run: _Run, stage: StageConfig) -> tuple[RunExamples, Agent]:
@@ -188,28 +219,40 @@ def _stage_parts(run: _Run, stage: StageConfig) -> tuple[RunExamples, Agent]:
     return read_set(synthesis, QUESTIONS), SinglePassAgent(run.config.template)
 
 
-def _first_step(config: RunConfig, name: str) -> int:
-    """Return the steps of all stages before the one called `name`."""
+def _steps_before(config: RunConfig, folder: RunFolder, name: str) -> int:
+    """Return the steps of all stages before the one called `name`.
+
+    Those of supervised fine-tuning depend on its rows, so they are read from the log.
+    """
     total = 0
     for stage in config.stages:
         if stage.name == name:
             break
-        total += stage.training.num_steps if stage.training else 0
+        total += _num_steps(stage, folder)
     return total
 
 
-def _discard_unsaved_steps(run: _Run) -> None:
-    """Drop what was logged of steps whose checkpoint did not reach the disk."""
+def _num_steps(stage: StageConfig, folder: RunFolder) -> int:
+    """Return the steps of a stage; of supervised fine-tuning those logged so far."""
+    if stage.training is not None:
+        return stage.training.num_steps
+    if stage.sft is None or not folder.metrics_file.exists():
+        return 0
+    rows = read_metrics(folder.metrics_file)
+    return len({row.step for row in rows if row.stage == stage.name})
+
+
+def _saved_steps(config: RunConfig, folder: RunFolder) -> int:
+    """Return the steps of the run whose checkpoint, or a later one, reached the disk."""
     saved = 0
-    for stage in run.config.stages:
-        folder = run.folder.checkpoints_folder / stage.name
-        first = _first_step(run.config, stage.name)
-        if (folder / "final").exists():
-            saved = first + (stage.training.num_steps if stage.training else 0)
-        elif last_step(folder):
-            saved = first + last_step(folder)
-    run.metrics.discard_after(saved)
-    run.rollouts.discard_after(saved)
+    for stage in config.stages:
+        stage_folder = folder.checkpoints_folder / stage.name
+        first = _steps_before(config, folder, stage.name)
+        if (stage_folder / "final").exists():
+            saved = first + _num_steps(stage, folder)
+        elif last_step(stage_folder):
+            saved = first + last_step(stage_folder)
+    return saved
 
 
 def _evaluate(run: _Run, checkpoint: str) -> None:
@@ -262,12 +305,9 @@ def _is_complete(config: RunConfig, folder: RunFolder) -> bool:
 def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
     settings = config.model_dump(mode="json")
     if folder.run_file.exists():
-        found = parse_config(RunConfig, read_manifest(folder.run_file).config)
-        if found != config:
-            raise ConfigError(
-                f"run folder {folder.path} holds a run with other settings; choose another folder "
-                "with --output, or start it again with --fresh"
-            )
+        advice = "choose another folder with --output, or start it again with --fresh"
+        check_resumable(folder, config, kind="run", advice=advice)
+        store_changed_settings(folder, config)
         return
     manifest = describe_run(
         recipe=config.recipe, seed=config.seed, num_threads=config.num_threads, config=settings
@@ -277,13 +317,15 @@ def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
 
 def _clear(folder: RunFolder) -> None:
     """Remove what a run writes, and nothing that somebody else put there."""
-    parts = (folder.checkpoints_folder, folder.path / "synthesis", folder.path / "evaluation")
+    names = ("checkpoints", "synthesis", "evaluation", "tensorboard")
+    parts = [folder.path / name for name in names]
     for part in parts:
         shutil.rmtree(part, ignore_errors=True)
     written = (
         folder.metrics_file,
         folder.rollouts_file,
         folder.report_file,
+        folder.path / "wandb_id.txt",
         folder.run_file,  # last: without it the folder would not be known as a run's
     )
     for path in written:

@@ -1,16 +1,23 @@
 """The configuration of a whole run: what a recipe returns and run.yaml holds."""
 
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
+from longloom.engines.local_config import LocalEngineConfig
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
-from longloom.rewards import RewardConfig
+from longloom.models.rotary import YarnConfig
+from longloom.rewards import JudgeConfig, RewardConfig
+from longloom.runlog.trackers import TrackerName
 from longloom.synthesis.miniature.config import MiniatureConfig
+from longloom.training.sft import SftConfig
 from longloom.training.stage import TrainingConfig
+
+LoggedGroups = NonNegativeInt | Literal["all"]
 
 
 class StageConfig(FrozenConfig):
@@ -18,12 +25,19 @@ class StageConfig(FrozenConfig):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Name of its checkpoint: `stage-1`, `memory`, `merged`."""
-    kind: Literal["full_context", "memory", "merge"]
-    """Reinforcement learning on whole contexts, of the memory agent, or merging."""
+    kind: Literal["full_context", "memory", "merge", "sft"]
+    """Reinforcement learning on whole contexts, of the memory agent, merging, or supervised
+    fine-tuning."""
     start: str
     """Checkpoint it starts from; for a merge the pivot. `base` is the recipe's model."""
     training: TrainingConfig | None = None
     """Settings of a reinforcement learning stage."""
+    sft: SftConfig | None = None
+    """Settings of supervised fine-tuning."""
+    sft_rows: str = ""
+    """File of the chats that supervised fine-tuning learns: Parquet, JSON Lines or JSON."""
+    yarn: YarnConfig | None = None
+    """Lengthens the model's window from this stage on; checkpoints of it keep the longer one."""
     merge: MergeConfig | None = None
     """Settings of a merge."""
     merged_stages: tuple[str, ...] = ()
@@ -36,7 +50,9 @@ class StageConfig(FrozenConfig):
                 f"stage {self.name!r} is a merge; it needs `merge` and at least two "
                 f"`merged_stages`, got {list(self.merged_stages)}"
             )
-        if self.kind != "merge" and self.training is None:
+        if self.kind == "sft" and self.sft is None:
+            raise ValueError(f"stage {self.name!r} is sft; it needs `sft`")
+        if self.kind in ("full_context", "memory") and self.training is None:
             raise ValueError(f"stage {self.name!r} is {self.kind}; it needs `training`")
         return self
 
@@ -83,6 +99,10 @@ class RunConfig(FrozenConfig):
     """How questions are made."""
     reward: RewardConfig = RewardConfig()
     """How answers are scored."""
+    judge: JudgeConfig | None = None
+    """Whom to ask where a rule fails, in training and evaluation alike; None: rules alone."""
+    engine: LocalEngineConfig = LocalEngineConfig()
+    """How training and rollouts use the machine."""
     memory: MemoryConfig = MemoryConfig()
     """How the memory agent reads, in training and evaluation alike."""
     memory_document_tokens: PositiveInt = 128_000
@@ -93,8 +113,10 @@ class RunConfig(FrozenConfig):
     """Stages in the order in which they run."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured."""
-    logged_groups: int = Field(default=2, ge=0)
-    """Rollout groups written to rollouts.jsonl per step."""
+    logged_groups: LoggedGroups = 2
+    """Rollout groups written to rollouts.jsonl per step, or `all`."""
+    track: tuple[TrackerName, ...] = ()
+    """Where metrics are shown beside metrics.jsonl: `tensorboard`, `wandb` (the extra `track`)."""
 
     @model_validator(mode="after")
     def _stages_are_ordered(self) -> Self:
@@ -116,6 +138,23 @@ class RunConfig(FrozenConfig):
         if not any(stage.kind == "full_context" for stage in self.stages):
             raise ValueError("stages has no full_context stage; expected at least one")
         return self
+
+
+def check_sft_rows(config: RunConfig) -> None:
+    """Check that every stage of supervised fine-tuning has something to learn.
+
+    Raises:
+        ConfigError: a stage names no file, or one that is not there.
+    """
+    for place, stage in enumerate(config.stages):
+        if stage.kind == "sft" and not Path(stage.sft_rows).is_file():
+            found = repr(stage.sft_rows) if stage.sft_rows else "empty"
+            raise ConfigError(
+                f"stages.{place}.sft_rows of stage {stage.name!r} is {found}; expected a file of "
+                "chats with the answers to learn (`messages`, or `prompt` and `response`); give "
+                f"one with --set stages.{place}.sft_rows=FILE, or leave the stage out of the "
+                "recipe (`longloom recipe NAME > my.yaml`) and start from a model that had one"
+            )
 
 
 def check_lengths(config: RunConfig) -> None:

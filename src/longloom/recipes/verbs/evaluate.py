@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -30,10 +29,10 @@ from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_examples import limited
 from longloom.recipes.sampler_source import check_yarn_factor, open_sampler, prepare_torch
+from longloom.recipes.scoring import Scoring, open_scoring
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
 from longloom.records import Context, Example, SamplingParams, Split
 from longloom.report.estimates import accuracy
-from longloom.rewards import score_rollout
 from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
 from longloom.synthesis.storage import read_examples
 
@@ -85,7 +84,8 @@ def evaluate(
             recipe's longest stage if not given.
         yarn_factor: lengthen the model's window so many times by YaRN; the scores' file says so.
         recipe: whose settings are used.
-        overrides: changed settings as `evaluation.a=b`, `memory.a=b`, `reward.a=b`.
+        overrides: changed settings as `evaluation.a=b`, `memory.a=b`, `reward.a=b`, `judge=...`
+            (whose replies are kept in `judge` beside the scores, or else beside the examples).
         seed: replaces the recipe's seed.
         progress: is told how far the work is.
 
@@ -118,8 +118,10 @@ def evaluate(
     chosen, contexts = _choose(Path(examples), split, max_questions)
     prepare_torch(config.num_threads)
     started = time.perf_counter()
-    sampler = open_sampler(folder, yarn_factor=yarn_factor)
-    scores = _scores(cell, config, sampler, chosen, contexts, progress)
+    sampler = open_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
+    judge_folder = Path(output) if output is not None else Path(examples)
+    with open_scoring(config.reward, config.judge, judge_folder) as scoring:
+        scores = _scores(cell, config, sampler, scoring, chosen, contexts, progress)
     cell = replace(cell, seconds=time.perf_counter() - started, scores=scores)
     if output is not None:
         write_cell(Path(output), cell)
@@ -130,6 +132,7 @@ def _scores(
     cell: EvaluationCell,
     config: RunConfig,
     sampler: LocalSampler,
+    scoring: Scoring,
     chosen: Sequence[Example],
     contexts: Mapping[str, Context],
     progress: Progress | None,
@@ -151,7 +154,7 @@ def _scores(
         request,
         agent=asked.agent,
         sampler=sampler,
-        score=partial(score_rollout, config=config.reward),
+        score=scoring.score,
         on_progress=_described(progress, len(asked.examples)),
     )
     return tuple(_score(entry) for entry in evaluated)

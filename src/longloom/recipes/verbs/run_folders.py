@@ -43,7 +43,7 @@ def removed_if_unused(folder: RunFolder) -> Iterator[None]:
 
 
 def _remove_unless_used(folder: RunFolder) -> None:
-    results = ("checkpoints/*", "synthesis/*", "evaluation/*")
+    results = ("checkpoints/*", "synthesis/*", "evaluation/*", "judge/*", "rows/*")
     with suppress(LongloomError), folder.lock():  # another process may have taken it meanwhile
         if not any(any(folder.path.glob(pattern)) for pattern in results):
             shutil.rmtree(folder.path, ignore_errors=True)

@@ -4,66 +4,34 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
-import torch
-
-from longloom.config import FrozenConfig, apply_overrides, parse_config
 from longloom.engines.local import LocalEngine
-from longloom.errors import ConfigError, DataError
-from longloom.memory import MemoryAgent, MemoryConfig
-from longloom.recipes.catalogue import load_config
-from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.memory import MemoryAgent
+from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.pipeline import RunListener
-from longloom.recipes.run_config import StageConfig
+from longloom.recipes.resume import check_resumable, store_changed_settings
+from longloom.recipes.sampler_source import prepare_torch
+from longloom.recipes.scoring import open_scoring
+from longloom.recipes.stage_data import (
+    StageData,
+    check_source,
+    forget_outdated_rows,
+    is_own_file,
+    read_folder,
+    read_own_rows,
+    read_sft_rows,
+)
+from longloom.recipes.stage_settings import StageSettings, stage_settings
+from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
 from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
-from longloom.records import Context, Example, Split
-from longloom.report import ROLLOUT_SCHEMA, rollout_record
-from longloom.rewards import RewardConfig, score_rollout
 from longloom.rollout import Agent, SinglePassAgent
-from longloom.runlog import (
-    MetricLog,
-    RecordWriter,
-    RunFolder,
-    describe_run,
-    read_manifest,
-    read_metrics,
-    write_manifest,
-)
-from longloom.synthesis.storage import read_examples
+from longloom.runlog import RunFolder, describe_run, read_metrics, write_manifest
+from longloom.training.checkpoints import StageCheckpoints
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
-from longloom.training.stage import TrainingConfig
-
-
-class StageSettings(FrozenConfig):
-    """Everything one stage by hand depends on; kept in its run.yaml."""
-
-    examples: str
-    """Folder of the examples."""
-    model: str
-    """Folder of the model it starts from."""
-    stage: str
-    """Its name."""
-    agent: Literal["single_pass", "memory"]
-    """How the model answers."""
-    training: TrainingConfig
-    """The algorithm."""
-    reward: RewardConfig
-    """How answers are scored."""
-    memory: MemoryConfig
-    """How the memory agent reads."""
-    template: str
-    """Single-pass prompt template."""
-    seed: int
-    """Names the random streams."""
-    num_threads: int
-    """Threads of the tensor library."""
-    logged_groups: int
-    """Rollout groups written to rollouts.jsonl per step."""
+from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +43,7 @@ class TrainingOutcome:
     model: Path
     """The trained model's folder."""
     num_steps: int
-    """Optimizer steps taken."""
+    """Steps taken."""
     last_metrics: Mapping[str, float]
     """Figures of the last step."""
 
@@ -88,19 +56,25 @@ def train(
     recipe: str = "tiny-cpu",
     stage: str = "stage-1",
     overrides: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    track: Sequence[str] = (),
     seed: int | None = None,
     fresh: bool = False,
     listener: RunListener | None = None,
 ) -> TrainingOutcome:
-    """Train one stage of a recipe on a folder of examples, or resume it.
+    """Train one stage of a recipe on examples or rows, or resume it.
 
     Args:
-        examples: a folder written by `synthesize`; its training split is used.
+        examples: a folder written by `synthesize`, or a file of rows (Parquet, JSON Lines, JSON)
+            as verl or TRL have them; for the stage `sft` a file of chats with their answers.
         output: the run folder; if it holds the same training, that is resumed.
         model: the model to start from: a model folder or `tiny-base`.
         recipe: whose settings are used.
-        stage: the stage of the recipe.
+        stage: the stage of the recipe, or `sft`.
         overrides: changed settings as `training.a=b`, or of the recipe's other groups.
+        tasks: the task type of rows whose `data_source` is not known: `TASK` for all of them, or
+            `SOURCE=TASK`.
+        track: `tensorboard`, `wandb`: where metrics are shown beside metrics.jsonl.
         seed: replaces the recipe's seed.
         fresh: delete what the folder holds and start again.
         listener: is told every step.
@@ -109,75 +83,49 @@ def train(
         ConfigError: a setting is refused, or the folder holds something else.
         DataError: the examples cannot be read, or none fits the stage's lengths.
         ModelError: the model cannot be loaded.
+        RewardError: the judge was needed and stayed away for too long; the same call resumes.
     """
-    settings = _settings(examples, model, recipe, stage, overrides, seed)
+    settings = stage_settings(
+        examples,
+        model=model,
+        recipe=recipe,
+        stage=stage,
+        overrides=overrides,
+        tasks=tasks,
+        track=track,
+        seed=seed,
+    )
     folder = RunFolder(Path(output))
     check_run_folder(folder)
-    if not fresh:
-        _check_settings(folder, settings)
+    if folder.run_file.exists() and not fresh:
+        advice = "choose another folder, or start it again with --fresh"
+        check_resumable(folder, settings, kind="training", advice=advice)
     parts = _load(settings)  # whatever cannot be used is found before the folder is touched
     with removed_if_unused(folder), folder.lock():
         if fresh:
-            _clear(folder)
-        if not folder.run_file.exists():
+            _clear(folder, Path(settings.examples))
+        if folder.run_file.exists():
+            store_changed_settings(folder, settings)
+        else:
             _write_manifest(folder, settings)
         final = _train(settings, parts, folder, listener or SilentListener())
+    rows = read_metrics(folder.metrics_file)
     return TrainingOutcome(
-        folder=folder.path,
-        model=final,
-        num_steps=settings.training.num_steps,
-        last_metrics=read_metrics(folder.metrics_file)[-1].metrics,
+        folder=folder.path, model=final, num_steps=rows[-1].step, last_metrics=rows[-1].metrics
     )
 
 
-def _settings(
-    examples: Path | str,
-    model: Path | str,
-    recipe: str,
-    stage: str,
-    overrides: Sequence[str],
-    seed: int | None,
-) -> StageSettings:
-    config = load_config(recipe, seed=seed)
-    chosen = _stage(config.stages, stage, recipe)
-    assert chosen.training is not None
-    plain = config.model_dump(mode="json")
-    plain["training"] = chosen.training.model_dump(mode="json")
-    shared = ("training", "reward", "memory", "template", "num_threads", "logged_groups")
-    changed = apply_overrides({name: plain[name] for name in shared}, overrides)
-    fixed = {
-        "examples": str(Path(examples).resolve()),
-        "model": str(resolve_model(str(model)).resolve()),
-        "stage": stage,
-        "agent": "memory" if chosen.kind == "memory" else "single_pass",
-        "seed": config.seed,
-    }
-    return parse_config(StageSettings, {**changed, **fixed})
-
-
-def _stage(stages: Sequence[StageConfig], name: str, recipe: str) -> StageConfig:
-    trained = {stage.name: stage for stage in stages if stage.training is not None}
-    if name not in trained:
-        raise ConfigError(
-            f"recipe {recipe!r} trains no stage {name!r}; expected one of {', '.join(trained)}"
-        )
-    return trained[name]
-
-
-def _check_settings(folder: RunFolder, settings: StageSettings) -> None:
-    if not folder.run_file.exists():
-        return
-    if read_manifest(folder.run_file).config != settings.model_dump(mode="json"):
-        raise ConfigError(
-            f"run folder {folder.path} holds a training with other settings; choose another "
-            "folder, or start it again with --fresh"
-        )
-
-
-def _clear(folder: RunFolder) -> None:
-    shutil.rmtree(folder.checkpoints_folder)
+def _clear(folder: RunFolder, source: Path) -> None:
+    """Delete a training; kept rows and verdicts are dear, and good for the next one."""
+    forget_outdated_rows(source, folder.path)
+    for part in (folder.checkpoints_folder, folder.path / "tensorboard"):
+        shutil.rmtree(part, ignore_errors=True)
     # run.yaml goes last: without it the folder would not be known as a training's.
-    for path in (folder.metrics_file, folder.rollouts_file, folder.report_file, folder.run_file):
+    written = (
+        folder.metrics_file, folder.rollouts_file, folder.report_file,
+        folder.path / "wandb_id.txt", folder.run_file,
+    )  # fmt: skip
+    for path in written:
         path.unlink(missing_ok=True)
     folder.create()
 
@@ -197,58 +145,106 @@ class _Parts:
     """The live parts of a training."""
 
     engine: LocalEngine
-    examples: Sequence[Example]
-    contexts: Mapping[str, Context]
+    found: StageData | None
+    """Examples of a folder; None for files, which are read into the run folder."""
 
 
 def _load(settings: StageSettings) -> _Parts:
-    torch.set_num_threads(settings.num_threads)
-    torch.use_deterministic_algorithms(True)
-    found, contexts = read_examples(Path(settings.examples))
-    examples = [example for example in found if example.split is Split.TRAIN]
-    if not examples:
-        raise DataError(f"{settings.examples} holds no training examples; synthesise some")
-    engine = LocalEngine(Path(settings.model))
+    source = Path(settings.examples)
+    check_source(source, needs_documents=settings.agent == "memory")
+    found = None
+    if settings.training is not None and not is_own_file(source):
+        found = read_folder(source)
+    prepare_torch(settings.num_threads)
+    engine = LocalEngine(Path(settings.model), config=settings.engine, yarn=settings.yarn)
     sampler = engine.sampler
     if settings.agent == "memory":
         check_sections_fit(settings.memory, sampler.tokenizer, "", sampler.window_tokens)
-    else:
+    elif settings.training is not None:
         check_prompt_fits(
             settings.training.max_prompt_tokens,
             settings.training.max_response_tokens,
             sampler.window_tokens,
         )
-    return _Parts(engine=engine, examples=examples, contexts=contexts)
+    return _Parts(engine=engine, found=found)
 
 
 def _train(
     settings: StageSettings, parts: _Parts, folder: RunFolder, listener: RunListener
 ) -> Path:
     stage_folder = folder.checkpoints_folder / settings.stage
+    is_done = _is_done(settings, stage_folder)
     with ExitStack() as stack:
-        metrics = stack.enter_context(MetricLog(folder.metrics_file))
-        rollouts = stack.enter_context(RecordWriter(folder.rollouts_file, schema=ROLLOUT_SCHEMA))
-        if not (stage_folder / "final").exists():
-            metrics.discard_after(last_step(stage_folder))
-            rollouts.discard_after(last_step(stage_folder))
+        scoring = stack.enter_context(open_scoring(settings.reward, settings.judge, folder.path))
+        log = stack.enter_context(
+            open_step_log(
+                folder,
+                saved_steps=None if is_done else last_step(stage_folder),
+                logged_groups=settings.logged_groups,
+                track=() if is_done else settings.track,
+                settings=settings.model_dump(mode="json"),
+                take_metrics=scoring.take_metrics,
+            )
+        )
+        if is_done:
+            return stage_folder / "final"
+        if settings.sft is not None:
+            return _fine_tune(settings, parts.engine, stage_folder, log, listener)
+        training = settings.training
+        assert training is not None
+        found = parts.found or read_own_rows(
+            Path(settings.examples),
+            settings.rows,
+            run_folder=folder.path,
+            model=Path(settings.model),
+            tokenizer=parts.engine.sampler.tokenizer,
+            progress=listener.on_progress,
+        )
 
         def on_step(result: StepResult) -> None:
-            metrics.log(result.step, result.metrics, stage=settings.stage)
-            for group in result.groups[: settings.logged_groups]:
-                context = parts.contexts[group.example.context_id]
-                rollouts.append(rollout_record(result.step, settings.stage, group, context))
-            listener.on_step(settings.stage, settings.training.num_steps, result)
+            logged = log.log(result.step, settings.stage, result, found.contexts)
+            listener.on_step(settings.stage, training.num_steps, logged)
 
         inputs = StageInputs(
             engine=parts.engine,
-            agent=_agent(settings),
-            score=partial(score_rollout, config=settings.reward),
-            examples=parts.examples,
-            contexts=parts.contexts,
+            agent=found.agent or _agent(settings),
+            score=scoring.score,
+            examples=found.examples,
+            contexts=found.contexts,
             seed=settings.seed,
             folder=stage_folder,
+            validation=found.validation,
+            on_progress=listener.on_progress,
         )
-        return train_stage(settings.stage, settings.training, inputs, on_step)
+        return train_stage(settings.stage, training, inputs, on_step)
+
+
+def _is_done(settings: StageSettings, stage_folder: Path) -> bool:
+    stage = settings.training or settings.sft
+    assert stage is not None
+    return StageCheckpoints(stage_folder, stage.checkpoints, schema="").is_finished()
+
+
+def _fine_tune(
+    settings: StageSettings,
+    engine: LocalEngine,
+    stage_folder: Path,
+    log: StepLog,
+    listener: RunListener,
+) -> Path:
+    assert settings.sft is not None
+    rows = read_sft_rows(
+        Path(settings.examples), engine.sampler.tokenizer, progress=listener.on_progress
+    )
+    num_steps = num_sft_steps(settings.sft, rows)
+
+    def on_step(result: StepResult) -> None:
+        listener.on_step(
+            settings.stage, num_steps, log.log(result.step, settings.stage, result, {})
+        )
+
+    inputs = SftInputs(engine=engine, rows=rows, seed=settings.seed, folder=stage_folder)
+    return train_sft_stage(settings.stage, settings.sft, inputs, on_step)
 
 
 def _agent(settings: StageSettings) -> Agent:

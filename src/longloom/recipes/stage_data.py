@@ -1,0 +1,131 @@
+"""What a stage by hand is trained on: a folder of examples, or somebody's own file of rows."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.errors import ConfigError, DataError
+from longloom.records import Context, Example, Split
+from longloom.rollout import Agent, GivenPromptAgent
+from longloom.synthesis.rows import RowsConfig, RowStore, import_rows, read_sft_chats
+from longloom.synthesis.storage import read_examples
+from longloom.text.tokenizer import Tokenizer
+from longloom.training.sft_rows import SftExample, encode_messages
+
+ROWS_FOLDER = "rows"
+"""In a run folder: the rows of somebody's own file, checked and encoded."""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageData:
+    """Examples with their contexts, and the agent they ask for."""
+
+    examples: Sequence[Example]
+    """For training."""
+    validation: Sequence[Example]
+    """Held out."""
+    contexts: Mapping[str, Context]
+    """The contexts of both."""
+    agent: Agent | None
+    """Who answers rows of a file; None leaves the choice to the stage."""
+
+
+def is_own_file(source: Path) -> bool:
+    """Return whether training data are a file of rows rather than a folder of examples."""
+    return source.is_file()
+
+
+def read_folder(source: Path) -> StageData:
+    """Return the examples of a folder written by `synthesize` or `import`.
+
+    Raises:
+        DataError: the folder cannot be read, or holds no training examples.
+    """
+    examples, contexts = read_examples(source)
+    return _split(source, examples, contexts, agent=None)
+
+
+def read_own_rows(
+    source: Path,
+    config: RowsConfig,
+    *,
+    run_folder: Path,
+    model: Path,
+    tokenizer: Tokenizer,
+    progress: Progress,
+) -> StageData:
+    """Return the rows of a file, checked and encoded once and kept in the run folder.
+
+    Raises:
+        DataError: a row cannot be used, or there is none for training.
+    """
+    target = rows_file(source, config, run_folder=run_folder, model=model)
+    store: RowStore = import_rows(source, target, tokenizer, config, progress=progress)
+    return _split(source, store.examples, store.contexts, agent=GivenPromptAgent(store.prompt_ids))
+
+
+def rows_file(source: Path, config: RowsConfig, *, run_folder: Path, model: Path) -> Path:
+    """Return where the rows of a file are kept, by file, settings and whose tokens they are."""
+    named = [str(source.resolve()), config.model_dump(mode="json"), str(model.resolve())]
+    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
+    return run_folder / ROWS_FOLDER / f"{digest}.arrow"
+
+
+def forget_outdated_rows(source: Path, run_folder: Path) -> None:
+    """Remove kept rows that are older than the file they came from, or of other files."""
+    for kept in (run_folder / ROWS_FOLDER).glob("*.arrow"):
+        if not source.is_file() or kept.stat().st_mtime < source.stat().st_mtime:
+            kept.unlink()
+
+
+def read_sft_rows(
+    source: Path, tokenizer: Tokenizer, *, progress: Progress
+) -> tuple[SftExample, ...]:
+    """Return the chats of a file as supervised fine-tuning learns them.
+
+    Raises:
+        DataError: a row cannot be used.
+        ModelError: the chat template refuses a chat.
+    """
+    return tuple(
+        encode_messages(chat, tokenizer) for chat in read_sft_chats(source, progress=progress)
+    )
+
+
+def check_source(source: Path, *, needs_documents: bool) -> None:
+    """Refuse data that a stage cannot use, before anything is loaded.
+
+    Raises:
+        ConfigError: the memory agent is given a file of whole prompts.
+        DataError: there is no such file or folder.
+    """
+    if not source.exists():
+        raise DataError(
+            f"{source} does not exist; expected a folder written by `longloom synthesize`, or a "
+            "file of rows (Parquet, JSON Lines, JSON)"
+        )
+    if needs_documents and is_own_file(source):
+        raise ConfigError(
+            f"{source} is a file of whole prompts, but the memory agent reads documents apart from "
+            f"their questions; take them apart with `longloom import {source} -o FOLDER` and train "
+            "on that folder"
+        )
+
+
+def _split(
+    source: Path,
+    examples: Sequence[Example],
+    contexts: Mapping[str, Context],
+    *,
+    agent: Agent | None,
+) -> StageData:
+    training = [example for example in examples if example.split is Split.TRAIN]
+    if not training:
+        raise DataError(f"{source} holds no training examples; synthesise some")
+    held_out = [example for example in examples if example.split is Split.HELD_OUT]
+    return StageData(examples=training, validation=held_out, contexts=contexts, agent=agent)
