@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from longloom.engines.local_config import LocalEngineConfig
-from longloom.engines.machine import resolve, told_when_memory_ends
+from longloom.engines.machine import resolve, return_freed_memory, told_when_memory_ends
 from longloom.engines.memory_plan import plan_memory, work_of
 from longloom.engines.micro_batches import micro_batches
 from longloom.engines.offload import offloaded_activations
@@ -71,6 +71,8 @@ class LocalEngine:
         self._folder = folder
         self._config = config or LocalEngineConfig()
         self._use = resolve(self._config)
+        if self._use.recomputes_layers and self._use.device.type == "cpu":
+            return_freed_memory()
         with told_when_memory_ends(lambda: "the network does not fit; take a smaller one"):
             self._network = self._load(folder, yarn)
             self._trained = self._prepare()

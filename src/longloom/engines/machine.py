@@ -4,6 +4,7 @@
 the engine mean the same.
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ accelerator is busy at tens of thousands of tokens."""
 MAX_CACHE_TOKENS = {"cpu": 65_536, "cuda": 131_072}
 _CPU_ALLOCATOR = "can't allocate memory"
 """In the text of the error that torch's CPU allocator raises; it has no class of its own."""
+
+
+_MMAP_THRESHOLD = -3
+"""M_MMAP_THRESHOLD of glibc's malloc.h."""
+_MAPPED_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,18 @@ def resolve(config: LocalEngineConfig) -> MachineUse:
         max_cache_tokens=config.max_cache_tokens or MAX_CACHE_TOKENS[kind],
         recomputes_layers=is_cuda if checkpointing == "auto" else checkpointing == "on",
     )
+
+
+def return_freed_memory() -> None:
+    """Have this process give large blocks of memory back as soon as they are freed.
+
+    glibc keeps freed blocks of up to 32 MB in a heap, where others do not fit into the gaps. With
+    gradient checkpointing that doubled the peak on CPU (845 MB for 385 MB); mapping blocks of 1 MB
+    and more one by one costs about a tenth of the time. Elsewhere than with glibc it does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def available_bytes(device: torch.device, *, root: Path = Path("/")) -> int:

@@ -7,8 +7,9 @@ micro-batch; rollouts add the caches. The formulas are those of the functions be
 of trained weights, e the bytes of a number of the network (4 in fp32, 2 in bf16), N the packed
 tokens of the largest micro-batch and A those of them that are answers.
 
-What it leaves out: what torch itself takes (about 0.3 GB on CPU, 0.5 GB on CUDA) and room that the
-allocator cannot use. `benchmarks/memory_plan.py` compares it with what is measured on CPU.
+What it leaves out: gaps that the allocator cannot use, and what torch has taken before the engine
+starts. `benchmarks/memory_plan.py` compares it with what is measured on CPU; figures for CUDA have
+not been measured.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from longloom.records import TrainingSequence
 _FP32 = 4
 _HEAD_TILE_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20}
 """Two tiles of logits: what the head has beside inputs and gradients (`models.logprob_head`)."""
+_LIBRARY_BYTES = {"cpu": 80_000_000, "cuda": 0}
+"""What torch loads with its first optimizer, in the main memory (measured)."""
 _PREFILL_TOKENS = 2_048
 """Prompt tokens computed at once in rollouts (`models.prefill`)."""
 _GB = 1e9
@@ -199,6 +202,7 @@ def _standing(
         ("master weights", 0 if num_bytes == _FP32 else num_trained * _FP32),
         ("optimizer moments", num_trained * 2 * _FP32),
         ("reference", sizes.num_weights * num_bytes if has_reference and not adapters else 0),
+        ("libraries", _LIBRARY_BYTES[use.device.type]),
     )
 
 
@@ -252,9 +256,10 @@ def _layer_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
 def _last_layer_bytes(sizes: ModelSizes, num_bytes: int, tokens: int, answers: int) -> int:
     """Return what autograd keeps of the last layer and behind it.
 
-    There contexts are normalised and have keys and values, and no more. The last normalisation, and
-    the head's copy of the hidden states, are of answers alone.
+    In our own network contexts are only normalised and have keys and values there, and the last
+    normalisation is of answers alone; transformers computes all of it for all tokens.
     """
+    answers = answers if sizes.is_own else tokens
     context = sizes.hidden_size * (8 + num_bytes) + 2 * sizes.key_width * num_bytes
     context += 8 * sizes.key_width if sizes.has_head_norms else 0
     behind = sizes.hidden_size * (8 + num_bytes)

@@ -11,7 +11,7 @@ from typing import Any
 
 from longloom.engines.local_config import LoraConfig
 from longloom.errors import ModelError
-from longloom.models.folder import read_settings
+from longloom.models.folder import has_own_network, read_settings
 
 _HEAD_NORMS = ("qwen3", "qwen3_moe", "olmo2")
 """Architectures that normalise queries and keys."""
@@ -37,10 +37,14 @@ class ModelSizes:
     """Width of what one token passes through in the MLP, all of its experts together."""
     stored_mlp_width: int
     """The same with every expert there is."""
+    num_experts: int
+    """Experts of a layer, as a mean over the layers; 0 in a dense network."""
     has_head_norms: bool
     """Whether queries and keys are normalised."""
     is_tied: bool
     """Whether the output matrix is the embedding matrix."""
+    is_own: bool
+    """Whether our own network computes it, which leaves contexts out of most of the last layer."""
 
     @property
     def embedding_weights(self) -> int:
@@ -53,6 +57,7 @@ class ModelSizes:
         width = self.hidden_size
         head_dim = self.query_width // self.num_heads
         layer = width * (2 * self.query_width + 2 * self.key_width + 3 * self.stored_mlp_width)
+        layer += self.num_experts * width  # the router
         layer += 2 * width + (2 * head_dim if self.has_head_norms else 0)
         num_matrices = 1 if self.is_tied else 2
         return self.num_layers * layer + num_matrices * self.embedding_weights + width
@@ -85,7 +90,7 @@ def read_sizes(folder: Path) -> ModelSizes:
     num_heads = _size(settings, "num_attention_heads", path)
     num_key_heads = settings.get("num_key_value_heads") or num_heads
     head_dim = settings.get("head_dim") or width // num_heads
-    mlp_width, stored_mlp_width = _mlp_widths(settings, path)
+    mlp_width, stored_mlp_width, num_experts = _mlp_widths(settings, path)
     return ModelSizes(
         vocab_size=_size(settings, "vocab_size", path),
         hidden_size=width,
@@ -95,17 +100,19 @@ def read_sizes(folder: Path) -> ModelSizes:
         key_width=num_key_heads * head_dim,
         mlp_width=mlp_width,
         stored_mlp_width=stored_mlp_width,
+        num_experts=num_experts,
         has_head_norms=settings.get("model_type") in _HEAD_NORMS,
         is_tied=bool(settings.get("tie_word_embeddings", False)),
+        is_own=has_own_network(settings),
     )
 
 
-def _mlp_widths(settings: Mapping[str, Any], path: Path) -> tuple[int, int]:
-    """Return the widths that a token uses and that are stored, as means over the layers."""
+def _mlp_widths(settings: Mapping[str, Any], path: Path) -> tuple[int, int, int]:
+    """Return the widths that a token uses and that are stored, and the experts, as means."""
     dense = _size(settings, "intermediate_size", path)
     num_experts = settings.get("num_experts") or settings.get("num_local_experts") or 0
     if not num_experts:
-        return dense, dense
+        return dense, dense, 0
     expert = settings.get("moe_intermediate_size") or dense
     shared = settings.get("shared_expert_intermediate_size") or 0
     num_layers = _size(settings, "num_hidden_layers", path)
@@ -118,6 +125,7 @@ def _mlp_widths(settings: Mapping[str, Any], path: Path) -> tuple[int, int]:
     return (
         round(share * dense + (1 - share) * used),
         round(share * dense + (1 - share) * stored),
+        round((1 - share) * num_experts),
     )
 
 
