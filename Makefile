@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity check bench clean
+.PHONY: help setup run test test-slow test-parity check bench bench-step ablation clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -49,6 +49,13 @@ check: $(READY) ## format, lint, types and the layer contract
 
 bench: $(READY) ## run the benchmarks (figures, not tests)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+bench-step: $(READY) $(PARITY)/.longloom-parity-ready ## one GRPO step beside TRL, on one CPU thread
+	@$(BIN)/python benchmarks/grpo_step.py $(ARGS)
+
+ablation: $(READY) ## the ablations of the paper on the tiny model (two CPU-hours, resumable)
+	@$(BIN)/python benchmarks/ablation.py run --workers 2 $(ARGS)
+	@$(BIN)/python benchmarks/ablation.py report
 
 clean: ## remove the environments and caches; runs/ stays
 	rm -rf $(VENV) $(PARITY) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ A step is one prompt, a group of answers of exact length, rewards, advantages an
 0.92M Qwen3 of random weights in fp32. Every side runs in a process of its own and they take turns,
 so that what else the machine does falls on both; medians over all steps are reported. Memory is the
 largest resident set above where it stood before the first step. TRL needs an environment of its
-own: `make peer-environment`, or --trl-python.
+own: that of `make bench-step`, or --trl-python.
 
 Targets: a quarter of TRL's CPU time at 1024/32/8 and a sixth at 4096/32/8, a quarter of its memory,
 gradients within 1e-5 of plain rows, and at 1024/256/8 twice as fast forward and backward, and the
@@ -232,7 +232,7 @@ def main(arguments: list[str]) -> None:
     options = parse_arguments(arguments)
     if not options.without_trl and not options.trl_python.exists():
         sys.exit(
-            f"no Python of TRL at {options.trl_python}: run `make peer-environment`, name one with "
+            f"no Python of TRL at {options.trl_python}: run `make bench-step`, name one with "
             "--trl-python, or leave TRL out with --without-trl"
         )
     result = measure(options)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
-PEER_PYTHON = BENCHMARKS.parent / ".venv.trl" / "bin" / "python"
-"""Made by `make peer-environment`."""
+PEER_PYTHON = BENCHMARKS.parent / ".venv.parity" / "bin" / "python"
+"""Made by `make bench-step` and `make test-parity`."""
 _SHOWN_CHARACTERS = 600
 
 

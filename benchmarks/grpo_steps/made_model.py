@@ -72,9 +72,7 @@ def write_model(folder: Path, sizes: ModelSizes, *, dtype: str = "float32", seed
         return
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(folder)
     end_id = SPECIALS.index(END)
@@ -91,9 +89,9 @@ def write_model(folder: Path, sizes: ModelSizes, *, dtype: str = "float32", seed
         embedding = model.get_input_embeddings().weight
         embedding[:, 0] = OTHER_LOGIT_WEIGHT
         embedding[end_id, 0] = END_LOGIT_WEIGHT
-        for layer in model.model.layers:
-            layer.self_attn.o_proj.weight[0] = 0
-            layer.mlp.down_proj.weight[0] = 0
+        for name, parameter in model.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                parameter[0] = 0
     model.to(getattr(torch, dtype)).save_pretrained(folder / "written")
     for path in sorted((folder / "written").iterdir(), key=lambda path: path.name == "config.json"):
         path.replace(folder / path.name)
