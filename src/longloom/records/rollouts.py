@@ -131,3 +131,5 @@ class TrainingSequence:
     """The sampler's log-probabilities of the response tokens."""
     advantages: tuple[float, ...]
     """One per response token; 0 where a mask removed the token from the gradient."""
+    old_logprobs: tuple[float, ...] | None = None
+    """The trainer's log-probabilities before the step's first update; None if this is the first."""
