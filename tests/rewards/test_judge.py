@@ -26,7 +26,7 @@ from longloom.rewards.judge import (
         ("<think>[[YES]]</think>", Verdict.UNCLEAR),
     ],
 )
-def test_verdict_is_a_clear_yes_a_clear_no_or_unclear(reply, expected):
+def test_verdict_must_be_a_clear_yes(reply, expected):
     assert parse_verdict(reply) is expected
 
 

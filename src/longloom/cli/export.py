@@ -10,13 +10,16 @@ from longloom.cli.options import NewFile
 
 
 def export(
-    examples: Annotated[Path, typer.Argument(help="Folder written by `synthesize`.")],
+    examples: Annotated[Path, typer.Argument(help="Folder of `synthesize`, or of a run.")],
     output: NewFile,
-    kind: Annotated[str, typer.Option("--for", help="verl, trl or jsonl.")] = "verl",
+    kind: Annotated[
+        str, typer.Option("--for", help="verl, trl, jsonl; or rollouts of a run.")
+    ] = "verl",
     template: Annotated[str, typer.Option(help="Prompt template: plain or l1.")] = "plain",
 ) -> None:
     """Write examples with their documents as one self-contained file."""
     from longloom.recipes import api
 
     num_examples = api.export(examples, output=output, kind=kind, template=template)
-    print(f"{num_examples} examples: {shown_path(output)}")
+    what = "rollouts" if kind == "rollouts" else "examples"
+    print(f"{num_examples} {what}: {shown_path(output)}")

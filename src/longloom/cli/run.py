@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from longloom.cli.console import print_paragraph, print_table, shown_path
-from longloom.cli.options import Fresh, Overrides, Seed
+from longloom.cli.options import Fresh, Overrides, Seed, Track
 
 if TYPE_CHECKING:
     from longloom.recipes.run_config import RunConfig
@@ -20,6 +20,7 @@ def run(
         Path | None,
         typer.Option("--output", "-o", help="Run folder; default runs/RECIPE-confighash."),
     ] = None,
+    track: Track = None,
     is_fresh: Fresh = False,
     is_dry: Annotated[
         bool, typer.Option("--dry-run", help="Print settings and plan; touch nothing.")
@@ -30,13 +31,14 @@ def run(
     from longloom.recipes import api
     from longloom.recipes.catalogue import load_config
 
+    settings = [*(overrides or ()), *([f"track=[{','.join(track)}]"] if track else [])]
     if is_dry:
-        _print_plan(load_config(name_or_file, overrides=overrides or (), seed=seed), output)
+        _print_plan(load_config(name_or_file, overrides=settings, seed=seed), output)
         return
     with RunConsole() as console:
         outcome = api.run(
             name_or_file,
-            overrides=overrides or (),
+            overrides=settings,
             seed=seed,
             output=output,
             fresh=is_fresh,

@@ -202,11 +202,11 @@ def with_yarn(settings: Mapping[str, Any], yarn: YarnConfig) -> dict[str, Any]:
             "applied as it is"
         )
     window = settings.get("max_position_embeddings")
-    if type(window) is not int or not yarn.original_window_tokens <= window < yarn.window_tokens:
+    if type(window) is not int or not yarn.original_window_tokens <= window <= yarn.window_tokens:
         raise ModelError(
             f"YaRN from {yarn.original_window_tokens} to {yarn.window_tokens} tokens does not fit "
             f"a model whose window is {window!r}; expected original_window_tokens of at most the "
-            "model's window and a longer window than that"
+            "model's window, and a longer window of no less than it"
         )
     scaling = RotaryScaling(
         rope_type="yarn",

@@ -7,13 +7,14 @@ import yaml
 
 from longloom.config import apply_overrides, nearest_key, parse_config
 from longloom.errors import ConfigError
-from longloom.recipes.qwenlong_l1 import qwenlong_l1
+from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.tiny_cpu import tiny_cpu
 
 RECIPES: Mapping[str, Callable[[], RunConfig]] = {
     "qwenlong-l1": qwenlong_l1,
+    "qwenlong-l1-120k": qwenlong_l1_120k,
     "qwenlong-l15": qwenlong_l15,
     "tiny-cpu": tiny_cpu,
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from longloom.recipes.evaluation_jobs import jobs_of
 from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.synthesis.published.files import count_plain_rows
+from longloom.training.sft import SftConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,11 +17,11 @@ class PlannedStage:
     name: str
     """Its name."""
     kind: str
-    """full_context, memory or merge."""
+    """full_context, memory, merge or sft."""
     start: str
     """The checkpoint it starts from."""
     num_steps: int
-    """Optimizer steps."""
+    """Steps; of supervised fine-tuning as the number of its rows says, 0 if they are not there."""
     num_rollouts: int
     """Attempts in all steps together."""
     max_prompt_tokens: int
@@ -73,6 +75,8 @@ def plan_evaluation(config: RunConfig) -> tuple[PlannedSuite, ...]:
 
 
 def _planned(config: RunConfig, stage: StageConfig) -> PlannedStage:
+    if stage.sft is not None:
+        return _planned_sft(stage, stage.sft)
     training = stage.training
     if training is None:
         sizes = dict.fromkeys(
@@ -97,4 +101,18 @@ def _planned(config: RunConfig, stage: StageConfig) -> PlannedStage:
         max_prompt_tokens=training.max_prompt_tokens,
         max_response_tokens=training.max_response_tokens,
         max_sampled_tokens=num_rollouts * sampled_tokens,
+    )
+
+
+def _planned_sft(stage: StageConfig, sft: SftConfig) -> PlannedStage:
+    num_rows = count_plain_rows(Path(stage.sft_rows)) if stage.sft_rows else 0
+    return PlannedStage(
+        name=stage.name,
+        kind=stage.kind,
+        start=stage.start,
+        num_steps=sft.num_epochs * math.ceil(num_rows / sft.batch_size),
+        num_rollouts=0,
+        max_prompt_tokens=sft.max_tokens,
+        max_response_tokens=0,
+        max_sampled_tokens=0,
     )

@@ -1,6 +1,7 @@
 """The paper's full-size run (QwenLong-L1.5, section 4.1, Fig. 6, section 5.1).
 
-Values marked inferred are not in the paper; `docs/departures.md` gives the reasons.
+Values marked inferred are not in the paper; `docs/departures.md` gives the reasons. The paper's
+judge is gpt-oss-120b: serve it and set `judge`.
 """
 
 from longloom.memory import MemoryConfig
@@ -9,6 +10,8 @@ from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.entropy_control import AepoConfig
+from longloom.training.filters import StageTransitionConfig
+from longloom.training.selection import DifficultyBinsConfig, SelectionConfig
 from longloom.training.stage import TrainingConfig
 
 
@@ -22,6 +25,8 @@ def qwenlong_l15() -> RunConfig:
         temperature=0.7,
         top_p=0.95,
         learning_rate=2e-6,
+        # section 4.2: equal numbers from bins of pass@k; k and the number of bins are inferred
+        selection=SelectionConfig(bins=DifficultyBinsConfig(enabled=True)),
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.27),  # digitised from Fig. 11
     )
     stage_2 = stage_1.replace(
@@ -29,6 +34,8 @@ def qwenlong_l15() -> RunConfig:
         min_prompt_tokens=20_000,
         max_prompt_tokens=60_000,
         max_response_tokens=20_000,
+        # section 4.1: filtered by difficulty under the next stage's limits; thresholds inferred
+        selection=SelectionConfig(transition=StageTransitionConfig(enabled=True)),
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.25),  # digitised from Fig. 11
     )
     stage_3 = stage_2.replace(
@@ -43,8 +50,13 @@ def qwenlong_l15() -> RunConfig:
         min_prompt_tokens=0,
         max_prompt_tokens=128_000,
         max_response_tokens=20_000,  # inferred
+        selection=SelectionConfig(),  # inferred
         advantage=AdvantageConfig(kind="group_std"),  # Eq. 3 at trajectory level
         aepo=AepoConfig(enabled=False),  # inferred
+    )
+    final = stage_3.replace(
+        num_steps=30,  # inferred
+        aepo=AepoConfig(entropy_low=0.135, entropy_high=0.2),  # inferred from stage 3
     )
     return RunConfig(
         recipe="qwenlong-l15",
@@ -74,12 +86,7 @@ def qwenlong_l15() -> RunConfig:
                 merge=MergeConfig(method="sce", select_topk=1.0),  # inferred
                 merged_stages=("stage-3", "memory"),
             ),
-            StageConfig(
-                name="final",
-                kind="full_context",
-                start="merged",
-                training=stage_3.replace(num_steps=30),  # inferred
-            ),
+            StageConfig(name="final", kind="full_context", start="merged", training=final),
         ),
         evaluation=EvaluationConfig(temperature=0.7, top_p=0.95),
     )

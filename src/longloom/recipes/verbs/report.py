@@ -10,6 +10,7 @@ from longloom.report import (
     write_synthesis_report,
 )
 from longloom.report import write_report as write_html
+from longloom.report.rollout_dump import dump_rollouts
 from longloom.runlog import RunFolder
 from longloom.synthesis.export import export_examples
 
@@ -42,9 +43,10 @@ def export(
     """Write examples as one self-contained file for another trainer; return their number.
 
     Args:
-        examples: a folder written by `synthesize`.
+        examples: a folder written by `synthesize`; for `rollouts` a run folder.
         output: the new file.
-        kind: `verl` and `trl` write Parquet, `jsonl` JSON Lines.
+        kind: `verl` and `trl` write Parquet, `jsonl` JSON Lines; `rollouts` writes a run's logged
+            rollouts as verl dumps them.
         template: the prompt's template.
 
     Raises:
@@ -54,6 +56,8 @@ def export(
     target = Path(output)
     if target.exists():
         raise DataError(f"{target} exists already; choose another file or remove it")
+    if kind == "rollouts":
+        return dump_rollouts(Path(examples), target)
     return export_examples(Path(examples), target, kind, template=template)
 
 

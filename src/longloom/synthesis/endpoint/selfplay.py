@@ -18,7 +18,7 @@ from random import Random
 
 from longloom.models.endpoint_messages import user_request
 from longloom.records import Document
-from longloom.rewards import judge_prompt, normalize_answer, parse_verdict
+from longloom.rewards import Verdict, judge_prompt, normalize_answer, parse_verdict
 from longloom.synthesis.endpoint.attempts import PosedQuestion, attempt
 from longloom.synthesis.endpoint.closed_book import closed_book_fault
 from longloom.synthesis.endpoint.fencing import speaks_to_a_model
@@ -172,7 +172,8 @@ class _Evolution:
             )
         )
         num_yes = sum(
-            reply.is_complete and parse_verdict(visible_reply(reply)) for reply in replies
+            reply.is_complete and parse_verdict(visible_reply(reply)) is Verdict.YES
+            for reply in replies
         )
         return 2 * num_yes > num_votes, num_votes
 
