@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
 
-from longloom.config import FrozenConfig, apply_overrides, nearest_key, parse_config
+from longloom.config import (
+    FrozenConfig,
+    apply_overrides,
+    nearest_key,
+    parse_config,
+    read_yaml,
+)
 from longloom.errors import ConfigError
 
 
@@ -148,3 +154,11 @@ def test_override_changes_its_key_alone(settings: dict[str, int], drawn: st.Data
     key = drawn.draw(st.sampled_from(sorted(settings)))
     value = drawn.draw(st.integers())
     assert apply_overrides(settings, [f"{key}={value}"]) == settings | {key: value}
+
+
+def test_words_of_settings_are_no_truth_values():
+    changed = apply_overrides({"mode": "token", "is_on": False}, ["mode=off", "is_on=true"])
+    assert changed == {"mode": "off", "is_on": True}
+    assert read_yaml("[on, off, yes, no, True, 'true', 3, null]") == [
+        "on", "off", "yes", "no", True, "true", 3, None
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ Configurations are frozen pydantic models. An unknown key is refused with the ne
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar, get_args
 
@@ -58,12 +59,41 @@ def apply_overrides(settings: Mapping[str, object], overrides: Sequence[str]) ->
         if not separator or not path:
             raise ConfigError(f"override {override!r} is not of the form a.b=c")
         try:
-            value = yaml.safe_load(text)
+            value = read_yaml(text)
         except yaml.YAMLError:
             value = text
         _set_path(changed, path.split("."), value, override)
     assert isinstance(changed, dict)
     return changed
+
+
+def read_yaml(text: str) -> Any:
+    """Return the plain values of a YAML text; `on`, `off`, `yes` and `no` are words.
+
+    As in YAML 1.2: in 1.1 they are truth values, and `mode=off` would not name a mode.
+
+    Raises:
+        yaml.YAMLError: the text is no YAML.
+    """
+    loader = _WordsAreWords(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+class _WordsAreWords(yaml.SafeLoader):
+    """The safe loader, with `true` and `false` as the only truth values."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # a class attribute of yaml's own kind
+        first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:bool"]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_WordsAreWords.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def nearest_key(key: str, known: Sequence[str]) -> str:

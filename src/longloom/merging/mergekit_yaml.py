@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from longloom.config import nearest_key, parse_config
+from longloom.config import nearest_key, parse_config, read_yaml
 from longloom.errors import ConfigError
 from longloom.merging.config import MergeConfig
 
@@ -49,7 +49,7 @@ def read_mergekit_yaml(path: Path) -> MergePlan:
         ConfigError: the file cannot be read, or asks for something that is not supported.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = read_yaml(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

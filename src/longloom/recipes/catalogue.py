@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from longloom.config import apply_overrides, nearest_key, parse_config
+from longloom.config import apply_overrides, nearest_key, parse_config, read_yaml
 from longloom.errors import ConfigError
 from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
@@ -47,7 +47,7 @@ def _read_settings(name: str) -> dict[str, object]:
         hint = f"did you mean {nearest!r}?" if nearest else f"recipes: {', '.join(RECIPES)}"
         raise ConfigError(f"{name!r} is neither a recipe nor a file; {hint}")
     try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
+        loaded = read_yaml(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from None
     if not isinstance(loaded, dict):

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from longloom import __version__
+from longloom.config import read_yaml
 from longloom.errors import DataError
 from longloom.runlog.atomic import atomic_write_text
 
@@ -98,7 +99,7 @@ def read_manifest(path: Path) -> RunManifest:
         DataError: the file is missing, damaged, not a run file or of another version.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = read_yaml(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"cannot read run file {path}: {reason}") from None
