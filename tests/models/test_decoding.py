@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from longloom.models.decoding import Cohort, DecodingStep
+from longloom.models.decoding import Cohort, DecodingStep, _scores
 from longloom.models.folder import load_model
 
 
@@ -120,3 +120,11 @@ def test_room_doubles_up_to_the_limit_and_shrinks_with_the_rows(network):
     cohort.keep([0])
     assert cohort.lengths == (4,)
     assert cohort.tokens_with(5) == 4 + 5
+
+
+def test_scores_of_half_types_are_scaled_without_rounding():
+    """Heads of 128: the root is no power of two, so a scaled bf16 query would round."""
+    query = 4 * torch.randn(2, 3, 1, 4, 128, dtype=torch.bfloat16)
+    key = torch.randn(2, 3, 1, 7, 128, dtype=torch.bfloat16)
+    exact = query.double() @ key.double().mT / 128**0.5
+    torch.testing.assert_close(_scores(query, key).double(), exact, rtol=1e-5, atol=1e-5)

@@ -108,7 +108,7 @@ class Cohort:
         own_value[:, :, :, self.num_own] = self._spread(value).transpose(1, 2)
         num_own = self.num_own + 1
         num_prompts, num_key_heads, group_size, _, head_dim = own_key.shape
-        grouped = self._spread(query / math.sqrt(head_dim))  # [P, G, H, d]
+        grouped = self._spread(query)  # [P, G, H, d]
         grouped = grouped.view(num_prompts, group_size, num_key_heads, -1, head_dim)
         grouped = grouped.transpose(1, 2).contiguous()  # [P, K, G, h, d]
         attended = _attend_in_two_parts(
@@ -239,14 +239,15 @@ def _attend_in_two_parts(
 
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:
-    """Return query key^T in fp32, whatever the type of both."""
-    key = key.transpose(-1, -2)
-    if query.dtype == torch.float32:
-        return query @ key
-    if not query.is_cuda:
-        return query.float() @ key.float()
+    """Return query key^T / sqrt(d) in fp32, whatever the type of both.
+
+    Scaled in fp32 too, as the kernels of training do: a scaled query would round in half types.
+    """
+    key, root = key.transpose(-1, -2), math.sqrt(query.shape[-1])
+    if not query.is_cuda or query.dtype == torch.float32:
+        return (query.float() / root) @ key.float()
     flat = torch.bmm(query.flatten(0, -3), key.flatten(0, -3), out_dtype=torch.float32)
-    return flat.view(*query.shape[:-1], -1)
+    return flat.div_(root).view(*query.shape[:-1], -1)
 
 
 class DecodingStep:

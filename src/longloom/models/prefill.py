@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from longloom.models.attention import attention_part
+from longloom.models.attention import attention_part, merge_parts
 from longloom.models.decoding import Cache
 from longloom.models.network import Network
 
@@ -142,10 +142,7 @@ def _attend(rows: Tensor, cache: Cache, prompt: int, start: int) -> Tensor:
             enable_gqa=query.shape[1] != key.shape[1],
         )
         return attended[0].transpose(0, 1)
-    before, before_normaliser = attention_part(query, key[:, :, :start], value[:, :, :start])
-    within, normaliser = attention_part(
-        query, key[:, :, start:], value[:, :, start:], is_causal=True
-    )
-    # The softmax over both parts weighs each by its share of the normaliser.
-    share = (before_normaliser - normaliser).sigmoid()[..., None].to(within.dtype)
-    return torch.lerp(within, before, share)[0].transpose(0, 1)
+    before = attention_part(query, key[:, :, :start], value[:, :, :start])
+    within = attention_part(query, key[:, :, start:], value[:, :, start:], is_causal=True)
+    attended, _ = merge_parts(*within, *before)
+    return attended[0].transpose(0, 1)
