@@ -274,3 +274,19 @@ def test_calls_without_tokens_are_not_sequences():
     rollouts = [make_rollout(make_turn(()), make_turn()), make_rollout(make_turn())]
     batch = prepare_batch(config, [make_group([1.0, 0.0], rollouts)], AepoState())
     assert sizes(batch) == (4, 2)
+
+
+@pytest.mark.parametrize(("denominator", "num_learned"), [("all_tokens", 2), ("kept_tokens", 1)])
+def test_a_kl_term_is_over_the_tokens_its_denominator_counts(denominator, num_learned):
+    aepo = AepoConfig(entropy_low=0.2, entropy_high=0.4, denominator=denominator)
+    config = AEPO.replace(aepo=aepo, loss=LossConfig(kl_coefficient=0.1))
+    batch = prepare_batch(config, [high_entropy_group()], AepoState())
+    assert len(advantages(batch)) == sizes(batch)[1] == num_learned
+
+
+def test_with_a_kl_term_too_nothing_kept_is_nothing_to_learn():
+    aepo = AepoConfig(entropy_low=0.2, entropy_high=0.4, denominator="kept_tokens")
+    config = AEPO.replace(aepo=aepo, loss=LossConfig(kl_coefficient=0.1))
+    rollouts = [make_rollout(make_turn(entropy=0.6)) for _ in range(2)]
+    batch = prepare_batch(config, [make_group([1.0, 1.0], rollouts)], AepoState())
+    assert batch.updates == ()

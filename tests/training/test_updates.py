@@ -133,3 +133,20 @@ def test_a_stage_takes_several_steps_per_batch(tmp_path):
     train(tmp_path, config, recorder(log), engine=engine)
     assert len(engine.updates) == sum(log[step]["training/updates"] for step in log)
     assert max(log[step]["training/updates"] for step in log) == 2.0
+
+
+def test_the_shift_of_the_policy_is_a_mean_over_the_tokens_learned_from():
+    """Of two updates only the second has moved; masked tokens are not in the mean."""
+    engine = UnigramEngine()
+    config = SETTINGS.replace(
+        updates_per_batch=2, aepo=AepoConfig(entropy_low=0.1, entropy_high=0.2)
+    )
+    before = engine.logprobs(1.0)
+    batches = updates_of([group(0), group(1)], config)
+    moved = UnigramEngine()
+    take_updates(moved, config, batches[:1], learning_rate=1.0)
+    shifts = before - moved.logprobs(1.0)
+    learned = [token for sequence in batches[1].sequences for token in sequence.response_ids]
+    metrics = take_updates(engine, config, batches, learning_rate=1.0)
+    expected = (0.0 + float(shifts[learned].mean())) / 2
+    assert metrics["training/policy_shift_nats"] == pytest.approx(expected)

@@ -111,8 +111,9 @@ def _mini_batches(config: TrainingConfig, calls: Sequence[Call], key: str) -> It
 
 
 def _has_gradient(config: TrainingConfig, call: Call) -> bool:
-    """Return whether a call is learned from: with a KL term every one is."""
-    return config.loss.kl_coefficient > 0 or any(call.sequence.advantages)
+    """Return whether a call is learned from: with a KL term every one that is counted is."""
+    is_counted = call.is_kept or config.aepo.denominator == "all_tokens"
+    return (config.loss.kl_coefficient > 0 and is_counted) or any(call.sequence.advantages)
 
 
 def _in_update(config: TrainingConfig, groups: Sequence[RolloutGroup]) -> Bool[Tensor, " B"]:

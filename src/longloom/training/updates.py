@@ -19,6 +19,7 @@ _RATIO_FIGURES = (
     "training/clipped_fraction",
     "training/importance_correction_mean",
     "training/importance_ratio_mean",
+    "training/policy_shift_nats",
 )
 
 
