@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from longloom.records import (
@@ -85,3 +87,9 @@ def test_stage_transition_drops_the_hardest_by_choice_and_moves_the_easy_limit()
     assert transition.kept == ("half",)
     assert transition.too_easy == ("nearly", "always")
     assert transition.too_hard == ("never",)
+
+
+def test_a_length_penalty_makes_no_variance_of_equal_dense_rewards():
+    plain = group(1 / 3, 1 / 3)
+    penalised = Reward(value=1 / 3 - 0.1, reward_parts={"overlong": -0.1}, extracted_answer="")
+    assert not has_reward_variance(replace(plain, rewards=(plain.rewards[0], penalised)))

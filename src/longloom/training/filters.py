@@ -70,8 +70,8 @@ class StageTransition:
 def unpenalised_reward(reward: Reward) -> float:
     """Return a reward without its length penalty."""
     penalty = reward.reward_parts.get("overlong", 0.0)
-    # Exactly 0 or 1 again: 0.9 + 0.1 rounds.
-    return round(reward.value - penalty, 9) if penalty else reward.value
+    # Exactly 0 or 1 again: 0.9 + 0.1 rounds. Rounded alike whether penalised or not.
+    return round(reward.value - penalty, 9)
 
 
 def mean_reward(group: RolloutGroup) -> float:
