@@ -175,3 +175,10 @@ def test_thinking_that_the_template_opens_is_not_opened_twice():
 def test_a_chat_without_an_answer_at_its_end_is_a_data_error(messages):
     with pytest.raises(DataError, match="expected a prompt and at the end an answer"):
         encode_messages(messages, LetterTokenizer())
+
+
+def test_a_fine_tuning_does_not_go_on_with_other_rows(tmp_path):
+    with pytest.raises(Killed):
+        fine_tune(tmp_path, engine=DyingEngine(7))
+    with pytest.raises(CheckpointError, match=r"of 8 rows; expected 7"):
+        fine_tune(tmp_path, rows=ROWS[:7])

@@ -19,7 +19,7 @@ from typing import Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
-from longloom.errors import DataError
+from longloom.errors import CheckpointError, DataError
 from longloom.records import TrainingSequence
 from longloom.training.checkpoints import CheckpointConfig, StageCheckpoints
 from longloom.training.engine import TrainEngine, Update
@@ -82,7 +82,7 @@ def train_sft_stage(
 
     Raises:
         DataError: no row is short enough, or one has no response.
-        CheckpointError: the last checkpoint is damaged.
+        CheckpointError: the last checkpoint is damaged, or of other rows.
         EngineError: a loss or gradient is not finite.
     """
     checkpoints = StageCheckpoints(inputs.folder, config.checkpoints, schema=STATE_SCHEMA)
@@ -91,7 +91,7 @@ def train_sft_stage(
     rows = fitting_rows(config, inputs.rows)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     num_steps = config.num_epochs * steps_per_epoch
-    step, _ = checkpoints.load(inputs.engine)
+    step = _resume(checkpoints, inputs, num_rows=len(rows))
     while step < num_steps:
         started = time.perf_counter()
         epoch, index = divmod(step, steps_per_epoch)
@@ -104,8 +104,20 @@ def train_sft_stage(
             metrics["training/dropped_rows"] = float(len(inputs.rows) - len(rows))
         metrics["training/step_seconds"] = time.perf_counter() - started
         listener(StepResult(step=step, groups=(), metrics=metrics))
-        checkpoints.save(step, num_steps, inputs.engine, {})
+        checkpoints.save(step, num_steps, inputs.engine, {"num_rows": len(rows)})
     return checkpoints.finish(inputs.engine)
+
+
+def _resume(checkpoints: StageCheckpoints, inputs: SftInputs, *, num_rows: int) -> int:
+    """Return the steps taken so far; a step's rows follow from its number and theirs."""
+    step, state = checkpoints.load(inputs.engine)
+    if step and state.get("num_rows") != num_rows:
+        raise CheckpointError(
+            f"the checkpoint of step {step} in {inputs.folder} is of {state.get('num_rows')} rows; "
+            f"expected {num_rows}, as there are; resume with the rows of the run that wrote it, "
+            "or use --fresh"
+        )
+    return step
 
 
 def num_sft_steps(config: SftConfig, rows: Sequence[SftExample]) -> int:
