@@ -5,10 +5,13 @@ from contextlib import ExitStack
 import pytest
 
 from longloom.errors import ConfigError, DataError
+from longloom.merging.config import MergeConfig
+from longloom.recipes import background
 from longloom.recipes.catalogue import RECIPES, load_config
-from longloom.recipes.run_config import check_lengths
+from longloom.recipes.run_config import StageConfig, check_lengths
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.runlog import RunFolder
+from longloom.training.sft import SftConfig
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -60,3 +63,27 @@ def test_a_run_that_lost_the_race_leaves_the_folder_of_the_winner(tmp_path):
         with pytest.raises(ConfigError, match="in use"):
             lose(winner)
         assert folder.is_dir()
+
+
+@pytest.mark.parametrize("kind", ["full_context", "memory", "merge"])
+def test_a_stage_refuses_settings_of_another_kind(kind):
+    training = load_config("tiny-cpu").stages[0].training
+    own = {"merge": MergeConfig(), "merged_stages": ("a", "b")}
+    own = own if kind == "merge" else {"training": training}
+    StageConfig(name="s", kind=kind, start="base", **own)
+    with pytest.raises(ValueError, match="has `sft`, which nothing would read"):
+        StageConfig(name="s", kind=kind, start="base", sft=SftConfig(), **own)
+
+
+def test_the_evaluating_process_prepares_torch_as_the_trainer_does(monkeypatch, tmp_path):
+    class Jobs:
+        def get(self):
+            raise EOFError
+
+    prepared = []
+    monkeypatch.setattr(background, "prepare_torch", prepared.append)
+    monkeypatch.setattr(background, "_end_with_parent", lambda: None)
+    monkeypatch.setattr(background.signal, "signal", lambda *_: None)
+    with pytest.raises(EOFError):
+        background._work(Jobs(), None, load_config("tiny-cpu"), tmp_path)
+    assert prepared == [load_config("tiny-cpu").num_threads]

@@ -15,6 +15,7 @@ from typing import Any, Self
 from longloom.errors import EngineError
 from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell
 from longloom.recipes.run_config import RunConfig
+from longloom.recipes.sampler_source import prepare_torch
 
 OnDone = Callable[[EvaluationJob, float], None]
 """Told which cell is finished and its mean reward."""
@@ -106,10 +107,7 @@ def _start_deaf_to_interrupts(worker: SpawnProcess) -> None:
 def _work(jobs: Any, results: Any, config: RunConfig, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(config.num_threads)
-    torch.use_deterministic_algorithms(True)
+    prepare_torch(config.num_threads)
     while True:
         job = jobs.get()
         try:

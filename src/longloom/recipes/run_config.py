@@ -54,6 +54,14 @@ class StageConfig(FrozenConfig):
             raise ValueError(f"stage {self.name!r} is sft; it needs `sft`")
         if self.kind in ("full_context", "memory") and self.training is None:
             raise ValueError(f"stage {self.name!r} is {self.kind}; it needs `training`")
+        own = {"merge": "merge", "sft": "sft"}.get(self.kind, "training")
+        foreign = [name for name in ("merge", "sft", "training") if name != own]
+        given = [name for name in foreign if getattr(self, name) is not None]
+        if given:
+            raise ValueError(
+                f"stage {self.name!r} is {self.kind} and has `{given[0]}`, which nothing would "
+                f"read; expected `{own}` alone: leave `{given[0]}` out or change the kind"
+            )
         return self
 
 
