@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from longloom.engines.model_sizes import read_sizes
 from longloom.errors import EngineError, ModelError
 from longloom.models.loading import load_network
 from longloom.models.local_policy import score_sequences
+from longloom.models.prefill import PASS_TOKENS
 from longloom.records import TrainingSequence
 from longloom.training.losses import LossConfig
 from random_sequences import sequences_of, update_of
@@ -223,3 +225,13 @@ def test_memory_that_ends_in_an_update_is_an_engine_error_with_advice(tiny_folde
     ):
         with pytest.raises(EngineError, match=r"out of memory .*allocate.*; .*engine\."):
             call()
+
+
+def test_a_pass_over_prompts_is_as_long_as_rollouts_make_it(tmp_path):
+    def computation(num_tokens):
+        work = replace(WORK, max_prompt_tokens=num_tokens, max_response_tokens=1, group_size=1)
+        wide = write_settings(tmp_path, intermediate_size=300_000, vocab_size=8)
+        return parts(plan_memory(wide, CPU, work))["rollouts", "computation"]
+
+    assert computation(PASS_TOKENS) == 2 * computation(PASS_TOKENS // 2)
+    assert computation(2 * PASS_TOKENS) == computation(PASS_TOKENS)

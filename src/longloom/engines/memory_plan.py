@@ -22,6 +22,7 @@ from longloom.engines.memory_advice import suggestions
 from longloom.engines.micro_batches import largest_micro_batch
 from longloom.engines.model_sizes import ModelSizes, read_sizes
 from longloom.errors import EngineError
+from longloom.models.prefill import PASS_TOKENS
 from longloom.records import TrainingSequence
 
 _FP32 = 4
@@ -29,8 +30,6 @@ _HEAD_TILE_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20}
 """Two tiles of logits: what the head has beside inputs and gradients (`models.logprob_head`)."""
 _LIBRARY_BYTES = {"cpu": 80_000_000, "cuda": 0}
 """What torch loads with its first optimizer, in the main memory (measured)."""
-_PREFILL_TOKENS = 2_048
-"""Prompt tokens computed at once in rollouts (`models.prefill`)."""
 _GB = 1e9
 
 
@@ -279,7 +278,7 @@ def _working_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
 def _rollouts(sizes: ModelSizes, use: MachineUse, work: StageWork) -> tuple[MemoryPart, ...]:
     """Caches of 2 K d e per token and layer, and what a pass or a step needs for a moment.
 
-    A pass over prompts is like a layer's forward pass over up to 2,048 tokens. A step scores every
+    A pass over prompts is like a layer's forward pass over up to 4,096 tokens. A step scores every
     cached prompt token with the G answers of its group (three times, in fp32), and forms logits
     (16 bytes per word: fp32 twice, and sums in fp64). Where half types are not multiplied into
     fp32 (on CPU), the output matrix is there in fp32 too.
@@ -289,7 +288,7 @@ def _rollouts(sizes: ModelSizes, use: MachineUse, work: StageWork) -> tuple[Memo
     one_tokens = work.max_prompt_tokens + work.max_response_tokens
     cached_tokens = min(max(use.max_cache_tokens, one_tokens), work.num_prompts * group_tokens)
     prompt_tokens = min(cached_tokens, work.num_prompts * work.max_prompt_tokens)
-    pass_tokens = min(_PREFILL_TOKENS, prompt_tokens)
+    pass_tokens = min(PASS_TOKENS, prompt_tokens)
     pass_bytes = pass_tokens * _working_token_bytes(sizes, num_bytes)
     rows = work.num_prompts * work.group_size
     step_bytes = 3 * _FP32 * work.group_size * prompt_tokens * sizes.num_heads
