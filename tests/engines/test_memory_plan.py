@@ -1,3 +1,4 @@
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -15,7 +16,7 @@ from longloom.errors import EngineError, ModelError
 from longloom.models.loading import load_network
 from longloom.models.local_policy import score_sequences
 from longloom.models.prefill import PASS_TOKENS
-from longloom.records import TrainingSequence
+from longloom.records import SampleRequest, SamplingParams, TrainingSequence
 from longloom.training.losses import LossConfig
 from random_sequences import sequences_of, update_of
 from tiny_architectures import write_architecture
@@ -235,3 +236,18 @@ def test_a_pass_over_prompts_is_as_long_as_rollouts_make_it(tmp_path):
 
     assert computation(PASS_TOKENS) == 2 * computation(PASS_TOKENS // 2)
     assert computation(2 * PASS_TOKENS) == computation(PASS_TOKENS)
+
+
+def test_memory_that_ends_in_rollouts_is_an_engine_error_with_advice(tiny_folder, monkeypatch):
+    engine = LocalEngine(tiny_folder, config=LocalEngineConfig(max_cache_tokens=4_096))
+    params = SamplingParams(temperature=1.0, top_p=1.0, max_new_tokens=2)
+
+    async def rollouts():
+        requests = [SampleRequest(prompt_ids=(1, 2), params=params, key=key) for key in "ab"]
+        await asyncio.gather(*(engine.sampler.sample(request) for request in requests))
+
+    monkeypatch.setattr(
+        "longloom.models.local_sampler.generate", lambda *_, **__: torch.empty(1 << 60)
+    )
+    with pytest.raises(EngineError, match=r"out of memory .*lower engine\.max_cache_tokens"):
+        asyncio.run(rollouts())

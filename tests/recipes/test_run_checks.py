@@ -6,11 +6,18 @@ import pytest
 
 from longloom.errors import ConfigError, DataError
 from longloom.merging.config import MergeConfig
+from longloom.models.folder import read_settings
+from longloom.models.rotary import YarnConfig
 from longloom.recipes import background
 from longloom.recipes.catalogue import RECIPES, load_config
+from longloom.recipes.model_source import resolve_model
+from longloom.recipes.pipeline import run_recipe
 from longloom.recipes.run_config import StageConfig, check_lengths
+from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
+from longloom.recipes.windows import check_windows
 from longloom.runlog import RunFolder
+from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.sft import SftConfig
 
 
@@ -87,3 +94,26 @@ def test_the_evaluating_process_prepares_torch_as_the_trainer_does(monkeypatch, 
     with pytest.raises(EOFError):
         background._work(Jobs(), None, load_config("tiny-cpu"), tmp_path)
     assert prepared == [load_config("tiny-cpu").num_threads]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages.1.training.max_response_tokens=9000", "stage 'stage-2': max_prompt_tokens is 160"),
+        ("memory.chunk_tokens=9000", "stage 'memory': one section takes up to"),
+        ("stages.3.training.max_response_tokens=9000", "stage 'memory': max_prompt_tokens is 48"),
+    ],
+)
+def test_a_stage_beyond_the_window_is_refused_before_anything_is_made(tmp_path, override, message):
+    config = load_config("tiny-cpu", overrides=[override])
+    with pytest.raises(ConfigError, match=message):
+        run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
+    assert not (tmp_path / "run" / "synthesis").exists()
+
+
+def test_later_stages_inherit_a_window_that_yarn_lengthened():
+    config = load_config("tiny-cpu", overrides=["stages.1.training.max_response_tokens=9000"])
+    base = resolve_model(config.model)
+    window = read_settings(base)["max_position_embeddings"]
+    longer = config.stages[0].replace(yarn=YarnConfig(original_window_tokens=window))
+    check_windows(config.replace(stages=(longer, config.stages[1])), base, FolderTokenizer(base))

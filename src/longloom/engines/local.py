@@ -23,6 +23,7 @@ from longloom.engines.optimizer_file import read_optimizer, write_optimizer
 from longloom.engines.packed_values import answer_tokens, packed_values
 from longloom.engines.reference import AdapterlessPolicy, ReferencePolicy
 from longloom.engines.step_sums import StepSums
+from longloom.engines.telling_sampler import TellingSampler
 from longloom.errors import CheckpointError, EngineError, ModelError
 from longloom.models.loading import load_network, save_network
 from longloom.models.local_policy import score_sequences
@@ -81,8 +82,10 @@ class LocalEngine:
                 self._config.optimizer,
                 keeps_weights=self._config.lora is not None,
             )
-        self._sampler = LocalSampler(
-            self._network, FolderTokenizer(folder), max_batch_tokens=self._use.max_cache_tokens
+        max_tokens = self._use.max_cache_tokens
+        self._sampler = TellingSampler(
+            LocalSampler(self._network, FolderTokenizer(folder), max_batch_tokens=max_tokens),
+            max_cache_tokens=max_tokens,
         )
         self._reference: AdapterlessPolicy | ReferencePolicy
         if reference is None and self._config.lora is not None:

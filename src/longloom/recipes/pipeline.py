@@ -34,6 +34,7 @@ from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.scoring import Scoring, open_scoring
 from longloom.recipes.stage_data import read_sft_rows
 from longloom.recipes.step_log import StepLog, open_step_log
+from longloom.recipes.windows import check_windows
 from longloom.records import Split
 from longloom.report import write_report
 from longloom.rollout import Agent, SinglePassAgent
@@ -111,6 +112,7 @@ def run_recipe(
 def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> Path:
     base = resolve_model(config.model)
     tokenizer = FolderTokenizer(base)
+    check_windows(config, base, tokenizer)
     prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
     check_examples(config, folder.path / "synthesis")
     with ExitStack() as stack:
