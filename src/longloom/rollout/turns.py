@@ -2,25 +2,32 @@
 
 from longloom.models.protocols import Sampler
 from longloom.records import SampleRequest, SamplingParams, Turn
+from longloom.rollout.recent_prompts import TokenisedPrompt, recent_prompts
 
 
 async def ask(sampler: Sampler, message: str, *, params: SamplingParams, key: str) -> Turn:
     """Send one user message and return the turn.
 
+    Turns that begin with the same message share the tuple of its tokens.
+
     Raises:
         ModelError: prompt and answer do not fit the window, or the model failed.
     """
     tokenizer = sampler.tokenizer
-    prompt_text = tokenizer.render_chat([{"role": "user", "content": message}])
-    prompt_ids = tuple(tokenizer.encode(prompt_text))
-    completion = await sampler.sample(SampleRequest(prompt_ids=prompt_ids, params=params, key=key))
+
+    def tokenise() -> TokenisedPrompt:
+        text = tokenizer.render_chat([{"role": "user", "content": message}])
+        return TokenisedPrompt(text=text, ids=tuple(tokenizer.encode(text)))
+
+    prompt = recent_prompts(tokenizer).get(message, tokenise)
+    completion = await sampler.sample(SampleRequest(prompt_ids=prompt.ids, params=params, key=key))
     return Turn(
-        prompt_ids=prompt_ids,
+        prompt_ids=prompt.ids,
         response_ids=completion.token_ids,
         rollout_logprobs=completion.logprobs,
         entropies=completion.entropies,
         finish_reason=completion.finish_reason,
-        prompt_text=prompt_text,
+        prompt_text=prompt.text,
         response_text=response_text(sampler, completion.token_ids),
     )
 
