@@ -27,6 +27,15 @@ def test_dry_run_prints_settings_and_plan_and_touches_nothing(longloom, tmp_path
     assert shown.code == 0, shown.err
     assert "\nseed: 3\n" in shown.out
     assert "run folder: runs/tiny-cpu-" in shown.out
+    peaks = shown.out.partition("\nmemory   peak")[2].splitlines()[1:6]
+    assert [line.split()[0] for line in peaks] == [
+        "stage-1",
+        "stage-2",
+        "stage-3",
+        "memory",
+        "final",
+    ]
+    assert all(float(line.split()[1]) > 0.05 and " GB of c" in line for line in peaks)
     assert not list(tmp_path.iterdir())
 
 
@@ -38,6 +47,12 @@ def test_plan_counts_rollouts_and_tokens(longloom) -> None:
     line = next(line for line in plan.splitlines() if line.startswith("stage-1 "))
     assert line.split()[3:5] == ["24", "2,880"]
     assert line.endswith("92,160 tokens")
+
+
+def test_plan_without_the_model_at_hand_says_so(longloom) -> None:
+    shown = longloom("run", "qwenlong-l1", "--dry-run")
+    assert shown.code == 0, shown.err
+    assert "\nmemory: not known (model 'deepseek-ai/" in shown.out
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def folder(tmp_path) -> RunFolder:
         "track=[tensorboard]",
         "logged_groups=all",
         "engine.max_batch_tokens=100",
+        "engine.check_memory=false",
         "engine.gradient_checkpointing='on'",
     ],
 )

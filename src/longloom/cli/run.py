@@ -7,6 +7,7 @@ import typer
 
 from longloom.cli.console import print_paragraph, print_table, shown_path
 from longloom.cli.options import Fresh, Overrides, Seed, Track
+from longloom.errors import EngineError, ModelError
 
 if TYPE_CHECKING:
     from longloom.recipes.run_config import RunConfig
@@ -54,6 +55,7 @@ def _print_plan(config: "RunConfig", output: Path | None) -> None:
     from longloom.recipes.pipeline import default_folder
     from longloom.recipes.plan import plan_evaluation, plan_stages
     from longloom.recipes.recipe_yaml import recipe_yaml
+    from longloom.recipes.stage_memory import plan_stage_memory
 
     print(recipe_yaml(config, is_commented=False))
     heading = ("stage", "kind", "from", "steps", "rollouts", "prompt", "answer", "sampled at most")
@@ -75,4 +77,13 @@ def _print_plan(config: "RunConfig", output: Path | None) -> None:
     ]  # fmt: skip
     print()
     print_table([("evaluation", "by", "questions", "tries", "of"), *suites])
+    print()
+    try:
+        peaks = [
+            (stage.stage, f"{stage.peak_bytes / 1e9:,.3f} GB of {stage.device}", stage.binding)
+            for stage in plan_stage_memory(config)
+        ]
+        print_table([("memory", "peak", "bound by"), *peaks])
+    except (EngineError, ModelError) as error:
+        print(f"memory: not known ({error})")
     print(f"\nrun folder: {shown_path(output or default_folder(config))}")

@@ -59,6 +59,10 @@ class LocalEngineConfig(FrozenConfig):
     131,072 on CUDA."""
     gradient_checkpointing: Literal["auto", "off", "on"] = "auto"
     """Compute each layer again in the backward pass; `auto` turns it on for CUDA."""
+    check_memory: bool = True
+    """Refuse a stage whose planned peak is above what is free before it starts. Turn it off where
+    the plan is known to ask too much: it counts every prompt and answer at its limit, and knows
+    nothing of swap or of memory that other programs will give back."""
     activation_offload: bool = False
     """Keep what the backward pass needs in the main memory instead of the accelerator's."""
     optimizer: OptimizerConfig = OptimizerConfig()

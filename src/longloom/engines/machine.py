@@ -5,6 +5,7 @@ the engine mean the same.
 """
 
 import ctypes
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,20 @@ def return_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _MAPPED_BYTES)
+
+
+def give_back_unused_memory(device: torch.device) -> None:
+    """Return what ended work left with torch and the C library to the device and the system.
+
+    Otherwise `available_bytes` would count it as used, though this process can use it again.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def available_bytes(device: torch.device, *, root: Path = Path("/")) -> int:

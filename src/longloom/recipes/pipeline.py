@@ -33,6 +33,7 @@ from longloom.recipes.run_examples import (
 from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.scoring import Scoring, open_scoring
 from longloom.recipes.stage_data import read_sft_rows
+from longloom.recipes.stage_memory import check_memory, recipe_work
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.windows import check_windows
 from longloom.records import Split
@@ -113,6 +114,9 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
     base = resolve_model(config.model)
     tokenizer = FolderTokenizer(base)
     check_windows(config, base, tokenizer)
+    for stage in config.stages:
+        if not (folder.checkpoints_folder / stage.name / "final").exists():
+            _check_memory(config, stage, base)
     prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
     check_examples(config, folder.path / "synthesis")
     with ExitStack() as stack:
@@ -165,6 +169,7 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
         )
         run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
         return final
+    _check_memory(run.config, stage, run.checkpoints[stage.start])
     engine = LocalEngine(run.checkpoints[stage.start], config=run.config.engine, yarn=stage.yarn)
     if stage.sft is not None:
         return _fine_tune(run, stage, engine)
@@ -191,6 +196,12 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
         on_progress=run.listener.on_progress,
     )
     return train_stage(stage.name, training, inputs, on_step)
+
+
+def _check_memory(config: RunConfig, stage: StageConfig, start: Path) -> None:
+    work = recipe_work(config, stage)
+    if work is not None:
+        check_memory(stage.name, start, config.engine, work)
 
 
 def _fine_tune(run: _Run, stage: StageConfig, engine: LocalEngine) -> Path:

@@ -14,7 +14,7 @@ from longloom.runlog import RunFolder, read_manifest, write_manifest
 
 _PASSING_GROUPS = ("logged_groups", "track")
 _PASSING_ENGINE = (
-    "activation_offload", "device", "gradient_checkpointing", "max_batch_tokens",
+    "activation_offload", "check_memory", "device", "gradient_checkpointing", "max_batch_tokens",
     "max_cache_tokens",
 )  # fmt: skip
 

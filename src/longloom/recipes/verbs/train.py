@@ -22,11 +22,13 @@ from longloom.recipes.stage_data import (
     read_own_rows,
     read_sft_rows,
 )
+from longloom.recipes.stage_memory import check_memory
 from longloom.recipes.stage_settings import StageSettings, stage_settings
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
 from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
+from longloom.recipes.verbs.train_plan import stage_work
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import RunFolder, describe_run, read_metrics, write_manifest
 from longloom.training.checkpoints import StageCheckpoints
@@ -84,6 +86,7 @@ def train(
         DataError: the examples cannot be read, or none fits the stage's lengths.
         ModelError: the model cannot be loaded.
         RewardError: the judge was needed and stayed away for too long; the same call resumes.
+        EngineError: the stage does not fit the memory.
     """
     settings = stage_settings(
         examples,
@@ -156,6 +159,7 @@ def _load(settings: StageSettings) -> _Parts:
     if settings.training is not None and not is_own_file(source):
         found = read_folder(source)
     prepare_torch(settings.num_threads)
+    check_memory(settings.stage, Path(settings.model), settings.engine, stage_work(settings))
     engine = LocalEngine(Path(settings.model), config=settings.engine, yarn=settings.yarn)
     sampler = engine.sampler
     if settings.agent == "memory":

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.engines.machine import available_bytes
-from longloom.engines.memory_plan import MemoryPlan, StageWork, plan_memory
-from longloom.errors import EngineError
-from longloom.memory import MemoryConfig
+from longloom.engines.memory_plan import StageWork, plan_memory
 from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.recipe_yaml import recipe_yaml
 from longloom.recipes.stage_data import check_source
+from longloom.recipes.stage_memory import free_memory_lines, sft_work, training_work
 from longloom.recipes.stage_settings import StageSettings, stage_settings
 from longloom.synthesis.published.files import count_plain_rows
-from longloom.training.sft import SftConfig
 from longloom.training.stage import TrainingConfig
 
 
@@ -67,54 +64,12 @@ def plan_training(
 
 
 def stage_work(settings: StageSettings) -> StageWork:
-    """Return what a stage asks of the engine."""
+    """Return what a stage by hand asks of the engine."""
     if settings.sft is not None:
         return sft_work(settings.sft)
     assert settings.training is not None
     memory = settings.memory if settings.agent == "memory" else None
     return training_work(settings.training, memory)
-
-
-def sft_work(sft: SftConfig) -> StageWork:
-    """Return what supervised fine-tuning asks: rows that are all answer cost the most."""
-    return StageWork(
-        max_prompt_tokens=1,
-        max_response_tokens=max(1, sft.max_tokens - 1),
-        group_size=1,
-        num_prompts=sft.batch_size,
-        has_rollouts=False,
-    )
-
-
-def training_work(training: TrainingConfig, memory: MemoryConfig | None) -> StageWork:
-    """Return what reinforcement learning asks; a memory agent's prompts are its sections."""
-    max_prompt_tokens = training.max_prompt_tokens
-    max_response_tokens = training.max_response_tokens
-    if memory is not None:
-        section_tokens = memory.chunk_tokens + 2 * memory.memory_tokens
-        max_prompt_tokens = min(max_prompt_tokens, section_tokens)
-        max_response_tokens = max(max_response_tokens, memory.memory_tokens)
-    return StageWork(
-        max_prompt_tokens=max_prompt_tokens,
-        max_response_tokens=max_response_tokens,
-        group_size=training.group_size,
-        num_prompts=training.sampling.batch_size,
-        has_reference=training.loss.kl_coefficient > 0,
-    )
-
-
-def free_memory_lines(plan: MemoryPlan) -> list[str]:
-    """Return what is free, and what to change if the plan needs more."""
-    try:
-        free_bytes = available_bytes(plan.use.device)
-    except EngineError as error:
-        return [f"  free: unknown ({error})"]
-    lines = [f"  {'free':<9} {'':<54} {free_bytes / 1e9:>9.3f} GB"]
-    try:
-        plan.check(free_bytes)
-    except EngineError as error:
-        return [*lines, f"  does not fit: {error}"]
-    return [*lines, "  fits"]
 
 
 def _work_lines(settings: StageSettings) -> tuple[tuple[str, str], ...]:
