@@ -8,9 +8,8 @@ from longloom.errors import ConfigError, DataError
 from longloom.training.curriculum import (
     RetrospectiveConfig,
     difficulty_bin,
-    draw_equal_from_bins,
+    draw_from_bins,
     in_length_band,
-    length_band,
     retrospective_weights,
     sample_retrospective,
 )
@@ -22,28 +21,13 @@ LIMITS = [96, 192, 384]
     ("num_prompt_tokens", "band"),
     [(1, 0), (96, 0), (97, 1), (192, 1), (193, 2), (384, 2), (385, None)],
 )
-def test_band_is_open_below_and_closed_above(num_prompt_tokens, band):
-    assert length_band(num_prompt_tokens, LIMITS) == band
-
-
-def test_two_stages_of_one_length_leave_the_second_band_empty():
-    assert length_band(120, [60, 120, 120]) == 1
-
-
-def test_falling_limits_are_refused():
-    with pytest.raises(ConfigError, match="do not fall"):
-        length_band(1, [192, 96])
-
-
-@given(num_prompt_tokens=st.integers(1, 500))
-def test_every_length_is_in_exactly_the_band_that_is_named(num_prompt_tokens):
-    bounds = list(zip([0, *LIMITS[:-1]], LIMITS, strict=True))
+def test_a_band_is_open_below_and_closed_above(num_prompt_tokens, band):
+    bounds = zip([0, *LIMITS[:-1]], LIMITS, strict=True)
     holding = [
-        band
-        for band, (low, high) in enumerate(bounds)
+        index
+        for index, (low, high) in enumerate(bounds)
         if in_length_band(num_prompt_tokens, lower_tokens=low, upper_tokens=high)
     ]
-    band = length_band(num_prompt_tokens, LIMITS)
     assert holding == ([] if band is None else [band])
 
 
@@ -114,7 +98,7 @@ RATES = {"a": 0.0, "b": 0.1, "c": 0.2, "d": 0.6, "e": 0.7, "f": 1.0, "g": 0.9}
 
 def test_bins_give_as_many_as_the_smallest_of_them_holds():
     # Bins of width 0.25: a b c | none | d e | f g.
-    chosen = draw_equal_from_bins(RATES, num_bins=4, seed=0)
+    chosen = draw_from_bins(RATES, num_bins=4, seed=0)
     assert Counter(difficulty_bin(RATES[example_id], 4) for example_id in chosen) == {
         0: 2,
         2: 2,
@@ -123,7 +107,7 @@ def test_bins_give_as_many_as_the_smallest_of_them_holds():
 
 
 def test_bins_give_no_more_than_asked():
-    chosen = draw_equal_from_bins(RATES, num_bins=4, max_per_bin=1, seed=0)
+    chosen = draw_from_bins(RATES, num_bins=4, max_per_bin=1, seed=0)
     assert Counter(difficulty_bin(RATES[example_id], 4) for example_id in chosen) == {
         0: 1,
         2: 1,
@@ -131,10 +115,52 @@ def test_bins_give_no_more_than_asked():
     }
 
 
+def strong_model_rates():
+    """Return a thousand pass rates of a strong model: 8, 12, 80 and 900 by quarters."""
+    sizes = {0.1: 8, 0.3: 12, 0.6: 80, 0.9: 900}
+    return {f"{rate}-{n}": rate for rate, size in sizes.items() for n in range(size)}
+
+
+def counts_of(chosen, rates):
+    return Counter(difficulty_bin(rates[example_id], 4) for example_id in chosen)
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "expected"),
+    [
+        (500, [8, 12, 80, 400]),  # the three small ones give all they have
+        (112, [8, 12, 46, 46]),  # 112 - 20 is shared by two
+        (30, [8, 8, 7, 7]),  # an equal share is 7; the two left over go to the hardest
+        (2, [1, 1, 0, 0]),
+        (5_000, [8, 12, 80, 900]),
+    ],
+)
+def test_small_bins_give_all_they_have_and_the_others_share_the_rest(num_examples, expected):
+    rates = strong_model_rates()
+    chosen = draw_from_bins(rates, num_bins=4, num_examples=num_examples, seed=0)
+    assert len(set(chosen)) == len(chosen) == min(num_examples, 1_000)
+    assert [counts_of(chosen, rates)[index] for index in range(4)] == expected
+
+
+def test_a_limit_per_bin_holds_for_shared_numbers_too():
+    rates = strong_model_rates()
+    chosen = draw_from_bins(rates, num_bins=4, num_examples=500, max_per_bin=50, seed=0)
+    assert counts_of(chosen, rates) == {0: 8, 1: 12, 2: 50, 3: 50}
+
+
+@given(sizes=st.lists(st.integers(0, 30), min_size=4, max_size=4), num_examples=st.integers(1, 130))
+def test_no_bin_is_passed_over_for_a_fuller_one(sizes, num_examples):
+    rates = {f"{b}-{n}": b / 4 for b, size in enumerate(sizes) for n in range(size)}
+    counts = counts_of(draw_from_bins(rates, num_bins=4, num_examples=num_examples, seed=0), rates)
+    assert counts.total() == min(num_examples, sum(sizes))
+    most = max(counts.values(), default=0)
+    assert all(counts[b] in (size, most, most - 1) for b, size in enumerate(sizes))
+
+
 def test_bins_of_nothing_give_nothing():
-    assert draw_equal_from_bins({}, num_bins=4, seed=0) == []
+    assert draw_from_bins({}, num_bins=4, seed=0) == []
 
 
 def test_less_than_one_bin_is_refused():
     with pytest.raises(ConfigError, match="num_bins"):
-        draw_equal_from_bins(RATES, num_bins=0, seed=0)
+        draw_from_bins(RATES, num_bins=0, seed=0)

@@ -45,7 +45,7 @@ def ids(selected):
 def test_the_filter_between_stages_drops_what_is_always_right():
     own, measured = examples_of({TaskType.NUMERICAL: [1.0, 0.5, 0.0]})
     config = SelectionConfig(transition=StageTransitionConfig(enabled=True))
-    selected = choose_examples(config, own, [], measured, seed=0)
+    selected = choose_examples(config, own, [], measured, batch_size=1, seed=0)
     assert ids(selected) == ["numerical-1", "numerical-2"]
     assert selected.metrics["selection/too_easy_examples"] == 1.0
     assert selected.metrics["selection/own_examples"] == 2.0
@@ -54,36 +54,70 @@ def test_the_filter_between_stages_drops_what_is_always_right():
 def test_what_is_never_right_may_be_dropped_too():
     own, measured = examples_of({TaskType.NUMERICAL: [1.0, 0.5, 0.0]})
     transition = StageTransitionConfig(enabled=True, keep_zero_accuracy=False)
-    selected = choose_examples(SelectionConfig(transition=transition), own, [], measured, seed=0)
+    selected = choose_examples(
+        SelectionConfig(transition=transition), own, [], measured, batch_size=1, seed=0
+    )
     assert ids(selected) == ["numerical-1"]
     assert selected.metrics["selection/too_hard_examples"] == 1.0
 
 
-def test_bins_give_every_task_equal_numbers_by_difficulty():
+def test_strict_bins_give_every_task_equal_numbers_by_difficulty():
     own, measured = examples_of(
         {
             TaskType.NUMERICAL: [0.0, 0.1, 0.2, 0.9, 1.0],  # halves of 3 and 2
             TaskType.MULTI_HOP: [0.0, 0.1, 0.2],  # one half alone
         }
     )
-    config = SelectionConfig(bins=DifficultyBinsConfig(enabled=True, num_bins=2))
-    chosen = ids(choose_examples(config, own, [], measured, seed=0))
+    bins = DifficultyBinsConfig(enabled=True, num_bins=2, draw="strictly_equal")
+    config = SelectionConfig(bins=bins)
+    chosen = ids(choose_examples(config, own, [], measured, batch_size=1, seed=0))
     assert {"numerical-3", "numerical-4"} < set(chosen)
     assert sum(example_id.startswith("numerical") for example_id in chosen) == 4
     assert sum(example_id.startswith("multi_hop") for example_id in chosen) == 3
 
 
+STRONG = {TaskType.NUMERICAL: [0.0] * 2 + [0.9] * 18, TaskType.MULTI_HOP: [0.4] * 3 + [1.0] * 7}
+
+
+def test_bins_keep_half_of_every_task_with_all_of_the_rare():
+    own, measured = examples_of(STRONG)
+    config = SelectionConfig(bins=DifficultyBinsConfig(enabled=True))
+    chosen = ids(choose_examples(config, own, [], measured, batch_size=8, seed=0))
+    numerical = [i for i in chosen if i.startswith("numerical")]
+    assert len(numerical) == 10
+    assert {"numerical-0", "numerical-1"} < set(numerical)
+    assert len(chosen) == 15
+    assert {f"multi_hop-{n}" for n in range(3)} < set(chosen)
+
+
+@pytest.mark.parametrize(("batch_size", "num_kept"), [(15, 15), (24, 24), (25, 26), (40, 30)])
+def test_bins_leave_enough_for_a_batch_where_there_is_enough(batch_size, num_kept):
+    own, measured = examples_of(STRONG)  # 20 and 10: 25 / 30 of them are 17 and 9
+    config = SelectionConfig(bins=DifficultyBinsConfig(enabled=True))
+    selected = choose_examples(config, own, [], measured, batch_size=batch_size, seed=0)
+    assert len(selected.examples) == num_kept
+
+
+def test_strict_bins_leave_what_the_smallest_allows():
+    own, measured = examples_of(STRONG)
+    bins = DifficultyBinsConfig(enabled=True, draw="strictly_equal")
+    config = SelectionConfig(bins=bins)
+    selected = choose_examples(config, own, [], measured, batch_size=15, seed=0)
+    assert len(selected.examples) == 2 * 2 + 2 * 3
+
+
 def test_rewards_outside_of_0_to_1_fall_into_the_outer_bins():
     own, measured = examples_of({TaskType.NUMERICAL: [-0.5, 1.5]})
-    config = SelectionConfig(bins=DifficultyBinsConfig(enabled=True, num_bins=2))
-    assert len(choose_examples(config, own, [], measured, seed=0).examples) == 2
+    bins = DifficultyBinsConfig(enabled=True, num_bins=2, draw="strictly_equal")
+    config = SelectionConfig(bins=bins)
+    assert len(choose_examples(config, own, [], measured, batch_size=1, seed=0).examples) == 2
 
 
 def test_earlier_examples_that_were_never_solved_come_back():
     own, _ = examples_of({TaskType.NUMERICAL: [0.5]})
     earlier, measured = examples_of({TaskType.MULTI_HOP: [0.0, 0.5, 0.0, 1.0]})
     config = SelectionConfig(retrospective=RetrospectiveConfig(kind="zero_accuracy"))
-    selected = choose_examples(config, own, earlier, measured, seed=0)
+    selected = choose_examples(config, own, earlier, measured, batch_size=1, seed=0)
     assert ids(selected) == ["numerical-0", "multi_hop-0", "multi_hop-2"]
     assert selected.metrics["selection/returning_examples"] == 2.0
 
@@ -92,7 +126,7 @@ def test_earlier_examples_may_come_back_hardest_first():
     earlier, measured = examples_of({TaskType.MULTI_HOP: [0.6, 0.5, 0.0, 1.0]})
     retrospective = RetrospectiveConfig(kind="hardest_first", max_examples=2)
     config = SelectionConfig(retrospective=retrospective)
-    assert ids(choose_examples(config, [], earlier, measured, seed=0)) == [
+    assert ids(choose_examples(config, [], earlier, measured, batch_size=1, seed=0)) == [
         "multi_hop-1",
         "multi_hop-2",
     ]
@@ -102,7 +136,7 @@ def test_a_selection_that_leaves_nothing_is_a_data_error():
     own, measured = examples_of({TaskType.NUMERICAL: [1.0, 1.0]})
     config = SelectionConfig(transition=StageTransitionConfig(enabled=True))
     with pytest.raises(DataError, match=r"none of 2 examples is left .*too_easy_examples 2"):
-        choose_examples(config, own, [], measured, seed=0)
+        choose_examples(config, own, [], measured, batch_size=1, seed=0)
 
 
 SHORT = [make_example(f"short{n}", num_prompt_tokens=4, context_id=f"c{n}") for n in range(4)]

@@ -25,7 +25,8 @@ def qwenlong_l15() -> RunConfig:
         temperature=0.7,
         top_p=0.95,
         learning_rate=2e-6,
-        # section 4.2: equal numbers from bins of pass@k; k and the number of bins are inferred
+        # section 4.2: equal numbers from bins of pass@k; k and the number of bins are inferred, and
+        # half of the examples are kept, towards equal numbers: strictly equal ones may be very few
         selection=SelectionConfig(bins=DifficultyBinsConfig(enabled=True)),
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.27),  # digitised from Fig. 11
     )

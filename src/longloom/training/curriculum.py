@@ -3,7 +3,7 @@
 Three choices, each a function:
 length bands (QwenLong-L1, Eq. 9): stage k takes L_{k-1} < length <= L_k;
 retrospective sampling (QwenLong-L1, Eq. 10): bring back earlier examples, the harder the likelier;
-difficulty bins (QwenLong-L1.5, section 4.2): before training, an equal number from each bin of
+difficulty bins (QwenLong-L1.5, section 4.2): before training, equal numbers from the bins of
 pass@k, per task.
 
 Random choices are keyed by (seed, example id), so the order of the examples does not matter.
@@ -11,14 +11,14 @@ Random choices are keyed by (seed, example id), so the order of the examples doe
 
 import math
 import random
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from longloom.config import FrozenConfig
 from longloom.errors import ConfigError, DataError
+from longloom.training.shares import batch_counts
 
 
 class RetrospectiveConfig(FrozenConfig):
@@ -31,28 +31,6 @@ class RetrospectiveConfig(FrozenConfig):
     """At most this many come back; None is no limit."""
     epsilon: float = Field(default=1 / 16, gt=0)
     """Mean rewards below it count as it. Inferred: half of one success in the paper's G = 8."""
-
-
-def length_band(num_prompt_tokens: int, limits_tokens: Sequence[int]) -> int | None:
-    """Return the stage whose band holds this length; QwenLong-L1, Eq. 9.
-
-    Band k is `limits_tokens[k-1] < length <= limits_tokens[k]`, with 0 before the first.
-
-    Returns:
-        The index of the band, or None for a length above the last limit.
-
-    Raises:
-        ConfigError: the limits do not rise.
-    """
-    if any(low > high for low, high in pairwise(limits_tokens)):
-        raise ConfigError(
-            f"stage limits are {list(limits_tokens)} tokens; expected limits that do not fall; "
-            "order the stages by max_prompt_tokens"
-        )
-    for band, limit in enumerate(limits_tokens):
-        if num_prompt_tokens <= limit:
-            return band
-    return None
 
 
 def in_length_band(num_prompt_tokens: int, *, lower_tokens: int, upper_tokens: int) -> bool:
@@ -113,17 +91,26 @@ def difficulty_bin(pass_rate: float, num_bins: int) -> int:
     return min(int(pass_rate * num_bins), num_bins - 1)
 
 
-def draw_equal_from_bins(
+def draw_from_bins(
     pass_rate_by_example: Mapping[str, float],
     *,
     num_bins: int,
+    num_examples: int | None = None,
     max_per_bin: int | None = None,
     seed: int,
 ) -> list[str]:
-    """Return example ids, an equal number from every bin that is not empty.
+    """Return example ids, as equal numbers from the bins as they allow.
 
-    QwenLong-L1.5, section 4.2; call it once per task. The number is that of the smallest bin that
-    is not empty, or `max_per_bin` if that is less. The paper prints neither k nor the bins.
+    QwenLong-L1.5, section 4.2; call it once per task. The paper prints neither k nor the bins.
+
+    Args:
+        pass_rate_by_example: What each example scored, 0 to 1.
+        num_bins: Bins of equal width.
+        num_examples: How many to draw. A bin gives an equal share of them or all it has, and the
+            others share the rest. None is strictly equal numbers: every bin that is not empty
+            gives as many as the smallest of them holds.
+        max_per_bin: At most this many of a bin.
+        seed: Draws.
 
     Raises:
         ConfigError: `num_bins` is below 1.
@@ -134,15 +121,19 @@ def draw_equal_from_bins(
     bins: list[list[str]] = [[] for _ in range(num_bins)]
     for example_id in sorted(pass_rate_by_example):
         bins[difficulty_bin(pass_rate_by_example[example_id], num_bins)].append(example_id)
-    filled = [members for members in bins if members]
-    if not filled:
+    filled = {str(index): members for index, members in enumerate(bins) if members}
+    sizes = {name: len(members) for name, members in filled.items()}
+    if not sizes:
         return []
-    per_bin = min(len(members) for members in filled)
+    if num_examples is None:
+        sizes = dict.fromkeys(sizes, min(sizes.values()))
+        num_examples = sum(sizes.values())
     if max_per_bin is not None:
-        per_bin = min(per_bin, max_per_bin)
+        sizes = {name: min(size, max_per_bin) for name, size in sizes.items()}
+    counts = batch_counts(min(num_examples, sum(sizes.values())), dict.fromkeys(sizes, 1.0), sizes)
     chosen: list[str] = []
-    for members in filled:
-        chosen += sorted(members, key=lambda i: (_uniform(seed, i), i))[:per_bin]
+    for name, members in filled.items():
+        chosen += sorted(members, key=lambda i: (_uniform(seed, i), i))[: counts[name]]
     return chosen
 
 

@@ -1,27 +1,29 @@
 """Choose a stage's examples by what its starting model scores on them.
 
-    examples of the stage's lengths -> too easy or too hard dropped -> equal numbers per difficulty
+    examples of the stage's lengths -> too easy or too hard dropped -> like numbers per difficulty
     examples of earlier stages      -> the hard ones come back
 
 The three choices of QwenLong-L1 and L1.5, each off unless asked for: the filter between stages
-(L1.5, section 4.1), equal numbers from bins of pass@k per task (L1.5, section 4.2), and
+(L1.5, section 4.1), like numbers from bins of pass@k per task (L1.5, section 4.2), and
 retrospective sampling of earlier examples (L1, Eq. 10). All use one measurement (`difficulty.py`)
 with the stage's starting model under the stage's limits. Departure: L1 takes the rewards of its
 base model for Eq. 10; the starting model says what is still hard.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from longloom.config import FrozenConfig
 from longloom.errors import DataError
 from longloom.records import Example, SamplingParams
 from longloom.training.curriculum import (
     RetrospectiveConfig,
-    draw_equal_from_bins,
+    draw_from_bins,
     in_length_band,
     sample_retrospective,
 )
@@ -31,14 +33,21 @@ from longloom.training.stage_inputs import StageInputs, check_contexts
 
 
 class DifficultyBinsConfig(FrozenConfig):
-    """Equal numbers of examples from every bin of difficulty, task by task."""
+    """Examples of all difficulties in like numbers, task by task."""
 
     enabled: bool = False
     """Whether examples are drawn by bins."""
     num_bins: PositiveInt = 4
     """Bins of equal width over mean rewards of 0 to 1. Inferred: the paper prints no number."""
+    draw: Literal["strictly_equal", "towards_equal"] = "towards_equal"
+    """Strictly equal numbers, as the paper says: the smallest bin that is not empty limits all of
+    a task, so that a strong model leaves very few. Or a set number of examples, of which a small
+    bin gives all it has and the others share the rest."""
+    kept_fraction: float = Field(default=0.5, gt=0, le=1)
+    """Share of a task's examples that is drawn towards equal numbers, but always enough for a batch
+    where there are enough. Inferred."""
     max_per_bin: PositiveInt | None = None
-    """At most this many of a bin; the smallest bin that is not empty limits all of a task."""
+    """At most this many of a bin."""
 
 
 class SelectionConfig(FrozenConfig):
@@ -114,7 +123,12 @@ def select_examples(
         examples_at_once=examples_at_once,
     )
     return choose_examples(
-        config, own, earlier, measure_examples(settings, inputs, wanted), seed=inputs.seed
+        config,
+        own,
+        earlier,
+        measure_examples(settings, inputs, wanted),
+        batch_size=examples_at_once,
+        seed=inputs.seed,
     )
 
 
@@ -124,6 +138,7 @@ def choose_examples(
     earlier: Sequence[Example],
     measured: Mapping[str, MeasuredExample],
     *,
+    batch_size: int,
     seed: int,
 ) -> SelectedExamples:
     """Return what is chosen of measured examples.
@@ -133,6 +148,7 @@ def choose_examples(
         own: Examples of the stage's lengths.
         earlier: Examples of earlier stages.
         measured: Measurements by example id, of all that `config` needs.
+        batch_size: P; bins leave at least so many where there are so many.
         seed: Breaks ties and draws.
 
     Raises:
@@ -147,7 +163,7 @@ def choose_examples(
         metrics["selection/too_easy_examples"] = float(len(outcome.too_easy))
         metrics["selection/too_hard_examples"] = float(len(outcome.too_hard))
     if config.bins.enabled:
-        kept = _drawn_from_bins(config.bins, own, kept, reward_by_id, seed)
+        kept = _drawn_from_bins(config.bins, own, kept, reward_by_id, batch_size, seed)
     returning = sample_retrospective(
         config.retrospective, {e.example_id: reward_by_id[e.example_id] for e in earlier}, seed=seed
     )
@@ -173,20 +189,27 @@ def _drawn_from_bins(
     own: Sequence[Example],
     kept: Sequence[str],
     reward_by_id: Mapping[str, float],
+    batch_size: int,
     seed: int,
 ) -> list[str]:
-    """Return what is left of `kept`: an equal number from every bin of each task."""
+    """Return what is left of `kept`: like numbers from the bins of each task."""
     rewards_by_task: dict[str, dict[str, float]] = defaultdict(dict)
     still = set(kept)
     for example in own:
         if example.example_id in still:
             rate = min(max(reward_by_id[example.example_id], 0.0), 1.0)
             rewards_by_task[str(example.task_type)][example.example_id] = rate
+    fraction = max(config.kept_fraction, min(1.0, batch_size / max(1, len(kept))))
+    is_strict = config.draw == "strictly_equal"
     return [
         example_id
         for _, rewards in sorted(rewards_by_task.items())
-        for example_id in draw_equal_from_bins(
-            rewards, num_bins=config.num_bins, max_per_bin=config.max_per_bin, seed=seed
+        for example_id in draw_from_bins(
+            rewards,
+            num_bins=config.num_bins,
+            num_examples=None if is_strict else math.ceil(fraction * len(rewards)),
+            max_per_bin=config.max_per_bin,
+            seed=seed,
         )
     ]
 
