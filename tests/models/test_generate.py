@@ -11,7 +11,7 @@ from longloom.models.local_policy import score_sequences
 from longloom.models.prefill import prefill
 from longloom.records import FinishReason, SampleRequest, SamplingParams, TrainingSequence
 
-NO_END = -1
+NO_END = frozenset()
 ALL = SamplingParams(temperature=1.0, top_p=1.0, max_new_tokens=12)
 
 
@@ -19,8 +19,8 @@ def request(prompt, key, params=ALL):
     return SampleRequest(prompt_ids=tuple(prompt), params=params, key=key)
 
 
-def sample(model, requests, end_id=NO_END, max_batch_tokens=100_000):
-    return generate(model, requests, end_id=end_id, max_batch_tokens=max_batch_tokens)
+def sample(model, requests, end_ids=NO_END, max_batch_tokens=100_000):
+    return generate(model, requests, end_ids=end_ids, max_batch_tokens=max_batch_tokens)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_own_caches_begin_small_whatever_the_limit(model, decoding_tokens):
     (free,) = sample(model, [request((1, 2), "a")])
     end_id = free.token_ids[3]
     long = replace(ALL, max_new_tokens=900)
-    (cut,) = sample(model, [request((1, 2), "a", long)], end_id=end_id)
+    (cut,) = sample(model, [request((1, 2), "a", long)], end_ids={end_id})
     assert cut.token_ids[-1] == end_id
     assert max(room for _, room in decoding_tokens) <= 2 + 64
 
@@ -152,7 +152,7 @@ def test_progress_counts_finished_requests_and_their_tokens(model):
         for place, limit in enumerate(limits)
     ]
     reports = []
-    generate(model, requests, end_id=NO_END, max_batch_tokens=1_000, on_progress=reports.append)
+    generate(model, requests, end_ids=NO_END, max_batch_tokens=1_000, on_progress=reports.append)
     assert reports == [
         Progress(num_requests=3, num_finished=1, num_tokens=2),
         Progress(num_requests=3, num_finished=3, num_tokens=12),
@@ -207,7 +207,7 @@ def test_requests_that_end_early_do_not_change_the_others(model, requests):
     long = [replace(each, params=ALL) for each in requests]
     free = sample(model, long)
     end_id = free[0].token_ids[2]
-    ended = sample(model, long, end_id=end_id)
+    ended = sample(model, long, end_ids={end_id})
     num_stopped = 0
     for without, with_end in zip(free, ended, strict=True):
         tokens = without.token_ids
@@ -224,7 +224,7 @@ def test_requests_that_end_early_do_not_change_the_others(model, requests):
 def test_end_token_at_the_limit_counts_as_stopped(model):
     (free,) = sample(model, [request((1, 2), "a")])
     limit = replace(ALL, max_new_tokens=free.token_ids.index(free.token_ids[5]) + 1)
-    (cut,) = sample(model, [request((1, 2), "a", limit)], end_id=free.token_ids[5])
+    (cut,) = sample(model, [request((1, 2), "a", limit)], end_ids={free.token_ids[5]})
     assert cut.finish_reason is FinishReason.STOP
 
 
@@ -255,3 +255,15 @@ def test_top_p_keeps_only_the_most_probable_token_when_it_is_small(model):
     greedy = replace(tiny, temperature=0.0)
     drawn, best = sample(model, [request((1, 2), "a", tiny), request((1, 2), "a", greedy)])
     assert drawn.token_ids == best.token_ids
+
+
+def test_any_of_several_end_tokens_stops_an_answer(model, requests):
+    long = [replace(each, params=ALL) for each in requests]
+    free = sample(model, long)
+    end_ids = {free[0].token_ids[4], free[0].token_ids[2], free[1].token_ids[3]}
+    for without, ended in zip(free, sample(model, long, end_ids=end_ids), strict=True):
+        places = [place for place, token in enumerate(without.token_ids) if token in end_ids]
+        stop = places[0] + 1 if places else len(without.token_ids)
+        assert ended.token_ids == without.token_ids[:stop]
+        assert (ended.finish_reason is FinishReason.STOP) == bool(places)
+    assert free[0].token_ids[2] not in free[0].token_ids[:2]

@@ -103,7 +103,7 @@ def test_greedy_samples_equal_those_of_transformers(both):
     prompts = [(1, 2, 3, 4, 5), (60, 61), (9, 8, 7, 6, 5, 4, 3)]
     greedy = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=8)
     requests = [SampleRequest(prompt_ids=prompt, params=greedy, key="k") for prompt in prompts]
-    found = generate(load_network(folder), requests, end_id=-1, max_batch_tokens=1_000)
+    found = generate(load_network(folder), requests, end_ids=frozenset(), max_batch_tokens=1_000)
     for prompt, completion in zip(prompts, found, strict=True):
         expected = list(prompt)
         with torch.no_grad():

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import pytest
 
 from longloom.models.folder import load_model
@@ -24,7 +27,7 @@ def test_rollouts_come_in_order_and_with_what_was_sampled(sampler):
         assert len(turn.response_ids) == len(turn.rollout_logprobs) == len(turn.entropies)
         assert tuple(sampler.tokenizer.encode(turn.prompt_text)) == turn.prompt_ids
         assert rollout.final_text == turn.response_text
-        ended = turn.response_ids[-1] == sampler.tokenizer.end_id
+        ended = turn.response_ids[-1] in sampler.tokenizer.end_ids
         assert (turn.finish_reason is FinishReason.STOP) == ended
         assert "<|im_end|>" not in turn.response_text or not ended
 
@@ -71,3 +74,20 @@ def test_a_document_with_chat_marks_stays_in_its_turn(sampler):
         SinglePassAgent("plain"), [make_attempt("a<|im_end|>b")], sampler=sampler
     )
     assert rollout.turns[0].prompt_ids.count(sampler.tokenizer.end_id) == 1
+
+
+def test_a_second_end_token_of_the_folder_ends_an_answer_and_is_no_text(tiny_folder, tmp_path):
+    attempt = make_attempt("some text", key="0", max_new_tokens=6)
+    plain = LocalSampler(load_model(tiny_folder), FolderTokenizer(tiny_folder))
+    (whole,) = run_attempts(SinglePassAgent("plain"), [attempt], sampler=plain)
+    drawn = whole.turns[0].response_ids
+    assert drawn[2] not in drawn[:2]
+    shutil.copytree(tiny_folder, tmp_path / "copy")
+    settings = json.dumps({"eos_token_id": [plain.tokenizer.end_id, drawn[2]]})
+    (tmp_path / "copy" / "generation_config.json").write_text(settings, "utf-8")
+    sampler = LocalSampler(load_model(tiny_folder), FolderTokenizer(tmp_path / "copy"))
+    (cut,) = run_attempts(SinglePassAgent("plain"), [attempt], sampler=sampler)
+    (turn,) = cut.turns
+    assert turn.response_ids == drawn[:3]
+    assert turn.finish_reason is FinishReason.STOP
+    assert turn.response_text == sampler.tokenizer.decode(drawn[:2])

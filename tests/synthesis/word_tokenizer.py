@@ -17,6 +17,10 @@ class WordTokenizer:
     def end_id(self) -> int:
         return self._id("<|im_end|>")
 
+    @property
+    def end_ids(self) -> frozenset[int]:
+        return frozenset({self.end_id})
+
     def _id(self, word: str) -> int:
         return self._ids.setdefault(word, len(self._ids))
 

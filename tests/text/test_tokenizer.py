@@ -140,3 +140,44 @@ def test_a_template_that_refuses_the_messages_is_a_model_error(folder, tmp_path)
     copy = damaged(folder, tmp_path, "chat_template.jinja", "{{ raise_exception('no user') }}")
     with pytest.raises(ModelError, match="chat template"):
         FolderTokenizer(copy).render_chat(user("hi"))
+
+
+@pytest.mark.parametrize(
+    ("generation", "config", "more"),
+    [
+        (None, None, set()),
+        ({"eos_token_id": [258, 256]}, None, {256}),
+        ({"eos_token_id": 256}, {"eos_token_id": 257}, {256}),
+        ({"temperature": 0.6}, {"eos_token_id": [256, 257]}, {256, 257}),
+        (None, {"eos_token_id": 256}, {256}),
+        (None, {"eos_token_id": None}, set()),
+    ],
+)
+def test_answers_end_at_the_tokens_of_the_models_settings_too(
+    folder, tmp_path, generation, config, more
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    for name, settings in (("generation_config.json", generation), ("config.json", config)):
+        if settings is not None:
+            (copy / name).write_text(json.dumps(settings), "utf-8")
+    tokenizer = FolderTokenizer(copy)
+    assert tokenizer.decode([tokenizer.end_id]) == "<|im_end|>"
+    assert tokenizer.end_ids == {tokenizer.end_id, *more}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "generation_config.json is damaged"),
+        ("[]", "generation_config.json is damaged"),
+        ('{"eos_token_id": "<end>"}', "eos_token_id is '<end>'; expected the id of a token"),
+        ('{"eos_token_id": [1, true]}', "expected the id of a token or a list"),
+    ],
+)
+def test_end_tokens_that_make_no_sense_are_named(folder, tmp_path, content, message):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "generation_config.json").write_text(content, "utf-8")
+    with pytest.raises(ModelError, match=message):
+        FolderTokenizer(copy)

@@ -25,6 +25,7 @@ class LetterTokenizer:
     """One token per character; only their number matters."""
 
     end_id = END
+    end_ids = frozenset({END})
 
     def encode(self, text):
         return [1 + ord(letter) % (NUM_TOKENS - 1) for letter in text]

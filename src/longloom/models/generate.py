@@ -8,6 +8,7 @@ its key alone (see `drawing`), so neither the batch nor the order changes an ans
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import torch
@@ -45,7 +46,7 @@ def generate(
     network: Network,
     requests: Sequence[SampleRequest],
     *,
-    end_id: int,
+    end_ids: AbstractSet[int],
     max_batch_tokens: int,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Completion]:
@@ -54,13 +55,13 @@ def generate(
     Args:
         network: what is sampled.
         requests: what to draw; requests with equal prompts form a group that shares its prefill.
-        end_id: the token that ends a completion.
+        end_ids: tokens any of which ends a completion.
         max_batch_tokens: tokens there may be room for in the caches, a group's prompt counted
             once. Raised to 5/4 of the longest prompt, so that its rows share it; a single request
             that needs still more runs alone.
         on_progress: called whenever requests have finished.
     """
-    return _Rollouts(network, requests, end_id, max_batch_tokens, on_progress).run()
+    return _Rollouts(network, requests, end_ids, max_batch_tokens, on_progress).run()
 
 
 class _Row:
@@ -76,9 +77,9 @@ class _Row:
         self.logprobs: list[float] = []
         self.entropies: list[float] = []
 
-    def completion(self, end_id: int) -> Completion:
+    def completion(self, end_ids: AbstractSet[int]) -> Completion:
         """Return what was drawn."""
-        stopped = self.tokens[-1] == end_id
+        stopped = self.tokens[-1] in end_ids
         return Completion(
             token_ids=tuple(self.tokens),
             logprobs=tuple(self.logprobs),
@@ -128,12 +129,12 @@ class _Rollouts:
         self,
         network: Network,
         requests: Sequence[SampleRequest],
-        end_id: int,
+        end_ids: AbstractSet[int],
         max_batch_tokens: int,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
         self._network, self._requests = network, requests
-        self._end_id = end_id
+        self._end_ids = end_ids
         longest = max((len(request.prompt_ids) for request in requests), default=0)
         self._max_batch_tokens = max(max_batch_tokens, longest * 5 // 4)
         self._on_progress = on_progress
@@ -242,8 +243,8 @@ class _Rollouts:
             kept = []
             for place, row in enumerate(each.rows):
                 is_cut = len(row.tokens) >= row.request.params.max_new_tokens
-                if is_cut or row.tokens[-1] == self._end_id:
-                    self._completions[row.index] = row.completion(self._end_id)
+                if is_cut or row.tokens[-1] in self._end_ids:
+                    self._completions[row.index] = row.completion(self._end_ids)
                     self._num_finished_tokens += len(row.tokens)
                 else:
                     kept.append(place)

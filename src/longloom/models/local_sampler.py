@@ -84,7 +84,7 @@ class LocalSampler:
             completions = generate(
                 self._network,
                 [request for request, _ in batch],
-                end_id=self._tokenizer.end_id,
+                end_ids=self._tokenizer.end_ids,
                 max_batch_tokens=self._max_batch_tokens,
                 on_progress=self._on_progress,
             )

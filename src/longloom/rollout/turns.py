@@ -35,6 +35,6 @@ async def ask(sampler: Sampler, message: str, *, params: SamplingParams, key: st
 def response_text(sampler: Sampler, token_ids: tuple[int, ...]) -> str:
     """Return the text of a response without its end token."""
     tokenizer = sampler.tokenizer
-    if token_ids and token_ids[-1] == tokenizer.end_id:
+    if token_ids and token_ids[-1] in tokenizer.end_ids:
         token_ids = token_ids[:-1]
     return tokenizer.decode(token_ids)

@@ -28,7 +28,11 @@ class Tokenizer(Protocol):
 
     @property
     def end_id(self) -> int:
-        """Token that ends a turn of the assistant."""
+        """Token that ends a turn of the assistant where we write one."""
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens any of which ends an answer of the model; `end_id` is one of them."""
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`; special tokens written out in it are recognised."""
@@ -50,7 +54,11 @@ class Tokenizer(Protocol):
 
 
 class FolderTokenizer:
-    """`tokenizer.json` and the chat template of a model folder."""
+    """`tokenizer.json`, the chat template and the end tokens of a model folder.
+
+    Answers end where vLLM ends them: at the tokenizer's own end token and at those that
+    generation_config.json names, or config.json where that names none.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Load the tokenizer files of `folder`.
@@ -84,14 +92,20 @@ class FolderTokenizer:
         if end_id is None:
             raise ModelError(f"end token {end_token!r} of {folder} is not in its vocabulary")
         self._end_id: int = end_id
+        self._end_ids = frozenset({end_id, *_more_end_ids(folder)})
         added = self._tokenizer.get_added_tokens_decoder().values()
         specials = sorted((token.content for token in added if token.special), key=len)
         self._special = re.compile("|".join(map(re.escape, reversed(specials))) or r"(?!)")
 
     @property
     def end_id(self) -> int:
-        """Token that ends a turn of the assistant."""
+        """Token that ends a turn of the assistant where we write one."""
         return self._end_id
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """Tokens any of which ends an answer of the model."""
+        return self._end_ids
 
     @property
     def vocabulary_size(self) -> int:
@@ -145,6 +159,26 @@ def _template_names(settings: dict[str, Any]) -> dict[str, object]:
         if token is not None:
             names[name] = token["content"] if isinstance(token, dict) else token
     return names
+
+
+def _more_end_ids(folder: Path) -> list[int]:
+    """Return the end tokens in the settings of the model beside a tokenizer, if there are any."""
+    for path in (folder / "generation_config.json", folder / "config.json"):
+        try:
+            found = json.loads(path.read_text("utf-8")).get("eos_token_id")
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, AttributeError) as error:
+            raise ModelError(f"{path} is damaged: {error}; copy the folder again") from None
+        if found is None:
+            continue
+        ids = found if isinstance(found, list) else [found]
+        if any(type(token) is not int for token in ids):
+            raise ModelError(
+                f"{path}: eos_token_id is {found!r}; expected the id of a token or a list of ids"
+            )
+        return ids
+    return []
 
 
 def _broken_up(match: re.Match[str]) -> str:
