@@ -237,6 +237,20 @@ def test_error_is_one_line_and_leaves_nothing(longloom, parts, tmp_path, case) -
     assert not list(tmp_path.glob("*out*"))
 
 
+def test_bad_rows_are_listed_one_on_a_line(longloom, parts, tmp_path) -> None:
+    rows = [{"prompt": "1 + 1?", "answer": "many", "data_source": "numerical"}] * 9
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shown = longloom(*_train("rows.jsonl", parts.model))
+    first, *listed = shown.err.splitlines()
+    assert shown.code == 2
+    assert first.startswith("error: 9 rows of ")
+    assert [line.split(",")[0] for line in listed] == [
+        *(f"  row {number}" for number in range(5)),
+        "  ... and 4 more rows",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_is_overwritten(longloom, parts, tmp_path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/notes.txt").write_text("mine")

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -30,6 +31,8 @@ EXIT_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
+_LISTED = re.compile(r"\n  (?=row \d|\.\.\. and )")
+"""Where an error lists the rows of a file; other line breaks are of somebody else's text."""
 _USER_ERRNOS = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
@@ -113,9 +116,11 @@ class _LowerCaseLevel(logging.Formatter):
 
 
 def _report(message: str) -> int:
-    one_line = " ".join(message.split())
-    if one_line:  # without a verb the help was printed, and that says enough
-        print(f"error: {one_line}", file=sys.stderr)
+    """Print an error on one line; what it lists, indented, stays on lines of its own."""
+    first, *listed = _LISTED.split(message)
+    first, *listed = (" ".join(line.split()) for line in (first, *listed))
+    if first:  # without a verb the help was printed, and that says enough
+        print("\n  ".join([f"error: {first}", *listed]), file=sys.stderr)
     return EXIT_USER_ERROR
 
 

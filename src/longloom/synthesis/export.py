@@ -28,6 +28,7 @@ _TRL_SCHEMA = pa.schema(
         ("answer", pa.string()),
         ("task_type", pa.string()),
         ("reward_rule", pa.string()),
+        ("ability", pa.string()),
         ("example_id", pa.string()),
         ("split", pa.string()),
     ]
@@ -77,6 +78,7 @@ def _trl_row(example: Example, index: int, template: str, text: str) -> Row:
         "answer": example.answer,
         "task_type": example.task_type.value,
         "reward_rule": example.reward_rule.value,
+        "ability": example.ability,
         "example_id": example.example_id,
         "split": example.split.value,
     }
@@ -94,6 +96,7 @@ def _jsonl_row(example: Example, index: int, template: str, text: str) -> Row:
         "question": example.question,
         "answer": example.answer,
         "reward_rule": example.reward_rule.value,
+        "ability": example.ability,
         "program": json.loads(example.program),
         "evidence": [text[span.context_start : span.context_end] for span in example.evidence],
         "licences": list(example.licences),

@@ -144,12 +144,12 @@ def test_rows_that_say_so_are_held_out(name) -> None:
     [
         ({"prompt": None}, "prompt", "nothing", "either prompt or messages"),
         ({"messages": []}, "prompt", "prompt and messages", "either"),
-        ({"prompt": 5}, "prompt", "int", "a chat"),
-        ({"prompt": []}, "prompt", "list", "a chat"),
+        ({"prompt": 5}, "prompt", "5", "a chat"),
+        ({"prompt": []}, "prompt", "[]", "a chat"),
         ({"prompt": "  "}, "prompt.content", "  ", "some text"),
         ({"prompt": [{"role": "tool", "content": "x"}]}, "prompt.role", "tool", "one of system"),
         ({"prompt": ["x"]}, "prompt.role", "None", "one of system"),
-        ({"prompt": [{"role": "user", "content": [1]}]}, "prompt.content", "list", "text"),
+        ({"prompt": [{"role": "user", "content": [1]}]}, "prompt.content", "[1]", "text"),
         (
             {"prompt": [{"role": "assistant", "content": "x"}]},
             "prompt.role",
@@ -157,13 +157,13 @@ def test_rows_that_say_so_are_held_out(name) -> None:
             "the last to be user",
         ),
         ({"prompt": "\ud800"}, "prompt.content", "surrogate", "valid Unicode"),
-        ({"data_source": 5}, "data_source", "int", "text"),
+        ({"data_source": 5}, "data_source", "5", "text"),
         ({"reward_model": "5"}, "reward_model", "5", "style and ground_truth"),
-        ({"reward_model": {}}, "reward_model.ground_truth", "NoneType", "text"),
+        ({"reward_model": {}}, "reward_model.ground_truth", "nothing", "text"),
         (
             {"reward_model": {"ground_truth": {"target": ["5"]}}},
             "reward_model.ground_truth",
-            "dict",
+            "{'target': ['5']}",
             "text",
         ),
         ({"reward_model": None}, "answer", "nothing", "one of reward_model"),
@@ -188,6 +188,35 @@ def test_refusal_names_row_column_value_and_what_was_expected(
     assert said.startswith(f"rows.jsonl, row 7, column {column}: ")
     assert value in said
     assert expected in said
+
+
+@pytest.mark.parametrize("answer", ["NaN", float("nan"), float("inf"), "many", "1/2", "3 to 4"])
+def test_answer_of_a_numerical_row_must_be_a_number(answer) -> None:
+    said = refusal(verl(reward_model={"ground_truth": answer}))
+    assert said.startswith("rows.jsonl, row 7, column reward_model.ground_truth: ")
+    assert str(answer) in said
+    assert "expected one plain number" in said
+
+
+@pytest.mark.parametrize("answer", ["1,024", "-3.5%", "$4", "yes", 0.25])
+def test_numbers_and_truth_values_answer_numerical_rows(answer) -> None:
+    checked = check_row(verl(reward_model={"ground_truth": answer}), PLACE, RowsConfig())
+    assert checked.answer == str(answer)
+
+
+def test_row_may_state_task_rule_and_split_in_columns_of_their_own() -> None:
+    row = {"prompt": ASK, "answer": "five", "task_type": "numerical", "split": "held_out"}
+    checked = check_row({**row, "reward_rule": "sequence_match"}, PLACE, RowsConfig())
+    assert checked.source.task_type is TaskType.NUMERICAL
+    assert checked.source.reward_rule is RewardRule.SEQUENCE_MATCH
+    assert checked.split is Split.HELD_OUT
+    # What `--task` says of all other rows is not of these.
+    config = RowsConfig(tasks={"*": TaskType.MULTI_HOP})
+    again = check_row({**row, "reward_rule": "sequence_match"}, PLACE, config)
+    assert again.source == checked.source
+    assert "column reward_rule: 'sum'; expected one of choice" in refusal(
+        {**row, "reward_rule": "sum"}
+    )
 
 
 def test_row_that_is_no_object_is_refused() -> None:

@@ -1,8 +1,10 @@
 """Whole files: checked, rendered and encoded once, kept on the disk."""
 
+import hashlib
 import json
 import logging
 import tracemalloc
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from longloom.errors import DataError, ModelError
-from longloom.records import Split
+from longloom.records import Context, Example, RewardRule, Split, TaskType
+from longloom.synthesis.export import export_examples
+from longloom.synthesis.published.data_sources import NO_PROGRAM
 from longloom.synthesis.rows import RowsConfig, RowStore, import_rows, read_sft_chats
 from longloom.synthesis.rows import store as store_file
+from longloom.synthesis.storage import write_examples
 from longloom.text.tokenizer import FolderTokenizer
 
 
@@ -133,17 +138,18 @@ def test_progress_is_shown_up_to_the_end(tmp_path, tokenizer) -> None:
     ]
 
 
-def test_every_bad_row_is_counted_and_twenty_are_listed(tmp_path, tokenizer) -> None:
+def test_every_bad_row_is_counted_and_five_are_listed(tmp_path, tokenizer) -> None:
     rows = [row(number, data_source="other" if number % 2 else "numerical") for number in range(60)]
     source = write(tmp_path / "rows.jsonl", rows)
     with pytest.raises(DataError) as raised:
         import_into(tmp_path, source, tokenizer)
     first, *listed = str(raised.value).splitlines()
     assert first == f"30 rows of {source} cannot be used:"
-    assert len(listed) == 21
-    assert listed[0].startswith(f"  {source}, row 1, column data_source: 'other'; expected one of")
-    assert ", row 39," in listed[19]
-    assert listed[20] == "  ... and 10 more rows"
+    assert len(listed) == 6
+    assert listed[0].startswith("  row 1, column data_source: 'other'; expected one of")
+    assert listed[4].startswith("  row 9, ")
+    assert listed[5] == "  ... and 25 more rows"
+    assert str(raised.value).count(str(source)) == 1
     assert not (tmp_path / "rows.arrow").exists()
 
 
@@ -185,11 +191,74 @@ def test_prompts_that_do_not_ask_for_an_answer_are_mentioned(tmp_path, tokenizer
     assert not caplog.text
 
 
-def test_file_of_a_folder_is_sent_back_to_the_folder(tmp_path, tokenizer) -> None:
-    table = pa.table({"prompt": ["x"]}).replace_schema_metadata({"schema": "longloom.examples"})
-    pq.write_table(table, tmp_path / "examples.parquet")
-    with pytest.raises(DataError, match=f"give {tmp_path}"):
-        import_into(tmp_path, tmp_path / "examples.parquet", tokenizer)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> tuple[Path, dict[str, Example]]:
+    """Return a folder of examples of every task, half of them held out, and its examples."""
+    folder = tmp_path_factory.mktemp("examples")
+    text = "A text with {context} and 7 in it."
+    context_id = hashlib.sha256(text.encode()).hexdigest()[:32]
+    context = Context(context_id=context_id, text=text, parts=())
+    examples = [
+        Example(
+            example_id=f"{task}-{rule}",
+            task_type=task,
+            ability="asked",
+            context_id=context_id,
+            question=f"What of {task} by {rule}?",
+            answer="B" if rule is RewardRule.CHOICE else "7",
+            reward_rule=rule,
+            program=NO_PROGRAM,
+            evidence=(),
+            num_context_tokens=9,
+            num_prompt_tokens=20,
+            split=tuple(Split)[number % 2],
+            licences=("none",),
+            provenance=("test",),
+        )
+        for number, (task, rule) in enumerate(product(TaskType, RewardRule))
+    ]
+    write_examples(folder, examples, {context_id: context})
+    return folder, {example.question: example for example in examples}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "trl", "verl"])
+def test_own_exports_come_back_with_split_task_and_rule(
+    kind, exported, tmp_path, tokenizer
+) -> None:
+    folder, examples = exported
+    target = tmp_path / ("out.jsonl" if kind == "jsonl" else "out.parquet")
+    export_examples(folder, target, kind)
+    store = import_into(tmp_path, target, tokenizer)
+    assert len(store.examples) == len(examples) == len(TaskType) * len(RewardRule)
+    for found in store.examples:
+        wanted = examples[found.question]
+        for name in ("split", "task_type", "reward_rule", "answer", "ability"):
+            assert getattr(found, name) == getattr(wanted, name)
+        assert "A text with {context} and 7 in it." in store.contexts[found.context_id].text
+
+
+def test_file_of_a_folder_is_sent_back_to_the_folder(exported, tmp_path, tokenizer) -> None:
+    folder, _ = exported
+    with pytest.raises(DataError, match=f"give {folder}"):
+        import_into(tmp_path, folder / "examples.parquet", tokenizer)
+
+
+def test_byte_order_mark_is_no_part_of_a_row(tmp_path, tokenizer) -> None:
+    for name, text in (("a.jsonl", json.dumps(row(1))), ("a.json", json.dumps([row(1)]))):
+        (tmp_path / name).write_text(text, "utf-8-sig")
+        store = import_rows(
+            tmp_path / name, tmp_path / f"{name}.arrow", tokenizer, RowsConfig(), progress=silent
+        )
+        assert [example.answer for example in store.examples] == ["2"]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl.gz", "rows"])
+def test_other_kinds_of_file_are_refused_with_those_that_are_read(
+    name, tmp_path, tokenizer
+) -> None:
+    (tmp_path / name).write_text("prompt,answer\na,b\n")
+    with pytest.raises(DataError, match=r"expected Parquet \(.parquet\), JSON Lines"):
+        import_into(tmp_path, tmp_path / name, tokenizer)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Rows come as plain values; nothing is believed about them yet. What it leaves ou
 than those asked for are never decoded from Parquet.
 """
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from longloom.errors import DataError
 MAX_LINE_CHARACTERS = 40_000_000
 """A longer line of JSON is no row: about eight million tokens."""
 
+_JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 _ROWS_AT_ONCE = 16
 _BLOCK_BYTES = 1 << 16
 
@@ -37,10 +39,15 @@ def read_plain_rows(
         raise DataError(f"{path} is not a file; expected Parquet, JSON Lines or JSON")
     if path.suffix.lower() == ".parquet":
         yield from _parquet(path, wanted, required)
-    elif path.suffix.lower() == ".json" and _begins_with_a_list(path):
+    elif path.suffix.lower() == ".json" and _first_byte(path) == b"[":
         yield from _json_list(path)
-    else:
+    elif path.suffix.lower() in _JSON_SUFFIXES or _first_byte(path) == b"{":
         yield from _json_lines(path)
+    else:
+        raise DataError(
+            f"{path} is of a kind that is not read; expected Parquet (.parquet), JSON Lines "
+            "(.jsonl, an object on each line) or JSON (.json, a list of objects); convert it"
+        )
 
 
 def count_plain_rows(path: Path) -> int:
@@ -82,20 +89,21 @@ def _parquet(path: Path, wanted: Sequence[str], required: Sequence[str]) -> Iter
         raise DataError(f"{path} is not readable Parquet ({reason})") from None
 
 
-def _begins_with_a_list(path: Path) -> bool:
+def _first_byte(path: Path) -> bytes:
+    """Return the first byte that is neither space nor byte-order mark; empty if there is none."""
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
-                if stripped := block.lstrip():
-                    return stripped.startswith(b"[")
+                if stripped := block.removeprefix(codecs.BOM_UTF8).lstrip():
+                    return stripped[:1]
     except OSError:  # said by whoever reads it
-        return False
-    return False
+        return b""
+    return b""
 
 
 def _json_list(path: Path) -> Iterator[object]:
     try:
-        rows = json.loads(path.read_text("utf-8"))
+        rows = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not readable JSON ({error or 'nested too deep'})") from None
     yield from rows
@@ -103,7 +111,7 @@ def _json_list(path: Path) -> Iterator[object]:
 
 def _json_lines(path: Path) -> Iterator[object]:
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             number = 0
             while line := lines.readline(MAX_LINE_CHARACTERS + 1):
                 if len(line) > MAX_LINE_CHARACTERS:

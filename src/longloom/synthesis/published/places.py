@@ -1,11 +1,14 @@
 """Say where a row cannot be used: file, row, column, value, and what was expected."""
 
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
 
 _SHOWN_CHARACTERS = 60
+_SHORT = reprlib.Repr()
+"""Writes the beginning of a list without writing all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,11 @@ class RowPlace:
     """Counts from 0; empty lines are none."""
 
     def refuse(self, column: str, value: object, expected: str) -> DataError:
-        """Return the error about one column; values that are no text are named by their type."""
-        shown = value if isinstance(value, str) else repr(type(value).__name__)
-        text = f"{str(shown)[:_SHOWN_CHARACTERS]!r}"
+        """Return the error about one column, with the beginning of its value."""
+        if isinstance(value, str):
+            text = repr(value[:_SHOWN_CHARACTERS])
+        else:
+            text = "nothing" if value is None else _SHORT.repr(value)[:_SHOWN_CHARACTERS]
         return DataError(
             f"{self.path}, row {self.number}, column {column}: {text}; expected {expected}"
         )

@@ -4,7 +4,8 @@ Two shapes are read. verl's: data_source, prompt (a chat), reward_model (style, 
 ability, extra_info. TRL's: `prompt` (text or a chat) or `messages`, and the right answer in
 `answer`, `ground_truth` or `solution`. A chat is of system, user and assistant, and ends with the
 user. What a row says about code to run or functions to score it with is passed over: rewards are
-Longloom's own, by the row's task.
+Longloom's own, by the row's task. Task, rule and split are read where Longloom's own exports have
+them: in `extra_info`, or in columns of their own.
 
 Two conventions of answers are known: what follows `####` in numerical answers (GSM8K), and the last
 `\boxed{...}` of a `solution`.
@@ -19,8 +20,9 @@ from longloom.config import FrozenConfig
 from longloom.errors import DataError
 from longloom.records import RewardRule, Split, TaskType
 from longloom.rewards.extraction import MAX_ANSWER_CHARACTERS, last_boxed
+from longloom.rewards.rules import numeric_match
 from longloom.synthesis.published.data_sources import (
-    KNOWN_SOURCES,
+    PUBLISHED_SOURCES,
     DataSource,
     find_answer,
     find_source,
@@ -32,9 +34,11 @@ from longloom.synthesis.published.rows import MAX_PROMPT_CHARACTERS, MAX_REPLY_C
 
 PROMPT_COLUMNS = ("prompt", "messages")
 ANSWER_COLUMNS = ("answer", "ground_truth", "solution")
+STATED_COLUMNS = ("task_type", "reward_rule", "split")
+"""What rows of `export --for trl` and `jsonl` say of themselves; `extra_info` comes first."""
 COLUMNS = (
     "data_source", *PROMPT_COLUMNS, "reward_model", *ANSWER_COLUMNS, "ability", "question",
-    "extra_info",
+    "extra_info", *STATED_COLUMNS,
 )  # fmt: skip
 """What is read of a row; other columns are passed over."""
 EVERY_SOURCE = "*"
@@ -90,8 +94,7 @@ def check_row(plain: object, place: RowPlace, config: RowsConfig) -> TrainingRow
     """
     if not isinstance(plain, dict):
         raise place.refuse("all", plain, "a JSON object")
-    extra = plain.get("extra_info")
-    stated = extra if isinstance(extra, Mapping) else {}
+    stated = _stated(plain)
     source = _source(plain, stated, config, place)
     messages = _messages(plain, config, place)
     return TrainingRow(
@@ -128,6 +131,13 @@ def check_chat(value: object, column: str, place: RowPlace, *, last: str) -> lis
     return messages
 
 
+def _stated(plain: Mapping[str, object]) -> Mapping[str, object]:
+    """Return what a row says of itself, in `extra_info` or beside it."""
+    extra = plain.get("extra_info")
+    beside = {name: plain[name] for name in STATED_COLUMNS if plain.get(name) is not None}
+    return {**beside, **extra} if isinstance(extra, Mapping) else beside
+
+
 def _source(
     plain: Mapping[str, object],
     stated: Mapping[str, object],
@@ -135,12 +145,13 @@ def _source(
     place: RowPlace,
 ) -> DataSource:
     name = plain.get("data_source")
+    if name is None and stated.get("task_type") in tuple(TaskType):
+        name = stated["task_type"]
     if name is not None and not isinstance(name, str):
         raise place.refuse("data_source", name, "text")
     task = config.tasks.get(name or "")
-    if task is None and name:
-        rule = stated.get("reward_rule")
-        known = find_source(name, rule if isinstance(rule, str) else "")
+    if name and task in (None, name):
+        known = find_source(name, _stated_rule(name, stated, place))
         if known is not None:
             return known
         if name in _NUMERICAL_SOURCES:
@@ -151,12 +162,22 @@ def _source(
         raise place.refuse(
             "data_source",
             name or "nothing",
-            f"one of {', '.join(KNOWN_SOURCES)}; say which task it is with {fix}, "
-            f"TASK being one of {', '.join(TaskType)}",
+            f"one of {', '.join(PUBLISHED_SOURCES)}, or {fix} with TASK one of "
+            f"{', '.join(TaskType)}",
         )
     source = find_source(task.value)
     assert source is not None
     return source
+
+
+def _stated_rule(name: str, stated: Mapping[str, object], place: RowPlace) -> str:
+    """Return the rule that a row of one of Longloom's own tasks states; empty if it states none."""
+    rule = stated.get("reward_rule")
+    if name not in tuple(TaskType) or rule is None:
+        return ""
+    if rule not in tuple(RewardRule):
+        raise place.refuse("reward_rule", rule, f"one of {', '.join(RewardRule)}")
+    return str(rule)
 
 
 def _messages(
@@ -200,6 +221,10 @@ def _answer(plain: Mapping[str, object], source: DataSource, place: RowPlace) ->
         raise place.refuse(column, found, f"an answer of at most {limit}, or no reward can match")
     if not answer.strip():
         raise place.refuse(column, truth, f"an answer for the rule {source.reward_rule}")
+    is_numeric = source.reward_rule is RewardRule.NUMERIC
+    # The sentences of published sets are left to the rule that decides where there is no number.
+    if is_numeric and not source.is_sentence and numeric_match(answer, answer) is None:
+        raise place.refuse(column, answer, "one plain number, or yes or no, as the rule numeric")
     return answer
 
 
@@ -234,8 +259,8 @@ def _short_text(value: object) -> str:
 
 
 def listed_errors(path: object, errors: Sequence[DataError], num_bad: int) -> DataError:
-    """Return one error about all rows that cannot be used."""
-    lines = [str(error) for error in errors]
+    """Return one error about all rows that cannot be used: a line for each, the file once."""
+    lines = [str(error).removeprefix(f"{path}, ") for error in errors]
     if num_bad > len(lines):
         lines.append(f"... and {num_bad - len(lines)} more rows")
     rows = "1 row" if num_bad == 1 else f"{num_bad} rows"

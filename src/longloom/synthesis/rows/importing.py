@@ -12,6 +12,7 @@ from longloom.errors import DataError, ModelError
 from longloom.records import Example, Split
 from longloom.rewards.extraction import ANSWER_PHRASES
 from longloom.runlog import atomic_path
+from longloom.synthesis.prompt_length import CONTEXT_SLOT
 from longloom.synthesis.published.data_sources import NO_PROGRAM
 from longloom.synthesis.published.files import (
     count_plain_rows,
@@ -19,6 +20,7 @@ from longloom.synthesis.published.files import (
     read_plain_rows,
 )
 from longloom.synthesis.published.places import RowPlace, checked_text
+from longloom.synthesis.published.prompts import split_prompt
 from longloom.synthesis.rows.checking import (
     COLUMNS,
     Message,
@@ -34,7 +36,7 @@ from longloom.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-MAX_LISTED_ROWS = 20
+MAX_LISTED_ROWS = 5
 """Rows that an error lists; all are counted."""
 
 _SHOWN_EVERY_ROWS = 50
@@ -55,7 +57,7 @@ def import_rows(
     A target that is there already is opened: its rows were checked when it was written.
 
     Raises:
-        DataError: a row cannot be used (up to 20 are listed), or a file cannot be read or written.
+        DataError: a row cannot be used (the first are listed), or a file cannot be read or written.
     """
     if not target.exists():
         files: list[tuple[Path, Split | None]] = [(path, None)]
@@ -76,7 +78,7 @@ def read_sft_chats(path: Path, *, progress: Progress) -> Iterator[SftChat]:
     `response` or `completion` (text, or a chat of one message).
 
     Raises:
-        DataError: a row cannot be used; raised when all rows have been seen, up to 20 listed.
+        DataError: a row cannot be used; raised when all rows have been seen, the first listed.
     """
     for _, chat in _usable_rows(path, _SFT_COLUMNS, _check_sft_row, progress):
         yield chat
@@ -95,7 +97,7 @@ class _Importer:
 
     def read(self, path: Path, split: Split | None, progress: Progress) -> None:
         """Add the rows of a file, all to one split if it is given."""
-        if parquet_schema_name(path) == EXAMPLES_SCHEMA_NAME:
+        if _lacks_documents(path):
             raise DataError(
                 f"{path} is the examples.parquet of a folder, whose prompts lack their documents; "
                 f"expected the folder: give {path.parent}"
@@ -184,6 +186,19 @@ def _usable_rows(
     if not num_rows:
         raise DataError(f"{path} holds no rows; expected at least one")
     progress(description, num_rows, num_rows)
+
+
+def _lacks_documents(path: Path) -> bool:
+    """Return whether this is the examples.parquet of a folder.
+
+    `export --for verl` writes the same columns under the same name, with the documents in them.
+    """
+    if parquet_schema_name(path) != EXAMPLES_SCHEMA_NAME:
+        return False
+    first = next(iter(read_plain_rows(path, wanted=("prompt",))), None)
+    chat = first.get("prompt") if isinstance(first, dict) else None
+    contents = [str(message.get("content")) for message in chat] if isinstance(chat, list) else []
+    return any(split_prompt(content)[0].strip() == CONTEXT_SLOT for content in contents)
 
 
 def _check_sft_row(plain: object, place: RowPlace) -> SftChat:
