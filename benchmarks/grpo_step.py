@@ -213,7 +213,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             show_shape(shape_name, shapes[shape_name])
     return {
         "benchmark": "grpo_step",
-        "command": "python benchmarks/grpo_step.py --write",
+        "command": f"python benchmarks/grpo_step.py --shapes {options.shapes} "
+        f"--rounds {options.rounds} --steps {options.steps} --write",
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
             "num_cpus": os.cpu_count(),

@@ -89,7 +89,8 @@ def written(findings: Findings) -> str:
         "",
         "Scores are means over the five tasks in percent. A difference pairs the same seeds, "
         "questions and random streams; its 95% interval is Student's over seeds, then a bootstrap "
-        "over questions. Single comparisons, not corrected for their number.",
+        "over questions. Single comparisons, not corrected for their number. KL is the k3 estimate "
+        f"over {settings.num_kl_examples} answers; few tokens carry most of it.",
         "",
     ]
     for family, title in (("l15", "QwenLong-L1.5"), ("l1", "QwenLong-L1")):
