@@ -4,6 +4,8 @@ import pytest
 
 from longloom.cli import console
 from longloom.cli.console import print_table, progress, step_line
+from longloom.cli.run_console import training_line
+from longloom.training.stage_inputs import StepResult
 
 
 def test_step_line_is_aligned_and_short() -> None:
@@ -49,3 +51,15 @@ def test_progress_bar_is_wiped_on_a_terminal(
     with progress("reading", 2) as advance:
         advance(2)
     assert capsys.readouterr().out == ""
+
+
+def test_a_step_whose_rollouts_all_failed_has_a_line_too() -> None:
+    figures = {"reward/mean": 0.0, "rollout/response_tokens": 0.0, "training/step_seconds": 1.0}
+    lived = {**figures, "training/entropy_nats": 0.5, "training/negatives_on": 1.0}
+    failed, other = (
+        training_line("stage-1", 9, StepResult(step=3, groups=(), metrics=metrics))
+        for metrics in (figures, lived)
+    )
+    assert len(failed) == len(other) < 100
+    assert other.split()[-4:] == ["0.5000", "on", "0.0", "1.0"]
+    assert failed.split()[-4:] == ["-", "-", "0.0", "1.0"]

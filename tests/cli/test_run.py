@@ -28,13 +28,8 @@ def test_dry_run_prints_settings_and_plan_and_touches_nothing(longloom, tmp_path
     assert "\nseed: 3\n" in shown.out
     assert "run folder: runs/tiny-cpu-" in shown.out
     peaks = shown.out.partition("\nmemory   peak")[2].splitlines()[1:6]
-    assert [line.split()[0] for line in peaks] == [
-        "stage-1",
-        "stage-2",
-        "stage-3",
-        "memory",
-        "final",
-    ]
+    stages = ["stage-1", "stage-2", "stage-3", "memory", "final"]
+    assert [line.split()[0] for line in peaks] == stages
     assert all(float(line.split()[1]) > 0.05 and " GB of c" in line for line in peaks)
     assert not list(tmp_path.iterdir())
 

@@ -99,6 +99,29 @@ def test_a_failed_rollout_counts_in_its_groups_mean():
     assert sizes(batch)[0] == 2
 
 
+def test_what_a_failed_rollout_wrote_counts_but_gives_no_gradient():
+    broken = make_rollout(make_turn((1, 2, 3)), make_turn((4,)), error="the sampler is gone")
+    group = make_group([1.0, 0.0], [make_rollout(make_turn((5, 6))), broken])
+    batch = prepare_batch(CONFIG, [group], AepoState())
+    assert advantages(batch) == [(0.5, 0.5)]  # its 0 is in the mean
+    assert sizes(batch) == (6, 3)  # its calls are in the denominators
+    assert batch.metrics["training/kept_fraction"] == 1.0
+
+
+def test_a_kl_term_leaves_failed_rollouts_out_too():
+    broken = make_rollout(make_turn((1, 2, 3)), error="gone")
+    group = make_group([1.0, 0.0], [make_rollout(make_turn((5, 6))), broken])
+    config = CONFIG.replace(loss=LossConfig(kl_coefficient=0.1))
+    batch = prepare_batch(config, [group], AepoState())
+    assert [s.response_ids for u in batch.updates for s in u.sequences] == [(5, 6)]
+
+
+def test_a_group_whose_worse_rollouts_failed_still_teaches_the_better():
+    rollouts = [make_rollout(make_turn((n,)), error="gone" if n > 1 else "") for n in range(4)]
+    batch = prepare_batch(CONFIG, [make_group([1.0, 0.0, 0.0, 0.0], rollouts)], AepoState())
+    assert advantages(batch) == [(0.75,), (-0.25,)]
+
+
 AEPO = CONFIG.replace(aepo=AepoConfig(entropy_low=0.2, entropy_high=0.4))
 
 

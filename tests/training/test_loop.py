@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from longloom.engines.local import LocalEngine
-from longloom.errors import CheckpointError, DataError
+from longloom.errors import CheckpointError, DataError, EngineError
 from longloom.records import Reward, TaskType
 from longloom.rollout import SinglePassAgent
 from longloom.training.entropy_control import AepoConfig
@@ -340,13 +340,17 @@ def test_only_examples_within_the_lengths_are_drawn(tiny_folder, tmp_path):
     assert not [example_id for example_id in drawn if example_id.startswith("long")]
 
 
-def test_steps_whose_rollouts_all_fail_are_counted_and_skipped(tiny_folder, tmp_path):
+def test_a_step_whose_rollouts_all_failed_is_logged_and_ends_the_training(tiny_folder, tmp_path):
     log = {}
     config = CONFIG.replace(max_response_tokens=5_000, num_steps=2)
-    train(tiny_folder, tmp_path, recorder(log), config=config)
-    assert [log[step]["training/skipped_steps"] for step in (1, 2)] == [1.0, 1.0]
+    message = r"all \d+ rollouts of step 1 of .* failed, the first with: .*tokens.*; expected"
+    with pytest.raises(EngineError, match=message):
+        train(tiny_folder, tmp_path, recorder(log), config=config)
+    assert list(log) == [1]
+    assert log[1]["training/skipped_steps"] == 1.0
     assert log[1]["rollout/failed_fraction"] == 1.0
     assert "training/grad_norm" not in log[1]
+    assert last_step(tmp_path) == 0
 
 
 def test_learning_rate_warms_up_and_then_stays(tiny_folder, tmp_path, monkeypatch):

@@ -49,14 +49,15 @@ def sft_line(stage: str, num_steps: int, result: "StepResult") -> str:
 def training_line(stage: str, num_steps: int, result: "StepResult") -> str:
     """Return one aligned line of a training step, under 100 columns."""
     metrics = result.metrics
+    entropy_nats = metrics.get("training/entropy_nats")  # there is none where all rollouts failed
     rewards = [metrics.get(f"reward/{task}") for task in _TASK_COLUMNS]
     columns = (
         f"{stage:<8.8}",
         f"{f'{result.step}/{num_steps}':>7}",
         f"{metrics['reward/mean']:6.3f}",
         *("     -" if reward is None else f"{reward:6.3f}" for reward in rewards),
-        f"{metrics['training/entropy_nats']:7.4f}",
-        " on" if metrics["training/negatives_on"] else "off",
+        "      -" if entropy_nats is None else f"{entropy_nats:7.4f}",
+        {None: "  -", 1.0: " on"}.get(metrics.get("training/negatives_on"), "off"),
         f"{metrics['rollout/response_tokens']:6.1f}",
         f"{metrics['training/step_seconds']:7.1f}",
     )

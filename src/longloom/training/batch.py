@@ -5,6 +5,9 @@ expanded to calls and before the batch is cut into updates. So neither a long do
 mini-batch changes the statistics. Each update's denominators count the tokens and sequences of its
 own calls.
 
+A rollout that failed keeps its reward of 0 in every mean and its calls in every denominator, but
+they give no gradient: what broke it was the machine or a limit, not what was sampled before.
+
 While negatives are off (AEPO), what a task loses is defined by its groups: a group with a reward
 below its mean has one above it, so only a task whose groups all have equal rewards, or whose better
 rollouts all failed, gives no gradient. That task's tokens still count in an `all_tokens`
@@ -111,7 +114,12 @@ def _mini_batches(config: TrainingConfig, calls: Sequence[Call], key: str) -> It
 
 
 def _has_gradient(config: TrainingConfig, call: Call) -> bool:
-    """Return whether a call is learned from: with a KL term every one that is counted is."""
+    """Return whether a call is learned from: with a KL term every one that is counted is.
+
+    Those of failed rollouts never are.
+    """
+    if call.has_failed:
+        return False
     is_counted = call.is_kept or config.aepo.denominator == "all_tokens"
     return (config.loss.kl_coefficient > 0 and is_counted) or any(call.sequence.advantages)
 

@@ -1,7 +1,8 @@
 """From rollouts with advantages to the calls of the model that an update learns from.
 
 A rollout of several turns becomes one sequence per call, each with its rollout's advantage
-(QwenLong-L1.5, section 2.3). What a mask removed has advantage 0.
+(QwenLong-L1.5, section 2.3). What a mask removed has advantage 0, and so have the calls of a
+rollout that failed: a good memory update is not to blame for a sampler that broke down after it.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ class Call:
     """Whether entropy control keeps its rollout."""
     sequence: TrainingSequence
     """What is learned; its advantages are 0 where a mask removed them."""
+    has_failed: bool = False
+    """Whether its rollout failed later: it counts, but gives no gradient."""
     num_clipped_tokens: int = 0
     """Negative tokens that negative clipping removed."""
 
@@ -67,7 +70,8 @@ def calls_of(
                         group_index=index,
                         task_type=str(task),
                         is_kept=is_kept,
-                        sequence=_to_sequence(turn, weight),
+                        has_failed=bool(rollout.error),
+                        sequence=_to_sequence(turn, 0.0 if rollout.error else weight),
                     )
                 )
     return _clip_negatives(calls, turns, clipping)

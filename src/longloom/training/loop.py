@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.errors import CheckpointError
+from longloom.errors import CheckpointError, EngineError
 from longloom.records import Example, RolloutGroup, SamplingParams
 from longloom.training.attempts import roll_out
 from longloom.training.batch import prepare_batch
@@ -79,7 +79,7 @@ def train_stage(
         DataError: no example fits the stage's lengths, or one has no context.
         CheckpointError: the last checkpoint is damaged.
         RewardError: a judge was needed and could not be asked.
-        EngineError: a loss or gradient is not finite.
+        EngineError: a loss or gradient is not finite, or all rollouts of a step failed.
     """
     checkpoints = StageCheckpoints(inputs.folder, config.checkpoints, schema=STATE_SCHEMA)
     if checkpoints.is_finished():
@@ -116,6 +116,7 @@ def train_stage(
             metrics |= selected.metrics
         metrics["training/step_seconds"] = time.perf_counter() - started
         listener(StepResult(step=step, groups=groups, metrics=metrics))
+        _check_a_rollout_lived(name, step, groups)
         state = {"sampler": stage.sampler.state_dict(), "aepo": aepo.to_json()}
         checkpoints.save(step, config.num_steps, inputs.engine, state)
     return checkpoints.finish(inputs.engine)
@@ -168,6 +169,17 @@ def _take_step(
         metrics["training/learning_rate"] = learning_rate
     metrics["training/skipped_steps"] = float(not batch.updates)
     return collected.groups, metrics, batch.aepo
+
+
+def _check_a_rollout_lived(name: str, step: int, groups: Sequence[RolloutGroup]) -> None:
+    """Stop after a step, already logged, in which every rollout failed: so would the next ones."""
+    rollouts = [rollout for group in groups for rollout in group.rollouts]
+    if all(rollout.error for rollout in rollouts):
+        raise EngineError(
+            f"all {len(rollouts)} rollouts of step {step} of {name} failed, the first with: "
+            f"{rollouts[0].error}; expected one that does not; put that right and run the same "
+            "command again, which resumes from the step's last checkpoint"
+        )
 
 
 def _validate(stage: _Stage, step: int) -> dict[str, float]:
