@@ -6,8 +6,8 @@ was set by a pilot of GRPO, task std and AEPO with seed 1000, which is not among
 reported, by its training and validation curves. The learning rate is a quarter of the recipe's,
 at which all is learned within ten steps. The entropy bounds lie around 0.05 nats, where GRPO works
 once the planted habit is gone; the first step's entropy, 0.6, is above them, so AEPO begins with
-negatives off. The pilot also printed its held-out scores, and they were seen; an AEPO pilot at another
-rate lay below GRPO there (0.803 and 0.829), and the bounds were kept.
+negatives off. The pilot also printed its held-out scores, and they were seen; an AEPO pilot at
+another rate lay below GRPO there (0.803 and 0.829), and the bounds were kept.
 """
 
 from pydantic import Field
