@@ -17,7 +17,7 @@ from longloom.models.endpoint_errors import (
     EndpointUnavailableError,
 )
 from longloom.models.endpoint_messages import ChatReply, user_request
-from longloom.rewards import PromptJudge
+from longloom.rewards import PromptJudge, Verdict
 from scripted_endpoint import (
     KEY,
     PASSING_FAULTS,
@@ -291,7 +291,7 @@ def test_judge_asks_through_the_client() -> None:
         verdict = run_with(
             endpoint, lambda client: PromptJudge(client.ask).verdict("Who?", "Ann", "ann")
         )
-    assert verdict is True
+    assert verdict is Verdict.YES
 
 
 def test_cut_reply_is_no_answer_to_ask() -> None:
