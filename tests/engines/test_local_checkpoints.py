@@ -3,7 +3,9 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from longloom.engines import local
 from longloom.engines.local import LocalEngine
 from longloom.engines.local_config import LocalEngineConfig
 from longloom.engines.optimizer_file import OPTIMIZER_FILE, read_optimizer, write_optimizer
@@ -90,6 +92,66 @@ def test_a_checkpoint_of_another_model_is_refused(tiny_folder, tmp_path):
     LocalEngine(tmp_path / "other").save(tmp_path / "checkpoint")
     with pytest.raises(CheckpointError, match="another network"):
         LocalEngine(tiny_folder).load(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("model", ["qwen3", "llama"])
+@pytest.mark.parametrize("change", ["rope_theta", "factor"])
+def test_a_checkpoint_with_other_rotary_positions_is_refused(tmp_path, model, change):
+    yarn = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0}
+    yarn |= {"original_max_position_embeddings": 256}
+    write_architecture(tmp_path / "model", model, rope_parameters=yarn)
+    engine = LocalEngine(tmp_path / "model")
+    engine.save(tmp_path / "checkpoint")
+    path = tmp_path / "checkpoint" / "config.json"
+    settings = json.loads(path.read_text("utf-8"))
+    for place in (settings, settings["rope_parameters"], settings.get("rope_scaling", {})):
+        if change in place:
+            place[change] *= 2
+    path.write_text(json.dumps(settings), "utf-8")
+    with pytest.raises(CheckpointError, match="describes another network"):
+        engine.load(tmp_path / "checkpoint")
+
+
+class CopiedBytes(TorchDispatchMode):
+    """Counts the bytes of tensors made in memory; those of a mapped file are not."""
+
+    MAKERS = ("_to_copy", "clone", "empty", "empty_like", "zeros")
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        found = operation(*args, **(kwargs or {}))
+        name = operation.overloadpacket.__name__
+        if name in self.MAKERS and found.device.type != "meta":
+            self.total += found.nbytes
+        return found
+
+
+def test_no_second_network_is_held_while_weights_are_restored(tiny_folder, tmp_path):
+    engine = LocalEngine(tiny_folder)
+    engine.save(tmp_path)
+    places = {name: weight.data_ptr() for name, weight in engine._trained.items()}
+    with CopiedBytes() as copied:
+        engine.load(tmp_path)
+    assert {name: weight.data_ptr() for name, weight in engine._trained.items()} == places
+    assert copied.total < max(weight.nbytes for weight in engine._trained.values())
+
+
+def test_damage_while_weights_are_read_says_that_the_engine_cannot_be_used(
+    tiny_folder, tmp_path, monkeypatch
+):
+    engine = LocalEngine(tiny_folder)
+    engine.save(tmp_path)
+
+    def cut_weights(folder):
+        (folder / "model.safetensors").write_bytes(b"cut")
+        return read_optimizer(folder)
+
+    monkeypatch.setattr(local, "read_optimizer", cut_weights)
+    with pytest.raises(CheckpointError, match=r"damaged while it was read .* cannot be used"):
+        engine.load(tmp_path)
 
 
 def test_a_checkpoint_of_another_type_is_refused(tiny_folder, tmp_path):

@@ -13,7 +13,6 @@ from longloom.models.local_policy import score_sequences
 from longloom.models.lora import (
     add_adapters,
     has_adapters,
-    load_adapters,
     merged_state_dict,
     save_adapters,
 )
@@ -119,7 +118,7 @@ def test_a_saved_policy_is_a_whole_model(folder, sequences, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # peft's own
-def test_saved_adapters_are_read_by_peft_and_by_us(folder, sequences, tmp_path):
+def test_saved_adapters_are_read_by_peft(folder, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -136,15 +135,6 @@ def test_saved_adapters_are_read_by_peft_and_by_us(folder, sequences, tmp_path):
     with torch.no_grad():
         found, expected = theirs(input_ids=ids).logits, merged(input_ids=ids).logits
     assert relative_error(found, expected) < 1e-5
-    again = adapted(folder, trained=False)
-    load_adapters(again, tmp_path / "adapter")
-    assert torch.equal(scores(again, sequences), scores(network, sequences))
-
-
-def test_adapters_of_another_rank_are_refused(folder, tmp_path):
-    save_adapters(adapted(folder), tmp_path / "adapter", base=folder)
-    with pytest.raises(ModelError, match="does not fit the network at"):
-        load_adapters(adapted(folder, rank=2), tmp_path / "adapter")
 
 
 def test_layers_that_are_not_there_are_named(folder):

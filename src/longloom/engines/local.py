@@ -6,7 +6,7 @@ What it leaves out: more than one accelerator. The loss has the whole batch's de
 gradients of micro-batches add up to the batch's exactly, whatever the machine can hold at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from longloom.engines.reference import AdapterlessPolicy, ReferencePolicy
 from longloom.engines.step_sums import StepSums
 from longloom.engines.telling_sampler import TellingSampler
 from longloom.errors import CheckpointError, EngineError, ModelError
-from longloom.models.loading import load_network, save_network
+from longloom.models.loading import load_network, save_network, saved_weights
 from longloom.models.local_policy import score_sequences
 from longloom.models.local_sampler import LocalSampler
 from longloom.models.lora import add_adapters, save_adapters
@@ -243,25 +243,29 @@ class LocalEngine:
         write_optimizer(folder, self._optimizer.tensors())
 
     def load(self, folder: Path) -> None:
-        """Restore what `save` wrote; see `training.engine.TrainEngine`."""
+        """Restore what `save` wrote; see `training.engine.TrainEngine`.
+
+        Everything is checked before anything changes; then weights are read one by one into those
+        of the network, so that no second network is held.
+        """
         try:
-            saved = dict(self._load(folder, None).named_parameters())
-            self._check_same_network(saved)
+            saved = saved_weights(self._network, folder)
             self._optimizer.restore(read_optimizer(folder))
         except (CheckpointError, ModelError) as error:
             raise CheckpointError(
                 f"checkpoint {folder} is damaged ({error}); delete it to go back, or use --fresh"
             ) from None
-        if self._config.lora is None:  # adapters are the optimizer's, and the rest never changes
-            with torch.no_grad():
-                for name, weight in self._trained.items():
-                    weight.copy_(saved[name])
+        if self._config.lora is not None:  # the optimizer has the adapters, the rest never changes
+            return
+        try:
+            self._copy(saved)
+        except ModelError as error:
+            raise CheckpointError(
+                f"checkpoint {folder} was damaged while it was read ({error}); some weights have "
+                "been replaced and this engine cannot be used; start the command again"
+            ) from None
 
-    def _check_same_network(self, saved: Mapping[str, Tensor]) -> None:
-        own = {
-            name.replace(".base_layer.", "."): weight.shape
-            for name, weight in self._network.named_parameters()
-            if self._config.lora is None or name not in self._trained
-        }
-        if {name: weight.shape for name, weight in saved.items()} != own:
-            raise CheckpointError("its config.json describes another network")
+    @torch.no_grad()
+    def _copy(self, saved: Iterable[tuple[str, Tensor]]) -> None:
+        for name, weight in saved:
+            self._trained[name].copy_(weight)

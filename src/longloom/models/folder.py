@@ -6,7 +6,7 @@
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,13 @@ from longloom.models.rotary import (
     with_scaling,
     with_yarn,
 )
-from longloom.models.weight_files import SHARD_BYTES, dtype_name, read_tensors, write_weights
+from longloom.models.weight_files import (
+    SHARD_BYTES,
+    dtype_name,
+    read_shapes,
+    read_tensors,
+    write_weights,
+)
 from longloom.runlog.atomic import atomic_write_text, describe_write_failure
 
 TOKENIZER_FILES = (
@@ -144,55 +150,57 @@ def load_model(
     settings = read_settings(folder)
     if yarn is not None:
         settings = with_yarn(settings, yarn)
-    shape = shape_of(settings, folder / "config.json")
-    with torch.device("meta"):
-        model = Qwen3(shape)
-    model.load_state_dict(_weights(folder, model, device, dtype), strict=True, assign=True)
+    model = _without_weights(shape_of(settings, folder / "config.json"))
+    # Copies: a tensor read is a view of its file, which may change.
+    weights = {
+        name: tensor.to(device=device, dtype=dtype, copy=True)
+        for name, tensor in _weights(folder, model)
+    }
+    model.load_state_dict(weights, strict=True, assign=True)
     return model
 
 
-def load_weights(folder: Path, *, tied: bool) -> dict[str, Tensor]:
-    """Return the tensors of a folder by name in fp32, checked against its config.json.
+def saved_qwen3_weights(model: Qwen3, folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Check that a folder holds just this network; return an iterator over its weights.
+
+    They are read one by one, each mapped from its file, when the iterator comes to them. Names are
+    those of the folder; low-rank adapters of `model` do not matter.
 
     Raises:
-        ModelError: a file is missing, damaged, or does not fit config.json.
+        ModelError: a file is missing or damaged, or describes another network.
     """
-    with torch.device("meta"):
-        model = Qwen3(read_shape(folder))
-    if tied != model.shape.tie_word_embeddings:
-        raise ModelError(
-            f"{folder} has tie_word_embeddings {model.shape.tie_word_embeddings}; expected {tied}"
-        )
-    return _weights(folder, model, "cpu", torch.float32)
-
-
-def _weights(
-    folder: Path, model: Qwen3, device: torch.device | str, dtype: torch.dtype
-) -> dict[str, Tensor]:
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    weights: dict[str, Tensor] = {}
-    unknown: list[str] = []
-    for name, tensor in read_tensors(folder):
-        if name == "lm_head.weight" and model.shape.tie_word_embeddings:
-            continue
-        if name not in wanted:
-            unknown.append(name)
-            continue
-        if tensor.shape != wanted[name]:
+    shape = read_shape(folder)
+    for name in Qwen3Shape.__dataclass_fields__:
+        found, expected = getattr(shape, name), getattr(model.shape, name)
+        if found != expected:
             raise ModelError(
-                f"tensor {name} of {folder} is {tuple(tensor.shape)}; "
-                f"config.json says {tuple(wanted[name])}"
+                f"its config.json describes another network: {name} is {found}; expected {expected}"
             )
-        # A copy: the tensor read is a view of its file, which may change.
-        weights[name] = tensor.to(device=device, dtype=dtype, copy=True)
+    return _weights(folder, _without_weights(shape))
+
+
+def _without_weights(shape: Qwen3Shape) -> Qwen3:
+    with torch.device("meta"):
+        return Qwen3(shape)
+
+
+def _weights(folder: Path, model: Qwen3) -> Iterator[tuple[str, Tensor]]:
+    """Check names and shapes of a folder's weights; return an iterator that reads them."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = read_shapes(folder)
+    if model.shape.tie_word_embeddings:
+        found.pop("lm_head.weight", None)
+    for name, shape in found.items():
+        if shape != wanted.get(name, shape):
+            raise ModelError(
+                f"tensor {name} of {folder} is {shape}; config.json says {wanted[name]}"
+            )
     for name in wanted:
-        if name not in weights:
+        if name not in found:
             raise ModelError(f"weights of {folder} lack tensor {name}")
-    if unknown:
-        raise ModelError(
-            f"weights of {folder} have unknown tensors: {', '.join(sorted(unknown)[:5])}"
-        )
-    return weights
+    if unknown := sorted(found.keys() - wanted.keys()):
+        raise ModelError(f"weights of {folder} have unknown tensors: {', '.join(unknown[:5])}")
+    return ((name, tensor) for name, tensor in read_tensors(folder) if name in wanted)
 
 
 def shape_settings(shape: Qwen3Shape, *, end_id: int, pad_id: int) -> dict[str, object]:

@@ -19,13 +19,14 @@ from longloom.models.folder import (
     has_own_network,
     load_model,
     read_settings,
+    saved_qwen3_weights,
     write_network,
     write_side_files,
 )
-from longloom.models.lora import has_adapters, merged_state_dict
+from longloom.models.lora import has_adapters, merged_state_dict, weights_without_adapters
 from longloom.models.network import Network
 from longloom.models.qwen3 import Qwen3
-from longloom.models.rotary import YarnConfig, read_scaling, with_scaling, with_yarn
+from longloom.models.rotary import YarnConfig, read_scaling, read_theta, with_scaling, with_yarn
 from longloom.models.transformers_network import (
     ATTENTION,
     TransformersNetwork,
@@ -125,6 +126,37 @@ def _check_report(folder: Path, report: Mapping[str, Any]) -> None:
             folder,
             ", ".join(unknown[:5]),
         )
+
+
+def saved_weights(network: Network, folder: Path) -> Iterator[tuple[str, Tensor]]:
+    """Check that a folder holds just this network; return an iterator over its weights.
+
+    Those of our own network are read one by one when the iterator comes to them. A model of
+    transformers is loaded whole into the main memory, for its names on disk may be others.
+
+    Args:
+        network: with or without low-rank adapters; it is not changed.
+        folder: what `save_network` wrote.
+
+    Raises:
+        ModelError: a file is missing or damaged, or describes another network.
+    """
+    if isinstance(network, Qwen3):
+        return saved_qwen3_weights(network, folder)
+    own = weights_without_adapters(network)
+    saved = TransformersNetwork(_load_causal_lm(folder, "cpu", network.dtype, None))
+    weights = dict(saved.named_parameters())
+    if _identity(saved, weights) != _identity(network, own):
+        raise ModelError("its config.json describes another network")
+    return iter(weights.items())
+
+
+def _identity(network: Network, weights: Mapping[str, Tensor]) -> tuple[object, ...]:
+    """Return what two loaded models must have in common to be one network."""
+    assert isinstance(network, TransformersNetwork)
+    settings = network.causal_lm.config.to_dict()
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    return shapes, network.sizes, network.scaling, read_theta(settings)
 
 
 def save_network(

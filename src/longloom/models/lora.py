@@ -14,8 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from longloom.errors import MissingDependencyError, ModelError
@@ -95,6 +94,15 @@ def has_adapters(network: Network) -> bool:
     return any(_is_adapter(name) for name, _ in network.named_parameters())
 
 
+def weights_without_adapters(network: Network) -> dict[str, nn.Parameter]:
+    """Return the weights that are no adapters, by the names they had before `add_adapters`."""
+    return {
+        name.replace(".base_layer.", "."): parameter
+        for name, parameter in network.named_parameters()
+        if not _is_adapter(name)
+    }
+
+
 @torch.no_grad()
 def merged_state_dict(network: Network) -> dict[str, Tensor]:
     """Return the weights by their names without adapters, the adapters added to copies.
@@ -139,28 +147,6 @@ def save_adapters(network: Network, folder: Path, *, base: Path) -> None:
     atomic_write_text(folder / ADAPTER_SETTINGS_FILE, text + "\n", error_class=ModelError)
     content = save(tensors, metadata={"format": "pt"})
     atomic_write_bytes(folder / ADAPTER_FILE, content, error_class=ModelError)
-
-
-@torch.no_grad()
-def load_adapters(network: Network, folder: Path) -> None:
-    """Set a network's adapters to those that `save_adapters` wrote.
-
-    Raises:
-        ModelError: the file cannot be read or is of other adapters.
-    """
-    try:
-        saved = load_file(folder / ADAPTER_FILE)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"adapters {folder / ADAPTER_FILE} are damaged: {error}") from None
-    for name, parameter in network.named_parameters():
-        if not _is_adapter(name):
-            continue
-        found = saved.pop(_PEFT_PREFIX + name.replace(f".{_NAME}.", "."), None)
-        if found is None or found.shape != parameter.shape:
-            raise ModelError(f"{folder / ADAPTER_FILE} does not fit the network at {name}")
-        parameter.copy_(found)
-    if saved:
-        raise ModelError(f"{folder / ADAPTER_FILE} has unknown tensors: {sorted(saved)[0]}")
 
 
 def _is_adapter(name: str) -> bool:

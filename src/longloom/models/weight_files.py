@@ -69,6 +69,25 @@ def read_tensors(folder: Path) -> Iterator[tuple[str, Tensor]]:
             raise ModelError(f"weights {path} are damaged: {error}") from None
 
 
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a folder's tensors by name, without reading the tensors.
+
+    Finds files that were cut: each says at its beginning how long it is.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in weight_paths(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118  # it is no mapping
+                    shapes[name] = tuple(file.get_slice(name).get_shape())
+        except (SafetensorError, OSError) as error:
+            raise ModelError(f"weights {path} are damaged: {error}") from None
+    return shapes
+
+
 def write_weights(
     folder: Path, tensors: Mapping[str, Tensor], *, shard_bytes: int = SHARD_BYTES
 ) -> None:
