@@ -1,12 +1,8 @@
-"""What agents and training need of a model, whoever runs it."""
+"""What agents need of a model, whoever runs it."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from jaxtyping import Float
-from torch import Tensor
-
-from longloom.records import Completion, SampleRequest, TrainingSequence
+from longloom.records import Completion, SampleRequest
 from longloom.text.tokenizer import Tokenizer
 
 
@@ -26,17 +22,4 @@ class Sampler(Protocol):
 
         Raises:
             ModelError: prompt and answer do not fit the window, or the model failed.
-        """
-
-
-class Policy(Protocol):
-    """A model whose log-probabilities can be differentiated."""
-
-    def score(
-        self, sequences: Sequence[TrainingSequence], *, temperature: float
-    ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
-        """Return log-probabilities and entropies of all response tokens, concatenated.
-
-        Logits are divided by `temperature` before both. Entropies are over the full vocabulary,
-        in nats. N is the number of response tokens of all sequences, in order.
         """
