@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from longloom.models import drawing
 from longloom.models.drawing import (
@@ -146,3 +147,40 @@ def test_of_equally_probable_tokens_the_lower_ids_are_kept():
             weights, torch.tensor([uniform], dtype=torch.float64), torch.tensor([0.25])
         )
         assert drawn.tolist() == [expected]
+
+
+class Reads(TorchDispatchMode):
+    """Counts how often a value is read out of a tensor: on a device, each waits for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("rows", "num_reads"),
+    [
+        ([(1.0, 1.0), (0.6, 1.0)], 0),
+        ([(1.0, 1.0), (0.0, 1.0)], 0),
+        ([(1.0, 0.8), (0.6, 0.9)], 1),  # whether the candidates suffice depends on the logits
+        ([(1.0, 0.8), (1.0, 1.0)], 1),
+    ],
+)
+def test_what_the_settings_tell_is_not_asked_of_the_device(rows, num_reads):
+    logits = torch.tensor(PROBABILITIES).log().expand(2, 4).clone()
+    uniforms, chosen = torch.tensor([0.3, 0.6], dtype=torch.float64), settings(*rows)
+    with Reads() as reads:
+        choose_tokens(logits, uniforms, chosen)
+    assert reads.count == num_reads
+
+
+@pytest.mark.parametrize("top_p", [(0.3, 0.8), (0.05, 0.999)])
+def test_the_flag_changes_no_token_where_every_row_is_cut(top_p):
+    weights, uniforms = torch.rand(2, 90), torch.rand(2, dtype=torch.float64)
+    masses = torch.tensor(top_p)
+    expected = draw_tokens(weights, uniforms, masses)
+    assert torch.equal(draw_tokens(weights, uniforms, masses, cuts_every_row=True), expected)

@@ -42,6 +42,8 @@ class DrawSettings:
     """Whether the most probable token is taken."""
     top_p: Float[Tensor, " N"] | None
     """Nucleus mass."""
+    cuts_every_row: bool = False
+    """Whether every nucleus mass is below 1; known here, so that no device is asked for it."""
 
     @classmethod
     def of(cls, params: Sequence[SamplingParams], device: torch.device) -> "DrawSettings":
@@ -58,6 +60,7 @@ class DrawSettings:
             ),
             is_greedy=torch.tensor(is_greedy, device=device) if any(is_greedy) else None,
             top_p=torch.tensor(top_p, device=device) if any(p < 1 for p in top_p) else None,
+            cuts_every_row=all(p < 1 for p in top_p),
         )
 
     def of_rows(self, rows: slice) -> "DrawSettings":
@@ -66,6 +69,7 @@ class DrawSettings:
             divisor=None if self.divisor is None else self.divisor[rows],
             is_greedy=None if self.is_greedy is None else self.is_greedy[rows],
             top_p=None if self.top_p is None else self.top_p[rows],
+            cuts_every_row=self.cuts_every_row,
         )
 
 
@@ -109,7 +113,7 @@ def _choose(
     shifted = logits.sub_(logits.amax(dim=-1, keepdim=True))
     weights = shifted.exp()
     total = weights.sum(dim=-1)
-    chosen = draw_tokens(weights, uniforms, settings.top_p)
+    chosen = draw_tokens(weights, uniforms, settings.top_p, cuts_every_row=settings.cuts_every_row)
     if settings.is_greedy is not None:
         chosen = torch.where(settings.is_greedy, shifted.argmax(dim=-1), chosen)
     logprobs = shifted.gather(-1, chosen[:, None])[:, 0] - total.log()
@@ -121,18 +125,22 @@ def draw_tokens(
     weights: Float[Tensor, "N V"],
     uniforms: Float[Tensor, " N"],
     top_p: Float[Tensor, " N"] | None = None,
+    *,
+    cuts_every_row: bool = False,
 ) -> Int[Tensor, " N"]:
     """Draw by inversion from weights in proportion to probability, within the nucleus.
 
     The nucleus is the smallest set of most probable tokens whose mass reaches top_p; of equally
     probable tokens the lower id comes first. Without top_p, or at 1, every token is kept.
+
+    `cuts_every_row` says that every top_p is below 1: one pass less, and the same tokens.
     """
-    if top_p is None or bool((top_p >= 1).all()):
+    if top_p is None:
         return _draw_from_all(weights, uniforms)
+    if cuts_every_row:
+        return _draw_from_nucleus(weights, uniforms, top_p)
     is_cut = top_p < 1
     drawn = _draw_from_nucleus(weights, uniforms, torch.where(is_cut, top_p, 0.0))
-    if bool(is_cut.all()):
-        return drawn
     return torch.where(is_cut, drawn, _draw_from_all(weights, uniforms))
 
 
