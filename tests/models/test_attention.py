@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longloom.models import attention
 from longloom.models.attention import (
     attend_rows,
     attend_rows_backward,
@@ -12,8 +13,8 @@ from longloom.models.attention import (
     attention_part_backward,
     flash_cuda,
     flash_cuda_backward,
-    has_cuda_kernel,
     merge_parts,
+    why_no_cuda_kernel,
 )
 from longloom.models.chunked_attention import chunked_attention, chunked_attention_backward
 
@@ -209,8 +210,35 @@ def test_schemas_of_torchs_kernels_are_those_the_calls_were_written_for(name):
     assert arguments == EXPECTED_ARGUMENTS[name]
 
 
-def test_the_cuda_kernel_is_for_half_precision_on_cuda_alone():
-    assert not has_cuda_kernel(torch.zeros(1, 1, 1, 64, dtype=torch.bfloat16))
+@pytest.mark.parametrize(
+    ("device", "dtype", "width", "reason"),
+    [
+        ("cuda", torch.bfloat16, 128, ""),
+        ("cuda", torch.float16, 256, ""),
+        ("cpu", torch.bfloat16, 128, "the device is cpu"),
+        ("cuda", torch.float32, 128, "computes in torch.float32; expected bfloat16"),
+        ("cuda", torch.bfloat16, 68, "heads are 68 wide; expected a multiple of 8"),
+        ("cuda", torch.bfloat16, 264, "heads are 264 wide"),
+    ],
+)
+def test_the_cuda_kernel_is_for_half_precision_on_cuda_alone(device, dtype, width, reason):
+    found = why_no_cuda_kernel(device, dtype, width)
+    assert reason in found
+    assert bool(found) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    "device", ["meta", pytest.param("cuda", marks=pytest.mark.gpu)], ids=["meta", "cuda"]
+)
+def test_one_warning_says_why_the_kernel_is_not_used(caplog, device):
+    attention._warn_once.cache_clear()
+    query, key, value = (tensor.float().to(device) for tensor in inputs())
+    for _ in range(3):
+        attention_part(query, key, value)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    expected = "device is meta" if device == "meta" else "torch.float32; expected bfloat16"
+    assert expected in record.getMessage()
 
 
 @pytest.mark.gpu

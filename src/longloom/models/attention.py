@@ -7,10 +7,13 @@ normaliser instead of the part's, as in ring attention (arXiv 2310.01889). So no
 queries x keys is ever kept, on any device.
 
 Kernels: torch's flash attention on CPU (any type) and on CUDA (bf16 and fp16); elsewhere chunked
-matrix products (`chunked_attention`). All of them share key heads among query heads by themselves.
+matrix products (`chunked_attention`), with one warning. All of them share key heads among query
+heads by themselves.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -143,13 +146,34 @@ def attend_rows_backward(
 
 
 def has_cuda_kernel(query: Tensor) -> bool:
-    """Return whether torch's flash attention on CUDA takes such queries."""
-    width = query.shape[-1]
-    return (
-        query.device.type == "cuda"
-        and query.dtype in (torch.bfloat16, torch.float16)
-        and width % _CUDA_HEAD_MULTIPLE == 0
-        and width <= _CUDA_HEAD_LIMIT
+    """Return whether torch's flash attention on CUDA takes such queries; warn once if it does not.
+
+    The warning gives the reason, for what runs then is slower.
+    """
+    reason = why_no_cuda_kernel(query.device.type, query.dtype, query.shape[-1])
+    if reason:
+        _warn_once(reason)
+    return not reason
+
+
+def why_no_cuda_kernel(device_type: str, dtype: torch.dtype, width: int) -> str:
+    """Return why the kernel does not take queries of this type and width; empty if it does."""
+    if device_type != "cuda":
+        return f"the device is {device_type}; expected cuda"
+    if dtype not in (torch.bfloat16, torch.float16):
+        return f"the network computes in {dtype}; expected bfloat16 (engine.dtype) or float16"
+    if width % _CUDA_HEAD_MULTIPLE or width > _CUDA_HEAD_LIMIT:
+        return (
+            f"heads are {width} wide; expected a multiple of {_CUDA_HEAD_MULTIPLE} of at most "
+            f"{_CUDA_HEAD_LIMIT}"
+        )
+    return ""
+
+
+@cache
+def _warn_once(reason: str) -> None:
+    logging.getLogger(__name__).warning(
+        "attention runs as matrix products, slower than the flash kernel: %s", reason
     )
 
 
