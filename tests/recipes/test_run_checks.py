@@ -19,6 +19,7 @@ from longloom.recipes.windows import check_windows
 from longloom.runlog import RunFolder
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.sft import SftConfig
+from tiny_folder import tiny_run, toy
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -88,12 +89,13 @@ def test_the_evaluating_process_prepares_torch_as_the_trainer_does(monkeypatch, 
             raise EOFError
 
     prepared = []
-    monkeypatch.setattr(background, "prepare_torch", prepared.append)
+    monkeypatch.setattr(background, "prepare_torch", lambda *settings: prepared.append(settings))
     monkeypatch.setattr(background, "_end_with_parent", lambda: None)
     monkeypatch.setattr(background.signal, "signal", lambda *_: None)
     with pytest.raises(EOFError):
         background._work(Jobs(), None, load_config("tiny-cpu"), tmp_path)
-    assert prepared == [load_config("tiny-cpu").num_threads]
+    config = load_config("tiny-cpu")
+    assert prepared == [(config.num_threads, config.engine)]
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,53 @@ def test_later_stages_inherit_a_window_that_yarn_lengthened():
     window = read_settings(base)["max_position_embeddings"]
     longer = config.stages[0].replace(yarn=YarnConfig(original_window_tokens=window))
     check_windows(config.replace(stages=(longer, config.stages[1])), base, FolderTokenizer(base))
+
+
+class Untouched(SilentListener):
+    """Fails where anything is trained or evaluated."""
+
+    def on_step(self, stage, num_steps, result):
+        raise AssertionError(f"{stage} was trained")
+
+    def on_cell(self, job, mean_reward):
+        raise AssertionError(f"{job.checkpoint} was evaluated")
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "message"),
+    [
+        (
+            "stages.2.training.sampling.batch_size=1000",
+            DataError,
+            r"^stage 'stage-3': \d+ examples for a batch of 1000 prompts",
+        ),
+        (
+            "stages.3.training.validation.every_steps=1",
+            DataError,
+            r"^stage 'memory': validation\.every_steps is 1, but none of 0 held-out",
+        ),
+        (
+            "stages.5.training.sampling.task_weights={numerical: 1.0}",
+            ConfigError,
+            r"^stage 'final': task_weights has no entry for dialogue_memory",
+        ),
+    ],
+)
+def test_what_a_later_stage_lacks_is_refused_before_the_first(tmp_path, override, error, message):
+    parts = toy()
+    config = load_config("tiny-cpu", overrides=[*tiny_run(parts), override])
+    with pytest.raises(error, match=message):
+        run_recipe(config, folder=tmp_path / "run", listener=Untouched())
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_rows_of_a_later_stage_are_read_before_the_first(tmp_path):
+    rows = tmp_path / "chats.jsonl"
+    rows.write_text('{"prompt": "1?", "response": "1 2 3 4"}\n')
+    config = load_config("tiny-cpu", overrides=tiny_run(toy()))
+    fine_tuning = StageConfig(
+        name="sft", kind="sft", start="stage-1", sft=SftConfig(max_tokens=2), sft_rows=str(rows)
+    )
+    config = config.replace(stages=(config.stages[0], fine_tuning))
+    with pytest.raises(DataError, match="none of 1 rows has at most 2 tokens"):
+        run_recipe(config, folder=tmp_path / "run", listener=Untouched())

@@ -7,7 +7,6 @@ from longloom.training.loop import last_step
 from training.stages import CONFIG, recorder, train
 from training.unigram_engine import UnigramEngine, read_logits
 
-
 ALL = CONFIG.sampling.replace(batch_size=12)
 
 

@@ -44,7 +44,7 @@ EVERYTHING = CONFIG.replace(
     selection=SelectionConfig(
         num_rollouts=3,
         transition=StageTransitionConfig(enabled=True),
-        bins=DifficultyBinsConfig(enabled=True, num_bins=2),
+        bins=DifficultyBinsConfig(enabled=True, num_bins=2, kept_fraction=0.6),
         retrospective=RetrospectiveConfig(kind="hardest_first", max_examples=4),
     ),
     validation=ValidationConfig(every_steps=2, num_examples=2, temperature=1.0),

@@ -31,7 +31,7 @@ from longloom.recipes.run_examples import (
     stage_examples,
 )
 from longloom.recipes.sampler_source import prepare_torch
-from longloom.recipes.scoring import Scoring, open_scoring
+from longloom.recipes.scoring import JUDGE_FOLDER, Scoring, open_scoring
 from longloom.recipes.stage_data import read_sft_rows
 from longloom.recipes.stage_memory import check_memory, recipe_work
 from longloom.recipes.step_log import StepLog, open_step_log
@@ -47,7 +47,7 @@ from longloom.runlog import (
     run_folder_name,
     write_manifest,
 )
-from longloom.text.tokenizer import FolderTokenizer
+from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
 from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
 
@@ -106,7 +106,7 @@ def run_recipe(
         _write_or_check_manifest(config, run_folder)
         if _is_complete(config, run_folder):
             return write_report(folder)
-        prepare_torch(config.num_threads)
+        prepare_torch(config.num_threads, config.engine)
         return _carry_out(config, run_folder, listener)
 
 
@@ -119,6 +119,7 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
             _check_memory(config, stage, base)
     prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
     check_examples(config, folder.path / "synthesis")
+    _check_later_rows(config, tokenizer, listener)
     with ExitStack() as stack:
         scoring = stack.enter_context(open_scoring(config.reward, config.judge, folder.path))
         log = stack.enter_context(
@@ -196,6 +197,14 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
         on_progress=run.listener.on_progress,
     )
     return train_stage(stage.name, training, inputs, on_step)
+
+
+def _check_later_rows(config: RunConfig, tokenizer: Tokenizer, listener: RunListener) -> None:
+    """Read the rows of stages behind the first, which would read its own at once anyway."""
+    for stage in config.stages[1:]:
+        if stage.sft is not None:
+            rows = read_sft_rows(Path(stage.sft_rows), tokenizer, progress=listener.on_progress)
+            num_sft_steps(stage.sft, rows)
 
 
 def _check_memory(config: RunConfig, stage: StageConfig, start: Path) -> None:
@@ -330,7 +339,7 @@ def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
 
 def _clear(folder: RunFolder) -> None:
     """Remove what a run writes, and nothing that somebody else put there."""
-    names = ("checkpoints", "synthesis", "evaluation", "tensorboard")
+    names = ("checkpoints", "synthesis", "evaluation", "tensorboard", JUDGE_FOLDER)
     parts = [folder.path / name for name in names]
     for part in parts:
         shutil.rmtree(part, ignore_errors=True)

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from longloom.errors import DataError
-from longloom.recipes.run_config import RunConfig
+from longloom.errors import ConfigError, DataError
+from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.records import Context, Example, Split
 from longloom.synthesis.miniature import Corpus, read_corpus
 from longloom.synthesis.miniature.long_documents import synthesize_long
 from longloom.synthesis.miniature.pipeline import synthesize
 from longloom.synthesis.storage import read_examples, write_examples
 from longloom.text.tokenizer import Tokenizer
+from longloom.training.stage_checks import check_stage
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -65,10 +66,12 @@ def prepare_examples(
 
 
 def check_examples(config: RunConfig, folder: Path) -> None:
-    """Check that every stage and every suite has an example before anything is trained.
+    """Check that every stage and every suite has its examples before anything is trained.
 
     Raises:
-        DataError: one has none; the message says which and what to change.
+        DataError: one has none, or too few for a batch or for validation; the message says which
+            and what to change.
+        ConfigError: the weight of a stage's task or category is missing, or of none there is.
     """
     advice = (
         f"documents {config.synthesis.documents!r} give too few; take more documents, raise "
@@ -90,9 +93,23 @@ def check_examples(config: RunConfig, folder: Path) -> None:
                 f"no example with a prompt of {low + 1} to {high} tokens for stage "
                 f"{stage.name!r}: {advice}"
             )
+        _check_stage(config, stage, found)
     for name in set_names(config):
         if name not in (QUESTIONS, MEMORY_TRAINING) and not read_set(folder, name).examples:
             raise DataError(f"no long document for the suite {name}: {advice}")
+
+
+def _check_stage(config: RunConfig, stage: StageConfig, found: RunExamples) -> None:
+    assert stage.training is not None
+    try:
+        check_stage(
+            stage.training,
+            stage_examples(found, Split.TRAIN),
+            stage_examples(found, Split.HELD_OUT),
+            seed=config.seed,
+        )
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"stage {stage.name!r}: {error}") from None
 
 
 def set_names(config: RunConfig) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from longloom.training.sampling import PromptSampler, make_sampler
 from longloom.training.schedule import learning_rate_at
 from longloom.training.selection import LengthBand, SelectedExamples, select_examples
 from longloom.training.stage import TrainingConfig
+from longloom.training.stage_checks import check_stage
 from longloom.training.stage_inputs import (
     StageInputs,
     StepListener,
@@ -76,7 +77,9 @@ def train_stage(
     """Train one stage, from its last checkpoint if there is one; return the final model folder.
 
     Raises:
-        DataError: no example fits the stage's lengths, or one has no context.
+        DataError: no example fits the stage's lengths, there are too few for a batch, or one has
+            no context.
+        ConfigError: a weight is of a task or category without examples, or missing.
         CheckpointError: the last checkpoint is damaged.
         RewardError: a judge was needed and could not be asked.
         EngineError: a loss or gradient is not finite, or all rollouts of a step failed.
@@ -84,6 +87,8 @@ def train_stage(
     checkpoints = StageCheckpoints(inputs.folder, config.checkpoints, schema=STATE_SCHEMA)
     if checkpoints.is_finished():
         return checkpoints.final
+    # A batch that asks too much is found before hours of measuring.
+    check_stage(config, inputs.examples, inputs.validation, seed=inputs.seed)
     validation = validation_examples(
         config.validation,
         inputs.validation,

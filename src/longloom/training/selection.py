@@ -103,15 +103,7 @@ def select_examples(
         DataError: no example is of these lengths or left, or one has no context.
         RewardError: a judge was needed and could not be asked.
     """
-    own = [example for example in inputs.examples if _is_within(band, example)]
-    if not own:
-        raise DataError(
-            f"none of {len(inputs.examples)} examples has a prompt of {band.lower_tokens + 1} to "
-            f"{band.upper_tokens} tokens; synthesise examples of that length"
-        )
-    earlier: list[Example] = []
-    if config.retrospective.kind != "off":
-        earlier = [e for e in inputs.examples if e.num_prompt_tokens <= band.lower_tokens]
+    own, earlier = own_and_earlier(config, inputs.examples, band)
     check_contexts((*own, *earlier), inputs.contexts)
     wanted = [*(own if config.measures_own else []), *earlier]
     if not wanted:
@@ -130,6 +122,25 @@ def select_examples(
         batch_size=examples_at_once,
         seed=inputs.seed,
     )
+
+
+def own_and_earlier(
+    config: SelectionConfig, examples: Sequence[Example], band: LengthBand
+) -> tuple[list[Example], list[Example]]:
+    """Return the examples of a stage's lengths, and those of earlier stages that may come back.
+
+    Raises:
+        DataError: no example is of these lengths.
+    """
+    own = [example for example in examples if _is_within(band, example)]
+    if not own:
+        raise DataError(
+            f"none of {len(examples)} examples has a prompt of {band.lower_tokens + 1} to "
+            f"{band.upper_tokens} tokens; synthesise examples of that length"
+        )
+    if config.retrospective.kind == "off":
+        return own, []
+    return own, [e for e in examples if e.num_prompt_tokens <= band.lower_tokens]
 
 
 def choose_examples(

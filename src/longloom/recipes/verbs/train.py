@@ -8,15 +8,20 @@ from pathlib import Path
 
 from longloom.engines.local import LocalEngine
 from longloom.memory import MemoryAgent
+from longloom.recipes.inputs import check_inputs, input_digests
 from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.pipeline import RunListener
-from longloom.recipes.resume import check_resumable, store_changed_settings
+from longloom.recipes.resume import (
+    check_resumable,
+    lasting_settings,
+    store_changed_settings,
+    stored_settings,
+)
 from longloom.recipes.sampler_source import prepare_torch
-from longloom.recipes.scoring import open_scoring
+from longloom.recipes.scoring import JUDGE_FOLDER, open_scoring
 from longloom.recipes.stage_data import (
     StageData,
     check_source,
-    forget_outdated_rows,
     is_own_file,
     read_folder,
     read_own_rows,
@@ -30,10 +35,11 @@ from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.recipes.verbs.train_plan import stage_work
 from longloom.rollout import Agent, SinglePassAgent
-from longloom.runlog import RunFolder, describe_run, read_metrics, write_manifest
+from longloom.runlog import RunFolder, describe_run, read_manifest, read_metrics, write_manifest
 from longloom.training.checkpoints import StageCheckpoints
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
 from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
+from longloom.training.stage_checks import check_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +106,21 @@ def train(
     )
     folder = RunFolder(Path(output))
     check_run_folder(folder)
-    if folder.run_file.exists() and not fresh:
+    check_source(Path(settings.examples), needs_documents=settings.agent == "memory")
+    inputs = input_digests(settings)
+    begins_anew = fresh or _can_be_replaced(folder, settings, inputs)
+    if folder.run_file.exists() and not begins_anew:
         advice = "choose another folder, or start it again with --fresh"
         check_resumable(folder, settings, kind="training", advice=advice)
+        check_inputs(folder, settings, inputs)
     parts = _load(settings)  # whatever cannot be used is found before the folder is touched
     with removed_if_unused(folder), folder.lock():
-        if fresh:
-            _clear(folder, Path(settings.examples))
+        if begins_anew:
+            _clear(folder, keeps_verdicts=not fresh)
         if folder.run_file.exists():
             store_changed_settings(folder, settings)
         else:
-            _write_manifest(folder, settings)
+            _write_manifest(folder, settings, inputs)
         final = _train(settings, parts, folder, listener or SilentListener())
     rows = read_metrics(folder.metrics_file)
     return TrainingOutcome(
@@ -118,10 +128,31 @@ def train(
     )
 
 
-def _clear(folder: RunFolder, source: Path) -> None:
-    """Delete a training; kept rows and verdicts are dear, and good for the next one."""
-    forget_outdated_rows(source, folder.path)
-    for part in (folder.checkpoints_folder, folder.path / "tensorboard"):
+def _can_be_replaced(
+    folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]
+) -> bool:
+    """Return whether a folder holds another training that never saved anything: nothing is lost."""
+    if not folder.run_file.exists() or any(map(_has_steps, folder.checkpoints_folder.glob("*"))):
+        return False
+    found = stored_settings(folder, StageSettings)
+    is_same = (
+        found is not None
+        and lasting_settings(found) == lasting_settings(settings)
+        and read_manifest(folder.run_file).inputs == inputs
+    )
+    return found is not None and not is_same
+
+
+def _has_steps(stage_folder: Path) -> bool:
+    return last_step(stage_folder) > 0 or (stage_folder / "final").exists()
+
+
+def _clear(folder: RunFolder, *, keeps_verdicts: bool) -> None:
+    """Delete a training; rows of the same files are dear, and good for the next one."""
+    parts = [folder.checkpoints_folder, folder.path / "tensorboard"]
+    if not keeps_verdicts:
+        parts.append(folder.path / JUDGE_FOLDER)
+    for part in parts:
         shutil.rmtree(part, ignore_errors=True)
     # run.yaml goes last: without it the folder would not be known as a training's.
     written = (
@@ -133,12 +164,15 @@ def _clear(folder: RunFolder, source: Path) -> None:
     folder.create()
 
 
-def _write_manifest(folder: RunFolder, settings: StageSettings) -> None:
+def _write_manifest(
+    folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]
+) -> None:
     manifest = describe_run(
         recipe=settings.stage,
         seed=settings.seed,
         num_threads=settings.num_threads,
         config=settings.model_dump(mode="json"),
+        inputs=inputs,
     )
     write_manifest(folder.run_file, manifest)
 
@@ -154,11 +188,11 @@ class _Parts:
 
 def _load(settings: StageSettings) -> _Parts:
     source = Path(settings.examples)
-    check_source(source, needs_documents=settings.agent == "memory")
     found = None
     if settings.training is not None and not is_own_file(source):
         found = read_folder(source)
-    prepare_torch(settings.num_threads)
+        check_stage(settings.training, found.examples, found.validation, seed=settings.seed)
+    prepare_torch(settings.num_threads, settings.engine)
     check_memory(settings.stage, Path(settings.model), settings.engine, stage_work(settings))
     engine = LocalEngine(Path(settings.model), config=settings.engine, yarn=settings.yarn)
     sampler = engine.sampler
