@@ -4,11 +4,13 @@ import json
 import shutil
 
 import pytest
+import torch
 
-from longloom.errors import ConfigError, ModelError
+from longloom.engines.local_config import LocalEngineConfig
+from longloom.errors import ConfigError, EngineError, ModelError
 from longloom.models.folder import TOKENIZER_FILES
 from longloom.recipes import api
-from longloom.recipes.sampler_source import open_sampler
+from longloom.recipes.sampler_source import open_sampler, prepare_torch
 from longloom.text.tokenizer import FolderTokenizer
 from tiny_architectures import write_architecture
 from tiny_folder import WINDOW_TOKENS, toy
@@ -80,3 +82,48 @@ def test_yarn_is_refused_for_folders_that_have_scaling(parts, tmp_path):
 def test_a_name_of_the_hub_is_no_folder(parts):
     with pytest.raises(ModelError, match="is not a model folder"):
         api.evaluate(parts.questions, model="Qwen/Qwen3-4B", yarn_factor=4.0)
+
+
+@pytest.fixture
+def settings_of_torch():
+    """Puts back what `prepare_torch` sets for the whole process."""
+    threads, is_deterministic = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
+    fills = torch.utils.deterministic.fill_uninitialized_memory
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(is_deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fills
+
+
+@pytest.mark.usefixtures("settings_of_torch")
+@pytest.mark.parametrize(
+    ("has_cuda", "device", "is_deterministic"),
+    [
+        (False, "auto", True),
+        (False, "cpu", True),
+        (True, "auto", False),
+        (True, "cuda", False),
+        (True, "cpu", True),
+    ],
+)
+def test_sums_on_cpu_are_repeatable_whatever_else_the_machine_has(
+    monkeypatch, has_cuda, device, is_deterministic
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_cuda)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    prepare_torch(1, LocalEngineConfig(device=device))
+    assert torch.are_deterministic_algorithms_enabled() == is_deterministic
+    assert torch.get_num_threads() == 1
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.usefixtures("settings_of_torch")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_loaded(parts, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EngineError, match="finds no CUDA device"):
+        api.read(
+            parts.documents / "sched.py", "Why?", model="none", overrides=["engine.device=cuda"]
+        )

@@ -107,7 +107,7 @@ def _start_deaf_to_interrupts(worker: SpawnProcess) -> None:
 def _work(jobs: Any, results: Any, config: RunConfig, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare_torch(config.num_threads)
+    prepare_torch(config.num_threads, config.engine)
     while True:
         job = jobs.get()
         try:

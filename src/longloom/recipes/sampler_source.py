@@ -65,8 +65,18 @@ def check_yarn_factor(yarn_factor: float | None, model: str) -> None:
         )
 
 
-def prepare_torch(num_threads: int) -> None:
-    """Use so many threads, and on CPU the same sums in the same order every time."""
+def prepare_torch(num_threads: int, engine: LocalEngineConfig) -> None:
+    """Use so many threads, and on CPU the same sums in the same order every time.
+
+    Args:
+        num_threads: of this process.
+        engine: says on which device the sums are; others in the machine do not matter.
+
+    Raises:
+        EngineError: the device is not there.
+    """
     torch.set_num_threads(num_threads)
     # On CUDA this would forbid matrix products without settings made before the process starts.
-    torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    torch.use_deterministic_algorithms(resolve(engine).device.type == "cpu")
+    # It also fills all new memory with NaN, which costs time; no result may depend on it anyway.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

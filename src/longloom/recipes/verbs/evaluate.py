@@ -116,7 +116,7 @@ def evaluate(
     if output is not None:
         _check_free(Path(output), cell)
     chosen, contexts = _choose(Path(examples), split, max_questions)
-    prepare_torch(config.num_threads)
+    prepare_torch(config.num_threads, config.engine)
     started = time.perf_counter()
     sampler = open_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
     judge_folder = Path(output) if output is not None else Path(examples)
@@ -154,7 +154,7 @@ def _scores(
         request,
         agent=asked.agent,
         sampler=sampler,
-        score=scoring.score,
+        score=scoring.score_for(asked.max_response_tokens),
         on_progress=_described(progress, len(asked.examples)),
     )
     return tuple(_score(entry) for entry in evaluated)

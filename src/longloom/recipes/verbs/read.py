@@ -115,10 +115,10 @@ def read(
     if output is not None and Path(output).exists():
         raise DataError(f"{output} exists already; choose another file or remove it")
     titles, text = _read_documents([documents] if isinstance(documents, Path | str) else documents)
-    prepare_torch(config.num_threads)
+    prepare_torch(config.num_threads, config.engine)
     check_yarn_factor(yarn_factor, str(model))
     folder = resolve_model(str(model))
-    sampler = open_sampler(folder, yarn_factor=yarn_factor)
+    sampler = open_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
     tokenizer = sampler.tokenizer
     chosen = _mode(mode, config, tokenizer, text, question, _window(window_tokens, sampler))
     agent: Agent = (
