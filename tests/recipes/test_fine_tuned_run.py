@@ -104,9 +104,10 @@ def test_recipe_of_l1_has_what_the_paper_names() -> None:
     overlong = config.reward.overlong
     assert (overlong.enabled, overlong.max_response_tokens, overlong.buffer_tokens) == (
         True,
-        10_000,
+        None,
         1_000,
     )
+    assert overlong.for_limit(10_000).max_response_tokens == 10_000
     assert phase_3.yarn.window_tokens == 131_072
     assert not any(stage.yarn for stage in load_config("qwenlong-l1").stages)
 

@@ -1,6 +1,7 @@
 """What is refused before a run trains anything."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -8,14 +9,16 @@ from longloom.errors import ConfigError, DataError
 from longloom.merging.config import MergeConfig
 from longloom.models.folder import read_settings
 from longloom.models.rotary import YarnConfig
-from longloom.recipes import background
+from longloom.recipes import api, background
 from longloom.recipes.catalogue import RECIPES, load_config
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.pipeline import run_recipe
 from longloom.recipes.run_config import StageConfig, check_lengths
+from longloom.recipes.scoring import open_scoring
 from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.recipes.windows import check_windows
+from longloom.rewards import overlong_penalty
 from longloom.runlog import RunFolder
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.sft import SftConfig
@@ -31,6 +34,26 @@ def test_a_stage_without_examples_of_its_length_is_refused():
     config = load_config("tiny-cpu", overrides=["synthesis.length_bands=[96,160]"])
     with pytest.raises(ConfigError, match="stage 'stage-3' takes prompts of 161 to 256 tokens"):
         check_lengths(config)
+
+
+def test_a_length_penalty_follows_the_answers_of_each_stage():
+    overrides = [f"stages.{n}.training.max_response_tokens=3000" for n in (1, 2)]
+    config = load_config("qwenlong-l1", overrides=overrides)
+    check_lengths(config)
+    with open_scoring(config.reward, None, Path()) as scoring:
+        overlong = scoring.score_for(3_000).keywords["config"].overlong
+    assert overlong_penalty(2_500, overlong) == pytest.approx(-0.5)
+
+
+def test_a_length_penalty_beyond_the_answers_of_a_stage_is_refused(tmp_path):
+    overlong = "reward.overlong={enabled: true, max_response_tokens: 33, buffer_tokens: 2}"
+    config = load_config("tiny-cpu", overrides=[overlong])
+    with pytest.raises(ConfigError, match=r"stage 'stage-1': .* is 33, but answers are cut at 32"):
+        check_lengths(config)
+    parts = toy()
+    with pytest.raises(ConfigError, match="is 33, but answers are cut at 32 tokens"):
+        api.train(parts.questions, output=tmp_path / "t", model=parts.model, overrides=[overlong])
+    assert not (tmp_path / "t").exists()
 
 
 def test_a_memory_stage_without_documents_is_refused():

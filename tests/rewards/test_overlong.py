@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from longloom.errors import ConfigError
 from longloom.records import Reward
 from longloom.rewards.overlong import OverlongConfig, overlong_penalty, with_overlong_penalty
 
@@ -38,6 +39,28 @@ def test_disabled_penalty_changes_nothing():
 def test_buffer_beyond_the_limit_is_refused():
     with pytest.raises(ValidationError, match="lower the buffer"):
         OverlongConfig(max_response_tokens=10, buffer_tokens=11)
+
+
+def test_the_limit_is_the_stages_own_unless_it_is_given():
+    config = OverlongConfig(enabled=True, buffer_tokens=20)
+    assert config.for_limit(100) == CONFIG
+    assert overlong_penalty(45, config.for_limit(50)) == pytest.approx(-0.75)
+    assert CONFIG.for_limit(200) == CONFIG.for_limit(100) == CONFIG
+    assert OverlongConfig(max_response_tokens=2_000).for_limit(1) == OverlongConfig(
+        max_response_tokens=2_000
+    )
+
+
+def test_a_limit_beyond_the_stages_answers_is_refused():
+    with pytest.raises(ConfigError, match="is 100, but answers are cut at 99 tokens"):
+        CONFIG.for_limit(99)
+    with pytest.raises(ConfigError, match=r"buffer_tokens is 20 and max_response_tokens is 19"):
+        OverlongConfig(enabled=True, buffer_tokens=20).for_limit(19)
+
+
+def test_a_penalty_without_a_limit_is_refused():
+    with pytest.raises(ConfigError, match="is null; expected a number"):
+        overlong_penalty(5, OverlongConfig(enabled=True))
 
 
 @given(first=st.integers(0, 200), second=st.integers(0, 200))

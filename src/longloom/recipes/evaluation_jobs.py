@@ -127,7 +127,7 @@ def compute_cell(
             request,
             agent=_agent(job, config),
             sampler=sampler,
-            score=scoring.score,
+            score=scoring.score_for(job.max_response_tokens),
             on_progress=(lambda done: on_progress(done, total)) if on_progress else None,
         )
     cell = EvaluationCell(

@@ -188,7 +188,7 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
     inputs = StageInputs(
         engine=engine,
         agent=agent,
-        score=run.scoring.score,
+        score=run.scoring.score_for(training.max_response_tokens),
         examples=stage_examples(found, Split.TRAIN),
         contexts=found.contexts,
         seed=run.config.seed,

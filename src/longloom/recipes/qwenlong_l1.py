@@ -57,9 +57,7 @@ def qwenlong_l1() -> RunConfig:
             prose_fraction=0.5,  # ours
             template="l1",
         ),
-        reward=RewardConfig(
-            overlong=OverlongConfig(enabled=True, max_response_tokens=10_000, buffer_tokens=1_000)
-        ),
+        reward=RewardConfig(overlong=OverlongConfig(enabled=True, buffer_tokens=1_000)),
         stages=(
             StageConfig(name="sft", kind="sft", start="base", sft=SftConfig()),
             StageConfig(name="phase-1", kind="full_context", start="sft", training=phase_1),

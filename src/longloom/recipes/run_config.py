@@ -166,16 +166,21 @@ def check_sft_rows(config: RunConfig) -> None:
 
 
 def check_lengths(config: RunConfig) -> None:
-    """Check that examples are made for every stage's lengths.
+    """Check that examples and the length penalty are made for every stage's lengths.
 
     Apart from the class, because the parts by hand use a recipe's settings one part at a time.
 
     Raises:
-        ConfigError: a stage would find no example; names both settings.
+        ConfigError: a stage would find no example, or the length penalty is beyond its answers;
+            names both settings.
     """
     for stage in config.stages:
         if stage.training is None:
             continue
+        try:
+            config.reward.for_limit(stage.training.max_response_tokens)
+        except ConfigError as error:
+            raise ConfigError(f"stage {stage.name!r}: {error}") from None
         low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
         lengths, source = config.synthesis.length_bands, "synthesis.length_bands"
         if stage.kind == "memory":

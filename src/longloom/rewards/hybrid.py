@@ -5,7 +5,7 @@ Verbatim replies have a dense reward in [0, 1] and are never judged. There is no
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 from longloom.config import FrozenConfig
 from longloom.errors import DataError
@@ -39,6 +39,14 @@ class RewardConfig(FrozenConfig):
     models that do not think; thinking that was begun must still end."""
     overlong: OverlongConfig = OverlongConfig()
     """Penalty near the length limit."""
+
+    def for_limit(self, limit_tokens: int) -> Self:
+        """Return how answers that are cut at `limit_tokens` are scored.
+
+        Raises:
+            ConfigError: see `OverlongConfig.for_limit`.
+        """
+        return self.replace(overlong=self.overlong.for_limit(limit_tokens))
 
 
 DEFAULT_REWARD_CONFIG = RewardConfig()

@@ -154,7 +154,7 @@ def _scores(
         request,
         agent=asked.agent,
         sampler=sampler,
-        score=scoring.score,
+        score=scoring.score_for(asked.max_response_tokens),
         on_progress=_described(progress, len(asked.examples)),
     )
     return tuple(_score(entry) for entry in evaluated)

@@ -113,6 +113,8 @@ def train(
         advice = "choose another folder, or start it again with --fresh"
         check_resumable(folder, settings, kind="training", advice=advice)
         check_inputs(folder, settings, inputs)
+    if settings.training is not None:
+        settings.reward.for_limit(settings.training.max_response_tokens)
     parts = _load(settings)  # whatever cannot be used is found before the folder is touched
     with removed_if_unused(folder), folder.lock():
         if begins_anew:
@@ -128,9 +130,7 @@ def train(
     )
 
 
-def _can_be_replaced(
-    folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]
-) -> bool:
+def _can_be_replaced(folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]) -> bool:
     """Return whether a folder holds another training that never saved anything: nothing is lost."""
     if not folder.run_file.exists() or any(map(_has_steps, folder.checkpoints_folder.glob("*"))):
         return False
@@ -164,9 +164,7 @@ def _clear(folder: RunFolder, *, keeps_verdicts: bool) -> None:
     folder.create()
 
 
-def _write_manifest(
-    folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]
-) -> None:
+def _write_manifest(folder: RunFolder, settings: StageSettings, inputs: Mapping[str, str]) -> None:
     manifest = describe_run(
         recipe=settings.stage,
         seed=settings.seed,
@@ -246,7 +244,7 @@ def _train(
         inputs = StageInputs(
             engine=parts.engine,
             agent=found.agent or _agent(settings),
-            score=scoring.score,
+            score=scoring.score_for(training.max_response_tokens),
             examples=found.examples,
             contexts=found.contexts,
             seed=settings.seed,
