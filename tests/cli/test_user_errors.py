@@ -15,7 +15,8 @@ Arguments = list[object]
 
 
 def _train(questions: object, model: object, *overrides: str) -> Arguments:
-    words = [word for override in overrides for word in ("--set", override)]
+    fitting = "training.sampling.batch_size=5"  # of the 10 questions; what is tested comes after
+    words = [word for override in (fitting, *overrides) for word in ("--set", override)]
     return ["train", questions, "-o", "out", "--model", model, *words]
 
 

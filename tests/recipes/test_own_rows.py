@@ -1,16 +1,19 @@
 """Somebody's own files, trained on as they are."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from longloom.errors import ConfigError, DataError
 from longloom.recipes import api
+from longloom.recipes.stage_data import rows_file
 from longloom.recipes.stage_settings import parse_tasks
 from longloom.report import ROLLOUT_SCHEMA
-from longloom.runlog import read_metrics, read_records
-from longloom.synthesis.rows import importing
+from longloom.runlog import read_manifest, read_metrics, read_records
+from longloom.synthesis.rows import RowsConfig, RowStore, importing
 from tiny_folder import TINY_TRAINING, Toy, toy
 
 MODULES = ("heapq", "sched", "bisect", "copy", "glob", "gzip", "shelve", "queue")
@@ -122,6 +125,88 @@ def test_rows_survive_a_training_that_is_begun_afresh(parts, source, tmp_path, m
     trained = api.train(source, overrides=OVERRIDES, fresh=True, **settings)
     assert trained.num_steps == 2
     assert len(list((tmp_path / "t/rows").iterdir())) == 1
+
+
+def stored(folder: Path) -> list[str]:
+    """Return the answers of the rows that a run folder keeps."""
+    (kept,) = (folder / "rows").glob("*.arrow")
+    return [example.answer for example in RowStore(kept).examples]
+
+
+def test_rows_are_told_apart_by_what_they_hold_not_by_their_time(parts, source, tmp_path) -> None:
+    settings = {"output": tmp_path / "t", "model": parts.model, "tasks": TASKS}
+    api.train(source, overrides=OVERRIDES, **settings)
+    times = (source.stat().st_atime, source.stat().st_mtime)
+    other = [row(number, reward_model={"ground_truth": "zlib"}) for number in range(12)]
+    source.write_text("".join(json.dumps(plain) + "\n" for plain in other), "utf-8")
+    os.utime(source, (times[0] - 100, times[1] - 100))  # as `cp -p` and `mv` leave it
+    api.train(source, overrides=OVERRIDES, fresh=True, **settings)
+    assert stored(tmp_path / "t") == ["zlib"] * 12
+
+
+def test_other_rows_for_validation_are_read_again(parts, source, tmp_path) -> None:
+    held_out = tmp_path / "held_out.jsonl"
+    held_out.write_text(json.dumps(row(20)) + "\n", "utf-8")
+    changes = (*OVERRIDES, f"rows.validation_file={held_out}")
+    settings = {"output": tmp_path / "t", "model": parts.model, "tasks": TASKS}
+    api.train(source, overrides=changes, **settings)
+    held_out.write_text(json.dumps(row(21)) + "\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"other content of rows.validation_file \(.*held_out"):
+        api.train(source, overrides=changes, **settings)
+    api.train(source, overrides=changes, fresh=True, **settings)
+    assert stored(tmp_path / "t")[-1] == MODULES[21 % len(MODULES)]
+
+
+def test_other_tokenizer_at_the_same_place_makes_other_rows(parts, source, tmp_path) -> None:
+    model = shutil.copytree(parts.model, tmp_path / "model")
+    settings = RowsConfig(tasks={"*": "multi_hop"})
+    places = {"run_folder": tmp_path / "t", "model": model}
+    first = rows_file(source, settings, **places)
+    assert rows_file(source, settings, **places) == first
+    text = (model / "tokenizer_config.json").read_text("utf-8")
+    (model / "tokenizer_config.json").write_text(text + " ", "utf-8")
+    assert rows_file(source, settings, **places) != first
+
+
+def test_resumed_training_refuses_other_rows_and_another_model(parts, source, tmp_path) -> None:
+    model = shutil.copytree(parts.model, tmp_path / "model")
+    settings = {"output": tmp_path / "t", "model": model, "overrides": OVERRIDES, "tasks": TASKS}
+    with pytest.raises(KeyboardInterrupt):
+        api.train(source, listener=StopsAtSecond(), **settings)
+    text = source.read_text("utf-8")
+    source.write_text(text.replace("What is", "Name"), "utf-8")
+    with pytest.raises(ConfigError, match=r"other content of examples \(.*rows.jsonl\)"):
+        api.train(source, **settings)
+    source.write_text(text, "utf-8")
+    weights = model / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ConfigError, match=r"other content of model \(.*model\)"):
+        api.train(source, **settings)
+    weights.write_bytes(content)
+    assert api.train(source, **settings).num_steps == 2
+
+
+class StopsAtSecond(api.SilentListener):
+    """Stops a training whose first step is saved."""
+
+    def on_step(self, stage: str, num_steps: int, result: object) -> None:
+        if result.step == 2:
+            raise KeyboardInterrupt
+
+
+def test_settings_of_a_training_that_saved_nothing_may_be_replaced(parts, source, tmp_path) -> None:
+    settings = {"output": tmp_path / "t", "model": parts.model, "tasks": TASKS}
+    with pytest.raises(KeyboardInterrupt):
+        api.train(source, overrides=OVERRIDES, listener=Stopper(), **settings)
+    others = (*OVERRIDES, "training.learning_rate=0.25")
+    assert api.train(source, overrides=others, **settings).num_steps == 2
+    manifest = read_manifest(tmp_path / "t/run.yaml")
+    assert manifest.config["training"]["learning_rate"] == 0.25
+    with pytest.raises(
+        ConfigError, match=r"training.learning_rate is 0.25 there and .* here; choose another"
+    ):
+        api.train(source, overrides=OVERRIDES, **settings)
 
 
 def test_memory_agent_needs_documents_apart_from_questions(parts, source, tmp_path) -> None:

@@ -4,12 +4,13 @@ What is learned must stay as it was. How it is shown, where the judge listens an
 used may change: a run that paused for a judge or ran out of memory goes on with other values.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from longloom.config import FrozenConfig, parse_config
-from longloom.errors import ConfigError
+from longloom.errors import ConfigError, DataError
 from longloom.runlog import RunFolder, read_manifest, write_manifest
 
 _PASSING_GROUPS = ("logged_groups", "track")
@@ -43,13 +44,37 @@ def check_resumable(folder: RunFolder, config: ConfigT, *, kind: str, advice: st
         advice: what to do, for the error.
 
     Raises:
-        ConfigError: what is learned would be another thing.
+        ConfigError: what is learned would be another thing; the message names the first setting.
         DataError: run.yaml is damaged.
     """
-    manifest = read_manifest(folder.run_file)
-    found = _parsed(type(config), manifest.config)
-    if found is None or lasting_settings(found) != lasting_settings(config):
-        raise ConfigError(f"run folder {folder.path} holds a {kind} with other settings; {advice}")
+    found = stored_settings(folder, type(config))
+    if found is None:
+        raise ConfigError(f"run folder {folder.path} holds something else than a {kind}; {advice}")
+    asked, there = (dict(_flat(lasting_settings(one))) for one in (config, found))
+    for name in (*asked, *there):
+        if asked.get(name) != there.get(name):
+            raise ConfigError(
+                f"run folder {folder.path} holds a {kind} with other settings: {name} is "
+                f"{_shown(there, name)} there and {_shown(asked, name)} here; {advice}"
+            )
+
+
+def stored_settings(folder: RunFolder, config_class: type[ConfigT]) -> ConfigT | None:
+    """Return the settings in a folder's run.yaml, or None if it is of another kind of run.
+
+    Raises:
+        DataError: run.yaml is damaged.
+    """
+    plain = read_manifest(folder.run_file).config
+    try:
+        return parse_config(config_class, plain)
+    except ConfigError as error:
+        if set(plain) <= set(config_class.model_fields):
+            raise DataError(
+                f"run file {folder.run_file} is damaged ({error}); put back a copy, or take "
+                "another folder"
+            ) from None
+        return None
 
 
 def store_changed_settings(folder: RunFolder, config: FrozenConfig) -> None:
@@ -64,8 +89,18 @@ def store_changed_settings(folder: RunFolder, config: FrozenConfig) -> None:
         write_manifest(folder.run_file, replace(manifest, config=settings))
 
 
-def _parsed(config_class: type[ConfigT], settings: Mapping[str, object]) -> ConfigT | None:
-    try:
-        return parse_config(config_class, settings)
-    except ConfigError:  # of another kind of run
-        return None
+def _flat(plain: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Yield settings by their whole names, those of groups and lists one by one."""
+    for key, value in plain.items():
+        name = f"{above}{key}"
+        if isinstance(value, list):
+            value = {str(place): entry for place, entry in enumerate(value)}
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _shown(settings: Mapping[str, object], name: str) -> str:
+    """Return a value as it would be written; of another shape there may be none."""
+    return json.dumps(settings[name]) if name in settings else "not given"

@@ -1,15 +1,17 @@
 """What a stage by hand is trained on: a folder of examples, or somebody's own file of rows."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import ConfigError, DataError
+from longloom.recipes.inputs import tokenizer_digest
 from longloom.records import Context, Example, Split
 from longloom.rollout import Agent, GivenPromptAgent
+from longloom.runlog.digests import file_digest, joined_digest
 from longloom.synthesis.rows import RowsConfig, RowStore, import_rows, read_sft_chats
+from longloom.synthesis.rows.store import STORE_VERSION
 from longloom.synthesis.storage import read_examples
 from longloom.text.tokenizer import Tokenizer
 from longloom.training.sft_rows import SftExample, encode_messages
@@ -65,22 +67,29 @@ def read_own_rows(
         DataError: a row cannot be used, or there is none for training.
     """
     target = rows_file(source, config, run_folder=run_folder, model=model)
+    forget_other_rows(target)
     store: RowStore = import_rows(source, target, tokenizer, config, progress=progress)
     return _split(source, store.examples, store.contexts, agent=GivenPromptAgent(store.prompt_ids))
 
 
 def rows_file(source: Path, config: RowsConfig, *, run_folder: Path, model: Path) -> Path:
-    """Return where the rows of a file are kept, by file, settings and whose tokens they are."""
-    named = [str(source.resolve()), config.model_dump(mode="json"), str(model.resolve())]
-    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
-    return run_folder / ROWS_FOLDER / f"{digest}.arrow"
+    """Return where the rows of a file are kept: by what they were made from, not by its place.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    settings = config.model_dump(mode="json", exclude={"validation_file"})
+    files = [source, *([Path(config.validation_file)] if config.validation_file else [])]
+    read = [json.dumps([file.name, file_digest(file)]) for file in files]
+    made_by = [json.dumps(settings, sort_keys=True), str(STORE_VERSION), tokenizer_digest(model)]
+    return run_folder / ROWS_FOLDER / f"{joined_digest([*read, *made_by])[:16]}.arrow"
 
 
-def forget_outdated_rows(source: Path, run_folder: Path) -> None:
-    """Remove kept rows that are older than the file they came from, or of other files."""
-    for kept in (run_folder / ROWS_FOLDER).glob("*.arrow"):
-        if not source.is_file() or kept.stat().st_mtime < source.stat().st_mtime:
-            kept.unlink()
+def forget_other_rows(kept: Path) -> None:
+    """Remove the rows beside those in `kept`: they were read from other files or otherwise."""
+    for path in kept.parent.glob("*.arrow"):
+        if path != kept:
+            path.unlink()
 
 
 def read_sft_rows(

@@ -6,7 +6,7 @@
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,21 @@ class RunManifest:
     """Operating system and machine type."""
     config: Mapping[str, Any]
     """The resolved configuration as JSON values."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Digest of what was read by the name of its setting; empty where nobody checks it."""
+
+
+_NAMES = tuple(field.name for field in fields(RunManifest))
+_MAPPINGS = ("library_versions", "config", "inputs")
 
 
 def describe_run(
-    *, recipe: str, seed: int, num_threads: int, config: Mapping[str, Any]
+    *,
+    recipe: str,
+    seed: int,
+    num_threads: int,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, str] | None = None,
 ) -> RunManifest:
     """Return the manifest of a run that starts here and now. Imports none of the libraries.
 
@@ -66,6 +77,7 @@ def describe_run(
         seed: seed of the run.
         num_threads: threads that the tensor library uses.
         config: JSON values, as `config.model_dump(mode="json")` gives them.
+        inputs: digests of the files that a resumed run must find again.
     """
     return RunManifest(
         recipe=recipe,
@@ -75,6 +87,7 @@ def describe_run(
         library_versions=_library_versions(),
         platform=f"{platform.system()} {platform.machine()}",
         config=config,
+        inputs=inputs or {},
     )
 
 
@@ -84,9 +97,9 @@ def write_manifest(path: Path, manifest: RunManifest) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    values = {field.name: getattr(manifest, field.name) for field in fields(manifest)}
-    values["library_versions"] = dict(manifest.library_versions)
-    values["config"] = dict(manifest.config)
+    values = {name: getattr(manifest, name) for name in _NAMES}
+    for name in _MAPPINGS:
+        values[name] = dict(values[name])
     content = {"schema": MANIFEST_SCHEMA, "version": MANIFEST_VERSION, **values}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     atomic_write_text(path, text)
@@ -110,11 +123,14 @@ def read_manifest(path: Path) -> RunManifest:
             f"{path} has version {content.get('version')!r}, this Longloom reads version "
             f"{MANIFEST_VERSION}; run it with the Longloom that wrote it"
         )
-    names = [field.name for field in fields(RunManifest)]
-    missing = [name for name in names if name not in content]
-    if missing or not isinstance(content["config"], dict):
-        raise DataError(f"run file {path} lacks {', '.join(missing) or 'a mapping under config'}")
-    return RunManifest(**{name: content[name] for name in names})
+    content.setdefault("inputs", {})
+    missing = [name for name in _NAMES if name not in content]
+    if missing:
+        raise DataError(f"run file {path} is damaged: it lacks {', '.join(missing)}")
+    for name in _MAPPINGS:
+        if not isinstance(content[name], dict):
+            raise DataError(f"run file {path} is damaged: it lacks a mapping under {name}")
+    return RunManifest(**{name: content[name] for name in _NAMES})
 
 
 def git_commit(file: Path) -> str:

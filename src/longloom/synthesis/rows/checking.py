@@ -162,8 +162,8 @@ def _source(
         raise place.refuse(
             "data_source",
             name or "nothing",
-            f"one of {', '.join(PUBLISHED_SOURCES)}, or {fix} with TASK one of "
-            f"{', '.join(TaskType)}",
+            f"one of {', '.join(PUBLISHED_SOURCES)}; else say which task it is with {fix}, TASK "
+            f"being one of {', '.join(TaskType)}",
         )
     source = find_source(task.value)
     assert source is not None

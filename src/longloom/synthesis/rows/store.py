@@ -20,7 +20,9 @@ from longloom.records import Context, Example, RewardRule, Split, TaskType
 from longloom.synthesis.published.data_sources import NO_PROGRAM
 
 STORE_FILE = "rows.arrow"
-_NAME, _VERSION = "longloom.training_rows", 1
+STORE_VERSION = 2
+"""Counts what a store holds, and how rows are understood."""
+_NAME = "longloom.training_rows"
 _ROWS_AT_ONCE = 64
 _TOKENS_AT_ONCE = 1 << 20
 
@@ -38,7 +40,7 @@ _SCHEMA = pa.schema(
         ("prompt_text", pa.large_string()),
         ("prompt_ids", pa.large_list(pa.int32())),
     ],
-    metadata={"schema": _NAME, "version": str(_VERSION)},
+    metadata={"schema": _NAME, "version": str(STORE_VERSION)},
 )
 
 
@@ -117,7 +119,7 @@ class RowStore:
             raise _unusable(path, error) from None
         stated = self._table.schema.metadata or {}
         found = (stated.get(b"schema"), stated.get(b"version"))
-        if found != (_NAME.encode(), str(_VERSION).encode()):
+        if found != (_NAME.encode(), str(STORE_VERSION).encode()):
             raise _unusable(path, f"it holds {found}")
         self.examples = tuple(self._examples())
         self._place_by_context = {
