@@ -81,11 +81,32 @@ def test_judge_gives_rewards_and_is_counted_and_never_asked_twice(
             assert row.metrics["reward/mean"] == row.metrics["reward/judge_yes_fraction"]
         num_asked = len(server.bodies)
         assert num_asked >= 10
-        # The verdicts are kept when it begins afresh: the same steps cost nothing.
+        # Begun afresh, the judge is asked anew, unless its verdicts are kept elsewhere.
         again = api.train(questions, output=tmp_path / "t", fresh=True, **settings)
-        assert len(server.bodies) == num_asked
+        assert len(server.bodies) == 2 * num_asked
     assert again.last_metrics["reward/mean"] == trained.last_metrics["reward/mean"]
+
+
+@pytest.mark.usefixtures("answers")
+def test_verdicts_in_a_folder_of_their_own_outlast_a_training(parts, questions, tmp_path) -> None:
+    with ScriptedEndpoint(says_yes_to_some) as server:
+        changes = overrides(server.url, cache_folder=str(tmp_path / "verdicts"))
+        settings = {"output": tmp_path / "t", "model": parts.model, "overrides": changes}
+        api.train(questions, **settings)
+        num_asked = len(server.bodies)
+        again = api.train(questions, fresh=True, **settings)
+        assert len(server.bodies) == num_asked
     assert again.last_metrics["reward/judge_calls"] == 0
+
+
+@pytest.mark.usefixtures("answers")
+def test_step_of_unclear_verdicts_is_warned_about_once(parts, questions, tmp_path, caplog) -> None:
+    with ScriptedEndpoint(lambda body: "I cannot say.") as server:
+        settings = {"model": parts.model, "overrides": overrides(server.url)}
+        trained = api.train(questions, output=tmp_path / "t", **settings)
+    warned = [record for record in caplog.records if "verdicts were unclear" in record.message]
+    assert len(warned) == trained.num_steps == 2
+    assert warned[0].message.startswith("10 of 10 verdicts were unclear, neither [[YES]] nor")
 
 
 @pytest.mark.usefixtures("answers")

@@ -237,3 +237,18 @@ def test_judge_is_told_nothing_that_the_prediction_could_use(tmp_path) -> None:
     prompt = prompt_of(server.bodies[0])
     assert prompt.count("[[YES]]") == 1  # what a verdict looks like, as the template says
     assert [line for line in prompt.splitlines() if line.startswith("Answer 2")] == ["Answer 2: 2"]
+
+
+@pytest.mark.parametrize("unclear", ["I cannot say.", "[[YES]] or [[NO]]", ""])
+def test_unclear_replies_are_not_kept_and_asked_for_again(tmp_path, unclear) -> None:
+    said = {"text": unclear}
+    with ScriptedEndpoint(lambda body: said["text"]) as server:
+        with open_judge(server.url, tmp_path) as judge:
+            assert ask_batch(judge, "two") == [Verdict.UNCLEAR]
+        said["text"] = "[[YES]]"
+        with open_judge(server.url, tmp_path) as judge:
+            assert ask_batch(judge, "two") == [Verdict.YES]
+        said["text"] = "[[NO]]"
+        with open_judge(server.url, tmp_path) as judge:
+            assert ask_batch(judge, "two") == [Verdict.YES]  # kept: it was clear
+    assert len(server.bodies) == 2

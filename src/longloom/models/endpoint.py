@@ -15,6 +15,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -69,14 +70,19 @@ class EndpointClient:
         config: EndpointConfig,
         *,
         cache: EndpointCache | None = None,
+        is_kept: Callable[[ChatReply], bool] = lambda reply: True,
         api_key: str | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Take the key from the environment unless one is given; no call is made yet."""
+        """Take the key from the environment unless one is given; no call is made yet.
+
+        Replies for which `is_kept` is false do not enter the cache.
+        """
         self.config = config
         self.usage = EndpointUsage()
         self._cache = cache
+        self._is_kept = is_kept
         self._api_key = read_api_key() if api_key is None else api_key
         self._sleep = sleep
         self._clock = clock
@@ -171,7 +177,7 @@ class EndpointClient:
         except (EndpointRefusedError, EndpointSetupError, EndpointUnavailableError):
             self.usage.num_failures += 1
             raise
-        if self._cache is not None:
+        if self._cache is not None and self._is_kept(reply):
             self._cache.put(key, reply)
         self.usage.num_calls += 1
         self.usage.num_prompt_tokens += reply.num_prompt_tokens

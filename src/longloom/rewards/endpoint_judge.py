@@ -26,8 +26,8 @@ from longloom.models.endpoint import EndpointClient
 from longloom.models.endpoint_cache import EndpointCache
 from longloom.models.endpoint_errors import EndpointRefusedError, EndpointUnavailableError
 from longloom.models.endpoint_limits import Clock, Sleep
-from longloom.models.endpoint_messages import user_request
-from longloom.rewards.judge import PromptJudge, Verdict
+from longloom.models.endpoint_messages import ChatReply, user_request
+from longloom.rewards.judge import PromptJudge, Verdict, parse_verdict
 from longloom.rewards.judge_config import JudgeConfig
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,12 @@ class EndpointJudge:
         self._clock = clock
         self._sleep = sleep
         self._client = EndpointClient(
-            config.endpoint, cache=self._cache, api_key=api_key, clock=clock, sleep=sleep
+            config.endpoint,
+            cache=self._cache,
+            is_kept=_is_clear,
+            api_key=api_key,
+            clock=clock,
+            sleep=sleep,
         )
         self._judge = PromptJudge(self._ask)
         self._down_since: float | None = None
@@ -107,7 +112,10 @@ class EndpointJudge:
         return verdict
 
     def take_metrics(self) -> dict[str, float]:
-        """Return the figures since the last call: calls made and saved, and what was said."""
+        """Return the figures since the last call: calls made and saved, and what was said.
+
+        Warns if most verdicts since then were unclear.
+        """
         usage, earlier, counts = self._client.usage, self._earlier_usage, self._counts
         metrics = {
             "reward/judge_calls": float(usage.num_calls - earlier.num_calls),
@@ -118,6 +126,14 @@ class EndpointJudge:
         }
         if num_given := counts[Verdict.YES] + counts[Verdict.NO] + counts[Verdict.UNCLEAR]:
             metrics["reward/judge_yes_fraction"] = counts[Verdict.YES] / num_given
+        if 2 * counts[Verdict.UNCLEAR] > num_given:
+            logger.warning(
+                "%d of %d verdicts were unclear, neither [[YES]] nor [[NO]], and count as no; see "
+                "whether judge.max_reply_tokens (%d) ends replies early, or take another judge",
+                counts[Verdict.UNCLEAR],
+                num_given,
+                self.config.max_reply_tokens,
+            )
         self._earlier_usage = replace(usage)
         self._counts = Counter()
         return metrics
@@ -147,7 +163,7 @@ class EndpointJudge:
                 raise RewardError(f"the judge cannot be used: {error}; then {_RESUME}") from error
             else:
                 self._down_since, self._answered_at = None, self._clock()
-                return "" if reply.finish_reason in _CUT else reply.text
+                return _readable(reply)
 
     async def _pause(self, started: float, wait_seconds: float, error: Exception) -> None:
         """Wait before the next attempt.
@@ -182,6 +198,16 @@ class EndpointJudge:
             f"the judge refused to judge an answer: {error}; set judge.refused=rule to let the "
             f"rule decide about such answers, then {_RESUME}"
         )
+
+
+def _readable(reply: ChatReply) -> str:
+    """Return the text of a whole reply; nothing of one that was cut."""
+    return "" if reply.finish_reason in _CUT else reply.text
+
+
+def _is_clear(reply: ChatReply) -> bool:
+    """Return whether a reply gives a verdict; others are asked for again another time."""
+    return parse_verdict(_readable(reply)) is not Verdict.UNCLEAR
 
 
 class _RefusedError(RewardError):
