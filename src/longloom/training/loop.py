@@ -24,6 +24,7 @@ from longloom.training.checkpoints import (
     StageCheckpoints,
     last_step,
 )
+from longloom.training.digests import examples_digest
 from longloom.training.dynamic_sampling import collect_groups
 from longloom.training.entropy_control import AepoState
 from longloom.training.sampling import PromptSampler, make_sampler
@@ -80,7 +81,7 @@ def train_stage(
         DataError: no example fits the stage's lengths, there are too few for a batch, or one has
             no context.
         ConfigError: a weight is of a task or category without examples, or missing.
-        CheckpointError: the last checkpoint is damaged.
+        CheckpointError: the last checkpoint is damaged, or of other examples.
         RewardError: a judge was needed and could not be asked.
         EngineError: a loss or gradient is not finite, or all rollouts of a step failed.
     """
@@ -122,7 +123,11 @@ def train_stage(
         metrics["training/step_seconds"] = time.perf_counter() - started
         listener(StepResult(step=step, groups=groups, metrics=metrics))
         _check_a_rollout_lived(name, step, groups)
-        state = {"sampler": stage.sampler.state_dict(), "aepo": aepo.to_json()}
+        state = {
+            "examples": examples_digest(stage.examples),
+            "sampler": stage.sampler.state_dict(),
+            "aepo": aepo.to_json(),
+        }
         checkpoints.save(step, config.num_steps, inputs.engine, state)
     return checkpoints.finish(inputs.engine)
 
@@ -229,6 +234,13 @@ def _resume(stage: _Stage) -> tuple[int, AepoState]:
         raise CheckpointError(
             f"the state of step {step} in {stage.inputs.folder} has sampler and aepo "
             f"{str(parts)[:200]}; expected two groups; delete the checkpoint or use --fresh"
+        )
+    digest = examples_digest(stage.examples)
+    if state.get("examples") != digest:
+        raise CheckpointError(
+            f"the checkpoint of step {step} in {stage.inputs.folder} is of other examples (digest "
+            f"{state.get('examples')}; these {len(stage.examples)} have {digest}); resume with the "
+            "examples of the run that wrote it, or use --fresh"
         )
     stage.sampler.load_state_dict(sampler)
     return step, AepoState.from_json(aepo)

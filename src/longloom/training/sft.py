@@ -11,7 +11,7 @@ a resumed run needs nothing but the step, and ends in the same bits.
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from longloom.config import FrozenConfig
 from longloom.errors import CheckpointError, DataError
 from longloom.records import TrainingSequence
 from longloom.training.checkpoints import CheckpointConfig, StageCheckpoints
+from longloom.training.digests import rows_digest
 from longloom.training.engine import TrainEngine, Update
 from longloom.training.losses import LossDenominators, SupervisedLossConfig
 from longloom.training.schedule import ScheduleKind, learning_rate_at
@@ -91,7 +92,8 @@ def train_sft_stage(
     rows = fitting_rows(config, inputs.rows)
     steps_per_epoch = math.ceil(len(rows) / config.batch_size)
     num_steps = config.num_epochs * steps_per_epoch
-    step = _resume(checkpoints, inputs, num_rows=len(rows))
+    written = {"num_rows": len(rows), "rows": rows_digest(rows)}
+    step = _resume(checkpoints, inputs, written)
     while step < num_steps:
         started = time.perf_counter()
         epoch, index = divmod(step, steps_per_epoch)
@@ -104,18 +106,20 @@ def train_sft_stage(
             metrics["training/dropped_rows"] = float(len(inputs.rows) - len(rows))
         metrics["training/step_seconds"] = time.perf_counter() - started
         listener(StepResult(step=step, groups=(), metrics=metrics))
-        checkpoints.save(step, num_steps, inputs.engine, {"num_rows": len(rows)})
+        checkpoints.save(step, num_steps, inputs.engine, written)
     return checkpoints.finish(inputs.engine)
 
 
-def _resume(checkpoints: StageCheckpoints, inputs: SftInputs, *, num_rows: int) -> int:
+def _resume(
+    checkpoints: StageCheckpoints, inputs: SftInputs, expected: Mapping[str, object]
+) -> int:
     """Return the steps taken so far; a step's rows follow from its number and theirs."""
     step, state = checkpoints.load(inputs.engine)
-    if step and state.get("num_rows") != num_rows:
+    if step and state != expected:
         raise CheckpointError(
-            f"the checkpoint of step {step} in {inputs.folder} is of {state.get('num_rows')} rows; "
-            f"expected {num_rows}, as there are; resume with the rows of the run that wrote it, "
-            "or use --fresh"
+            f"the checkpoint of step {step} in {inputs.folder} is of {state.get('num_rows')} rows "
+            f"(digest {state.get('rows')}); expected {expected['num_rows']} ({expected['rows']}), "
+            "as there are; resume with the rows of the run that wrote it, or use --fresh"
         )
     return step
 
