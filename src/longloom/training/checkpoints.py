@@ -13,6 +13,7 @@ import logging
 import math
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import PositiveInt
 from longloom.config import FrozenConfig
 from longloom.errors import CheckpointError
 from longloom.runlog import atomic_folder
+from longloom.runlog.digests import file_digest
 from longloom.training.engine import TrainEngine
 
 logger = logging.getLogger(__name__)
@@ -108,6 +110,7 @@ class StageCheckpoints:
         try:
             saved = json.loads((folder / STATE_FILE).read_text("utf-8"))
             found = {key: saved.pop(key) for key in (*self._schema, "step")}
+            files = dict(saved.pop("files"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"checkpoint {folder} is damaged ({error!r}); delete it to go back, or use --fresh"
@@ -116,6 +119,14 @@ class StageCheckpoints:
         if found != expected:
             raise CheckpointError(
                 f"checkpoint {folder} holds {found}; expected {expected}; delete it or use --fresh"
+            )
+        changed = [
+            name for name, digest in _file_digests(folder).items() if files.pop(name, "") != digest
+        ]
+        if changed or files:
+            raise CheckpointError(
+                f"checkpoint {folder} is damaged: {', '.join([*changed, *files])} is not as it was "
+                "written; delete the checkpoint to go back, or use --fresh"
             )
         return dict(saved)
 
@@ -129,12 +140,10 @@ class StageCheckpoints:
         """
         if step % self._config.every_steps and step != num_steps:
             return
-        folder = self._step_folder(step)
-        if folder.exists():  # a leftover of a run that was killed before it logged this step
-            shutil.rmtree(folder)
-        with atomic_folder(folder, error_class=CheckpointError) as partial:
+        with atomic_folder(self._step_folder(step), error_class=CheckpointError) as partial:
             engine.save(partial)
-            content = json.dumps({**self._schema, "step": step, **state})
+            files = _file_digests(partial)
+            content = json.dumps({**self._schema, "step": step, "files": files, **state})
             (partial / STATE_FILE).write_text(content, "utf-8")
         self._forget()
 
@@ -190,6 +199,18 @@ class StageCheckpoints:
         for path in self.folder.glob("step-*"):
             if _step_of(path) not in kept:
                 shutil.rmtree(path)
+
+
+def _file_digests(folder: Path) -> dict[str, str]:
+    """Return the digest of each file of a checkpoint but its state, which holds these digests."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if path != folder / STATE_FILE]
+    with ThreadPoolExecutor() as threads:
+        digests = threads.map(file_digest, files)
+        return {
+            str(path.relative_to(folder)): digest
+            for path, digest in zip(files, digests, strict=True)
+        }
 
 
 def last_step(folder: Path) -> int:
