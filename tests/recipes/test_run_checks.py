@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from longloom.engines import machine
 from longloom.errors import ConfigError, DataError
 from longloom.merging.config import MergeConfig
 from longloom.models.folder import read_settings
 from longloom.models.rotary import YarnConfig
-from longloom.recipes import api, background
+from longloom.recipes import api, background, pipeline
 from longloom.recipes.catalogue import RECIPES, load_config
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.pipeline import run_recipe
@@ -27,7 +28,13 @@ from tiny_folder import tiny_run, toy
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_makes_examples_for_its_stages(name):
-    check_lengths(RECIPES[name]())
+    config = RECIPES[name]()
+    check_lengths(config)
+    trained = [stage.training for stage in config.stages if stage.kind == "full_context"]
+    made = config.synthesis.length_bands
+    assert trained
+    for stage in trained:
+        assert any(stage.min_prompt_tokens < n <= stage.max_prompt_tokens for n in made)
 
 
 def test_a_stage_without_examples_of_its_length_is_refused():
@@ -106,6 +113,63 @@ def test_a_stage_refuses_settings_of_another_kind(kind):
         StageConfig(name="s", kind=kind, start="base", sft=SftConfig(), **own)
 
 
+def test_a_merge_refuses_a_longer_window():
+    yarn = YarnConfig(original_window_tokens=1_000)
+    with pytest.raises(ValueError, match="is a merge and has `yarn`, which nothing would read"):
+        StageConfig(
+            name="s", kind="merge", start="base", yarn=yarn,
+            merge=MergeConfig(), merged_stages=("a", "b"),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("setting", "device", "is_beside"),
+    [
+        ("auto", "cpu", True),
+        ("auto", "cuda", False),
+        ("true", "cuda", True),
+        ("false", "cpu", False),
+    ],
+)
+def test_evaluation_beside_training_is_for_cpu_unless_asked_for(
+    monkeypatch, setting, device, is_beside
+):
+    class Messages(SilentListener):
+        def __init__(self):
+            self.shown = []
+
+        def on_message(self, message):
+            self.shown.append(message)
+
+    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: device == "cuda")
+    config = load_config("tiny-cpu", overrides=[f"evaluation.in_background={setting}"])
+    listener = Messages()
+    assert pipeline._evaluates_beside(config, listener) is is_beside
+    told = [message for message in listener.shown if "evaluation.in_background=true" in message]
+    assert bool(told) == (setting == "auto" and device == "cuda")
+
+
+def test_a_run_killed_right_after_a_final_model_clears_its_steps(tmp_path):
+    config = load_config("tiny-cpu", overrides=tiny_run(toy()))
+    config = config.replace(
+        stages=config.stages[:2],
+        evaluation=config.evaluation.replace(num_questions=0, num_documents=0),
+    )
+
+    class Stopper(SilentListener):
+        def on_step(self, stage, num_steps, result):
+            if stage == "stage-2":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(config, folder=tmp_path / "run", listener=Stopper())
+    left = tmp_path / "run/checkpoints/stage-1/step-000002"
+    left.mkdir()
+    (left / "model.safetensors").write_text("weights")
+    run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
+    assert sorted(p.name for p in left.parent.iterdir()) == ["final"]
+
+
 def test_the_evaluating_process_prepares_torch_as_the_trainer_does(monkeypatch, tmp_path):
     class Jobs:
         def get(self):
@@ -140,8 +204,12 @@ def test_later_stages_inherit_a_window_that_yarn_lengthened():
     config = load_config("tiny-cpu", overrides=["stages.1.training.max_response_tokens=9000"])
     base = resolve_model(config.model)
     window = read_settings(base)["max_position_embeddings"]
+    tokenizer = FolderTokenizer(base)
+    with pytest.raises(ConfigError, match="stage 'stage-2': max_prompt_tokens is 160"):
+        check_windows(config.replace(stages=config.stages[:2]), base, tokenizer)
     longer = config.stages[0].replace(yarn=YarnConfig(original_window_tokens=window))
-    check_windows(config.replace(stages=(longer, config.stages[1])), base, FolderTokenizer(base))
+    lengthened = config.replace(stages=(longer, config.stages[1]))
+    assert check_windows(lengthened, base, tokenizer) is None
 
 
 class Untouched(SilentListener):

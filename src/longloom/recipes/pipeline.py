@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from longloom.engines.local import LocalEngine
+from longloom.engines.machine import resolve
 from longloom.evaluation.results import read_cells
 from longloom.memory import MemoryAgent
 from longloom.merging.merge import merge_models
@@ -48,6 +49,7 @@ from longloom.runlog import (
     write_manifest,
 )
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
+from longloom.training.checkpoints import StageCheckpoints
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
 from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
 
@@ -133,7 +135,7 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
             )
         )
         evaluator = None
-        if config.evaluation.in_background:
+        if _evaluates_beside(config, listener):
             evaluator = stack.enter_context(
                 BackgroundEvaluator(config, folder.path, on_done=listener.on_cell)
             )
@@ -155,10 +157,31 @@ def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> P
     return write_report(folder.path)
 
 
+def _clear_finished(stage: StageConfig, folder: Path) -> None:
+    """Remove the steps that a run left which was killed just after it had written `final`."""
+    trained = stage.training or stage.sft
+    if trained is not None:
+        StageCheckpoints(folder, trained.checkpoints, schema="").is_finished()
+
+
+def _evaluates_beside(config: RunConfig, listener: RunListener) -> bool:
+    """Return whether a second process evaluates; says so where `auto` decides against it."""
+    if config.evaluation.in_background != "auto":
+        return config.evaluation.in_background
+    if resolve(config.engine).device.type != "cuda":
+        return True
+    listener.on_message(
+        "checkpoints are evaluated between the stages, not beside them: a second network would "
+        "take memory of the GPU that trains (evaluation.in_background=true does it anyway)"
+    )
+    return False
+
+
 def _run_stage(run: _Run, stage: StageConfig) -> Path:
     folder = run.folder.checkpoints_folder / stage.name
     final = folder / "final"
     if final.exists():
+        _clear_finished(stage, folder)
         return final
     if stage.kind == "merge":
         assert stage.merge is not None

@@ -54,6 +54,11 @@ class StageConfig(FrozenConfig):
             raise ValueError(f"stage {self.name!r} is sft; it needs `sft`")
         if self.kind in ("full_context", "memory") and self.training is None:
             raise ValueError(f"stage {self.name!r} is {self.kind}; it needs `training`")
+        if self.kind == "merge" and self.yarn is not None:
+            raise ValueError(
+                f"stage {self.name!r} is a merge and has `yarn`, which nothing would read; the "
+                "merged model has its pivot's window: give `yarn` to a stage that trains"
+            )
         own = {"merge": "merge", "sft": "sft"}.get(self.kind, "training")
         foreign = [name for name in ("merge", "sft", "training") if name != own]
         given = [name for name in foreign if getattr(self, name) is not None]
@@ -80,8 +85,9 @@ class EvaluationConfig(FrozenConfig):
     """Sampling temperature (QwenLong-L1.5, section 5.1)."""
     top_p: float = Field(default=0.95, gt=0, le=1)
     """Nucleus (QwenLong-L1.5, section 5.1)."""
-    in_background: bool = True
-    """Evaluate finished checkpoints in a second process while training goes on."""
+    in_background: Literal["auto"] | bool = "auto"
+    """Evaluate finished checkpoints in a second process while training goes on; `auto` does so on
+    CPU alone, for on CUDA it would put a second network on the accelerator that trains."""
 
     @model_validator(mode="after")
     def _windows_differ(self) -> Self:
