@@ -45,7 +45,10 @@ class AepoConfig(FrozenConfig):
     aggregation: EntropyAggregation = "sequence_mean"
     """Eq. 11 takes the mean over sequences of their token means; `token_mean` is verl's."""
     denominator: Literal["all_tokens", "kept_tokens"] = "all_tokens"
-    """What a token-mean loss divides by: all tokens (Eq. 8) or those kept (the fragment)."""
+    """What a token-mean loss divides by: all tokens (Eq. 8), or those of the rollouts that the
+    latch keeps. That is near to the fragment, which leaves out rows with a zero advantage or a
+    zero reward too; here kept rollouts of advantage 0, and those of reward 0 while negatives are
+    on, still count."""
 
     @model_validator(mode="after")
     def _bounds_are_ordered(self) -> Self:
