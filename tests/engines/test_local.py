@@ -107,7 +107,13 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_alone(engine, tmp_path
 
 def test_a_checkpoint_before_the_first_update_can_be_restored(engine, tiny_folder, tmp_path):
     engine.save(tmp_path / "new")
-    LocalEngine(tiny_folder).load(tmp_path / "new")
+    restored = LocalEngine(tiny_folder)
+    restored.load(tmp_path / "new")
+    sequences = sampled(engine)
+    for one in (engine, restored):
+        one.update(update_of(sequences), loss=LOSS)
+    scores = [one.score(sequences, temperature=1.0) for one in (engine, restored)]
+    assert scores[0] == scores[1]
 
 
 def test_saved_folders_load_in_transformers(engine, tmp_path):

@@ -169,7 +169,9 @@ def test_the_table_shows_every_part_and_what_binds(tmp_path):
 
 def test_a_stage_that_fits_passes(tmp_path):
     plan = plan_memory(write_settings(tmp_path), CPU, WORK)
-    plan.check(plan.peak_bytes)
+    assert plan.check(plan.peak_bytes) is None
+    with pytest.raises(EngineError):
+        plan.check(plan.peak_bytes - 1)
 
 
 LONG = StageWork(max_prompt_tokens=8_000, max_response_tokens=1_000, group_size=8, num_prompts=8)
