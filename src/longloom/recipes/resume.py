@@ -31,6 +31,7 @@ def lasting_settings(config: FrozenConfig) -> dict[str, object]:
         plain["judge"] = {"model": plain["judge"]["endpoint"]["model"]}
     for name in _PASSING_ENGINE:
         plain.get("engine", {}).pop(name, None)
+    plain.get("evaluation", {}).pop("in_background", None)
     return plain
 
 
