@@ -162,3 +162,19 @@ def test_words_of_settings_are_no_truth_values():
     assert read_yaml("[on, off, yes, no, True, 'true', 3, null]") == [
         "on", "off", "yes", "no", True, "true", 3, None
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("override", "fix"),
+    [
+        ("engine.lora.rank=4", "--set 'engine.lora={rank: 4}'"),
+        ("engine.lora.a.b=[1, 2]", "--set 'engine.lora={a: {b: [1, 2]}}'"),
+    ],
+)
+def test_setting_of_a_group_that_is_null_says_how_to_give_the_group(override, fix) -> None:
+    settings = {"engine": {"lora": None}}
+    with pytest.raises(ConfigError, match=r"engine.lora is null") as raised:
+        apply_overrides(settings, [override])
+    assert str(raised.value).endswith(fix)
+    given = fix.removeprefix("--set '").removesuffix("'")
+    assert apply_overrides(settings, [given])["engine"]["lora"]

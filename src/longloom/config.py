@@ -122,6 +122,14 @@ def _set_path(node: Any, path: list[str], value: object, override: str) -> None:
             if key not in node:
                 raise ConfigError(_unknown(".".join(path[: position + 1]), key, list(node)))
             index = key
+        elif node is None and position:
+            group, asked = ".".join(path[:position]), override.partition("=")[2]
+            for name in reversed(path[position:]):
+                asked = f"{{{name}: {asked}}}"
+            raise ConfigError(
+                f"override {override!r}: {group} is null, so it has no {key!r} yet; give the "
+                f"group with --set '{group}={asked}'"
+            )
         else:
             raise ConfigError(f"override {override!r}: {path[position - 1]!r} has no settings")
         if is_last:

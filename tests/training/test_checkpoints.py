@@ -68,6 +68,22 @@ def test_a_state_of_another_kind_of_stage_is_refused(tmp_path):
         other.load(UnigramEngine())
 
 
+def test_one_changed_bit_of_any_file_is_noticed(tmp_path):
+    checkpoints = saved(tmp_path, 1)
+    files = [path for path in (tmp_path / "step-000001").rglob("*") if path.is_file()]
+    assert len(files) > 1
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(CheckpointError, match="is damaged"):
+            checkpoints.load(UnigramEngine())
+        path.unlink()
+        with pytest.raises(CheckpointError, match="is damaged"):
+            checkpoints.load(UnigramEngine())
+        path.write_bytes(content)
+    assert checkpoints.load(UnigramEngine())[0] == 1
+
+
 def policy(value):
     return UnigramEngine((float(value), 0.0, 0.0, 0.0, 0.0, 0.0))
 

@@ -35,6 +35,7 @@ from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.scoring import JUDGE_FOLDER, Scoring, open_scoring
 from longloom.recipes.stage_data import read_sft_rows
 from longloom.recipes.stage_memory import check_memory, recipe_work
+from longloom.recipes.stage_messages import skipped_message
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.windows import check_windows
 from longloom.records import Split
@@ -219,7 +220,10 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
         validation=stage_examples(found, Split.HELD_OUT),
         on_progress=run.listener.on_progress,
     )
-    return train_stage(stage.name, training, inputs, on_step)
+    final = train_stage(stage.name, training, inputs, on_step)
+    if skipped := skipped_message(run.folder.metrics_file, stage.name):
+        run.listener.on_message(skipped)
+    return final
 
 
 def _check_later_rows(config: RunConfig, tokenizer: Tokenizer, listener: RunListener) -> None:

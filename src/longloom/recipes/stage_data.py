@@ -106,17 +106,23 @@ def read_sft_rows(
     )
 
 
-def check_source(source: Path, *, needs_documents: bool) -> None:
+def check_source(source: Path, *, needs_documents: bool, needs_worked_answers: bool) -> None:
     """Refuse data that a stage cannot use, before anything is loaded.
 
     Raises:
         ConfigError: the memory agent is given a file of whole prompts.
-        DataError: there is no such file or folder.
+        DataError: there is no such file or folder, or fine-tuning is given a folder.
     """
     if not source.exists():
         raise DataError(
             f"{source} does not exist; expected a folder written by `longloom synthesize`, or a "
             "file of rows (Parquet, JSON Lines, JSON)"
+        )
+    if needs_worked_answers and not is_own_file(source):
+        raise DataError(
+            f"{source} is a folder of questions with their bare answers, but fine-tuning learns "
+            "worked answers; expected a file of rows (Parquet, JSON Lines, JSON) with `messages` "
+            "that end with the assistant, or with `prompt` and `response`"
         )
     if needs_documents and is_own_file(source):
         raise ConfigError(
@@ -135,6 +141,13 @@ def _split(
 ) -> StageData:
     training = [example for example in examples if example.split is Split.TRAIN]
     if not training:
-        raise DataError(f"{source} holds no training examples; synthesise some")
+        found = f"all {len(examples)} are held out" if examples else "it is empty"
+        fix = "synthesise some"
+        if is_own_file(source):
+            fix = (
+                "rows whose split is test or validation are for validation alone: give a file with "
+                "others, and this one as rows.validation_file"
+            )
+        raise DataError(f"{source} holds no training examples ({found}); {fix}")
     held_out = [example for example in examples if example.split is Split.HELD_OUT]
     return StageData(examples=training, validation=held_out, contexts=contexts, agent=agent)

@@ -1,15 +1,19 @@
 """Write down what every step of a run did: metrics, some rollouts, trackers."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from longloom.recipes.run_config import LoggedGroups
+from longloom.recipes.stage_messages import lost_steps_message
 from longloom.records import Context
 from longloom.report import ROLLOUT_SCHEMA, rollout_record
-from longloom.runlog import MetricLog, RecordWriter, RunFolder
+from longloom.runlog import MetricLog, RecordWriter, RunFolder, read_metrics
 from longloom.runlog.trackers import TrackerName, Trackers, open_trackers
 from longloom.training.stage_inputs import StepResult
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,8 @@ def open_step_log(
 ) -> Iterator[StepLog]:
     """Open the files of a run and forget the steps that it will do again.
 
+    Warns of steps in the checkpoint whose metrics are gone: a run goes on without them.
+
     Args:
         folder: the run folder.
         saved_steps: steps that are safely in a checkpoint; None if nothing will be done again.
@@ -75,6 +81,8 @@ def open_step_log(
         first_step = 1
         if saved_steps is not None:
             metrics.discard_after(saved_steps)
+            if lost := lost_steps_message(read_metrics(folder.metrics_file), saved_steps):
+                logger.warning("%s", lost)
             rollouts.discard_after(saved_steps)
             first_step = saved_steps + 1
         trackers = open_trackers(track, folder.path, first_step=first_step, settings=settings)

@@ -130,7 +130,8 @@ def entropy_bounds_nats(config: AepoConfig, first_entropy_nats: float) -> tuple[
     if first_entropy_nats <= 0:
         raise ConfigError(
             f"the first batch entropy is {first_entropy_nats} nats; expected more than 0 for "
-            "bounds that are multiples of it; set bounds=absolute_nats"
+            "bounds that are multiples of it; set training.aepo.bounds=absolute_nats (with "
+            "entropy_low and entropy_high in nats), or raise training.temperature"
         )
     return config.entropy_low * first_entropy_nats, config.entropy_high * first_entropy_nats
 

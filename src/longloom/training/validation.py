@@ -48,6 +48,12 @@ def validation_examples(
     """
     if not config.every_steps:
         return ()
+    if not examples:
+        raise DataError(
+            f"validation.every_steps is {config.every_steps}, but there are no held-out examples; "
+            "give rows with split=test or a file as rows.validation_file, or set "
+            "training.validation.every_steps=0"
+        )
     fitting = [example for example in examples if example.num_prompt_tokens <= max_prompt_tokens]
     if not fitting:
         raise DataError(

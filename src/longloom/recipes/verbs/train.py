@@ -28,6 +28,7 @@ from longloom.recipes.stage_data import (
     read_sft_rows,
 )
 from longloom.recipes.stage_memory import check_memory
+from longloom.recipes.stage_messages import left_out_message, long_rows_message, skipped_message
 from longloom.recipes.stage_settings import StageSettings, stage_settings
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
@@ -106,7 +107,11 @@ def train(
     )
     folder = RunFolder(Path(output))
     check_run_folder(folder)
-    check_source(Path(settings.examples), needs_documents=settings.agent == "memory")
+    check_source(
+        Path(settings.examples),
+        needs_documents=settings.agent == "memory",
+        needs_worked_answers=settings.sft is not None,
+    )
     inputs = input_digests(settings)
     begins_anew = fresh or _can_be_replaced(folder, settings, inputs)
     if folder.run_file.exists() and not begins_anew:
@@ -124,9 +129,12 @@ def train(
         else:
             _write_manifest(folder, settings, inputs)
         final = _train(settings, parts, folder, listener or SilentListener())
-    rows = read_metrics(folder.metrics_file)
+    rows = read_metrics(folder.metrics_file)  # none if somebody deleted those of a finished one
     return TrainingOutcome(
-        folder=folder.path, model=final, num_steps=rows[-1].step, last_metrics=rows[-1].metrics
+        folder=folder.path,
+        model=final,
+        num_steps=rows[-1].step if rows else 0,
+        last_metrics=rows[-1].metrics if rows else {},
     )
 
 
@@ -237,6 +245,9 @@ def _train(
             progress=listener.on_progress,
         )
 
+        if left_out := left_out_message(training, found.examples):
+            listener.on_message(left_out)
+
         def on_step(result: StepResult) -> None:
             logged = log.log(result.step, settings.stage, result, found.contexts)
             listener.on_step(settings.stage, training.num_steps, logged)
@@ -252,7 +263,10 @@ def _train(
             validation=found.validation,
             on_progress=listener.on_progress,
         )
-        return train_stage(settings.stage, training, inputs, on_step)
+        final = train_stage(settings.stage, training, inputs, on_step)
+        if skipped := skipped_message(folder.metrics_file, settings.stage):
+            listener.on_message(skipped)
+        return final
 
 
 def _is_done(settings: StageSettings, stage_folder: Path) -> bool:
@@ -273,6 +287,8 @@ def _fine_tune(
         Path(settings.examples), engine.sampler.tokenizer, progress=listener.on_progress
     )
     num_steps = num_sft_steps(settings.sft, rows)
+    if left_out := long_rows_message(settings.sft, rows):
+        listener.on_message(left_out)
 
     def on_step(result: StepResult) -> None:
         listener.on_step(

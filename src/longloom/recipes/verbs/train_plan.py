@@ -54,7 +54,11 @@ def plan_training(
         track=track,
         seed=seed,
     )
-    check_source(Path(settings.examples), needs_documents=settings.agent == "memory")
+    check_source(
+        Path(settings.examples),
+        needs_documents=settings.agent == "memory",
+        needs_worked_answers=settings.sft is not None,
+    )
     plan = plan_memory(Path(settings.model), settings.engine, stage_work(settings))
     return TrainingPlan(
         settings_yaml=recipe_yaml(settings, is_commented=False),
