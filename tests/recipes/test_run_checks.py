@@ -233,7 +233,7 @@ class Untouched(SilentListener):
         (
             "stages.3.training.validation.every_steps=1",
             DataError,
-            r"^stage 'memory': validation\.every_steps is 1, but none of 0 held-out",
+            r"^stage 'memory': validation\.every_steps is 1, but there are no held-out",
         ),
         (
             "stages.5.training.sampling.task_weights={numerical: 1.0}",

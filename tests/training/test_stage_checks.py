@@ -27,7 +27,7 @@ WITH_BATCH = {size: CONFIG.sampling.replace(batch_size=size) for size in (12, 13
         (
             {"validation": ValidationConfig(every_steps=1)},
             DataError,
-            "none of 0 held-out examples has a prompt of up to 100 tokens",
+            "validation.every_steps is 1, but there are no held-out examples",
         ),
         ({"max_prompt_tokens": 1}, DataError, "none of 12 examples has a prompt of 1 to 1 tokens"),
     ],
