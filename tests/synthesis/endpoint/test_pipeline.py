@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -308,7 +309,12 @@ def test_places_are_named_before_the_first_call_and_costs_at_the_end(calm: Run) 
     assert f"{calm.endpoint.url}/chat/completions, model scripted (this machine)" in places
     assert "45 documents" in places
     assert "  CC0-1.0: 45" in places
-    assert cost.startswith(f"model calls: {len(calm.endpoint.bodies)} calls, ")
+    num_calls, num_retries = (
+        int(re.search(rf"([0-9]+) {word}", cost).group(1)) for word in ("calls", "retries")
+    )
+    # On a busy machine a call may time out and be sent again: each of those is one more request.
+    num_requests = len(calm.endpoint.bodies)
+    assert num_requests - num_retries <= num_calls <= num_requests
 
 
 def test_nothing_wrong_is_accepted_and_nothing_lost_when_a_server_fails_and_lies(
