@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from grpo_steps.children import PEER_PYTHON, StepPlan, median_figures, run_ours, run_trl
+from grpo_steps.children import PEER_PYTHON, made_plan, median_figures, run_ours, run_trl
 from grpo_steps.made_model import QWEN3_600M, ModelSizes, write_model
-from grpo_steps.made_prompts import StepShape, make_prompts, write_prompts
+from grpo_steps.made_prompts import StepShape
 
 TOY_SIZES = ModelSizes(
     vocab_size=2_048,
@@ -69,15 +69,9 @@ def shapes_of(options: argparse.Namespace) -> tuple[StepShape, ...]:
 
 def measure_shape(shape: StepShape, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of all sides at one shape; a side that failed says why."""
-    prompts = folder / f"prompts-{shape.prompt_tokens}.json"
-    count = (options.steps + 1) * shape.group_size
-    write_prompts(prompts, make_prompts(folder, shape.prompt_tokens, count))
-    shared = StepPlan(
-        model=str(folder),
-        prompts=str(prompts),
-        prompt_tokens=shape.prompt_tokens,
-        response_tokens=shape.response_tokens,
-        group_size=shape.group_size,
+    shared = made_plan(
+        folder,
+        shape,
         num_steps=options.steps,
         threads=1 if options.toy else (os.cpu_count() or 1),
         device="cpu" if options.toy else "cuda",

@@ -27,14 +27,14 @@ from typing import Any
 from grpo_steps.children import (
     PEER_PYTHON,
     ChildFigures,
-    StepPlan,
+    made_plan,
     median_figures,
     run_gradients,
     run_ours,
     run_trl,
 )
 from grpo_steps.made_model import TINY, write_model
-from grpo_steps.made_prompts import StepShape, make_prompts, write_prompts
+from grpo_steps.made_prompts import StepShape
 
 SHAPES = ("1024/32/8", "4096/32/8", "1024/256/8")
 CPU_TARGETS = {"1024/32/8": 4.0, "4096/32/8": 6.0}
@@ -64,15 +64,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def measure_shape(shape: StepShape, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of all sides at one shape."""
-    prompts = folder / f"prompts-{shape.prompt_tokens}.json"
-    count = (options.steps + 1) * shape.group_size
-    write_prompts(prompts, make_prompts(folder, shape.prompt_tokens, count))
-    shared = StepPlan(
-        model=str(folder),
-        prompts=str(prompts),
-        prompt_tokens=shape.prompt_tokens,
-        response_tokens=shape.response_tokens,
-        group_size=shape.group_size,
+    shared = made_plan(
+        folder,
+        shape,
         num_steps=options.steps,
         threads=options.threads,
         peer_micro_batch=options.trl_micro,

@@ -21,8 +21,8 @@ from questions import make_context, make_example
 
 METRICS_FILE = "metrics.jsonl"
 NUM_STEPS = 8
-CONFIG = TrainingConfig(
-    num_steps=NUM_STEPS,
+TINY_TRAINING = TrainingConfig(
+    num_steps=4,
     group_size=3,
     max_prompt_tokens=100,
     max_response_tokens=5,
@@ -30,9 +30,12 @@ CONFIG = TrainingConfig(
     top_p=1.0,
     learning_rate=1e-3,
     warmup_steps=1,
-    updates_per_batch=2,
     sampling=PromptSamplingConfig(batch_size=3),
     aepo=AepoConfig(bounds="multiple_of_first", entropy_low=0.5, entropy_high=1.01),
+)
+CONFIG = TINY_TRAINING.replace(
+    num_steps=NUM_STEPS,
+    updates_per_batch=2,
     loss=LossConfig(kl_coefficient=0.01),
     checkpoints=CheckpointConfig(keep_last=2, keep_best="reward"),
 )

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from grpo_steps.made_prompts import StepShape, make_prompts, write_prompts
+
 BENCHMARKS = Path(__file__).resolve().parents[1]
 PEER_PYTHON = BENCHMARKS.parent / ".venv.parity" / "bin" / "python"
 """Made by `make bench-step` and `make test-parity`."""
@@ -45,6 +47,25 @@ class StepPlan:
     """Ours only: whether the answers have one prompt."""
     peer_micro_batch: int | None = None
     """The peer only: rows of a micro-batch; None takes the whole group at once."""
+
+
+def made_plan(folder: Path, shape: StepShape, *, num_steps: int, **machine: Any) -> StepPlan:
+    """Write the prompts of a shape beside the model in `folder`; return the plan of both sides.
+
+    `machine` are the plan's other settings.
+    """
+    prompts = folder / f"prompts-{shape.prompt_tokens}.json"
+    count = (num_steps + 1) * shape.group_size
+    write_prompts(prompts, make_prompts(folder, shape.prompt_tokens, count))
+    return StepPlan(
+        model=str(folder),
+        prompts=str(prompts),
+        prompt_tokens=shape.prompt_tokens,
+        response_tokens=shape.response_tokens,
+        group_size=shape.group_size,
+        num_steps=num_steps,
+        **machine,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

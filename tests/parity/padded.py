@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from longloom.training.losses import LossDenominators, policy_gradient_loss
+
 NEEDS = "needs its own environment: run `make test-parity`"
 
 
@@ -54,3 +56,17 @@ def grouped_rewards(seed, *, num_groups=5, group_size=4):
     rewards = torch.rand(num_groups, group_size, generator=generator)
     rewards[1] = 0.5
     return rewards.flatten(), torch.arange(num_groups).repeat_interleave(group_size)
+
+
+def our_loss(batch, config, **inputs):
+    """Return our loss of a batch, and its metrics."""
+    lengths = batch.mask.sum(1)
+    return policy_gradient_loss(
+        batch.packed("logprobs"),
+        batch.packed("old_logprobs"),
+        batch.packed("advantages"),
+        config,
+        LossDenominators(num_tokens=int(lengths.sum()), num_sequences=len(lengths)),
+        sequence_tokens=batch.lengths,
+        **inputs,
+    )

@@ -16,9 +16,9 @@ from longloom.training.advantages import (
     group_mean_std_advantages,
     mean_only_advantages,
 )
-from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
+from longloom.training.losses import LossConfig
 from longloom.training.negative_clipping import NegativeClippingConfig, negative_keep_mask
-from parity.padded import NEEDS, grouped_rewards, random_batch
+from parity.padded import NEEDS, grouped_rewards, our_loss, random_batch
 
 pytest.importorskip("trl", reason=f"TRL {NEEDS}")
 
@@ -80,19 +80,6 @@ def their_loss(batch, self, **inputs):
             "num_items_in_batch": batch.mask.sum().double(),
             **inputs,
         },
-    )
-
-
-def our_loss(batch, config, **inputs):
-    lengths = batch.mask.sum(1)
-    return policy_gradient_loss(
-        batch.packed("logprobs"),
-        batch.packed("old_logprobs"),
-        batch.packed("advantages"),
-        config,
-        LossDenominators(num_tokens=int(lengths.sum()), num_sequences=len(lengths)),
-        sequence_tokens=batch.lengths,
-        **inputs,
     )
 
 

@@ -8,11 +8,9 @@ from longloom.training.advantages import group_mean_std_advantages, mean_only_ad
 from longloom.training.entropy_control import batch_entropy
 from longloom.training.losses import (
     LossConfig,
-    LossDenominators,
     k3_kl,
-    policy_gradient_loss,
 )
-from parity.padded import NEEDS, grouped_rewards, random_batch
+from parity.padded import NEEDS, grouped_rewards, our_loss, random_batch
 
 verl = pytest.importorskip("verl.trainer.ppo.core_algos", reason=f"verl {NEEDS}")
 
@@ -24,19 +22,6 @@ def actor_config(**settings):
     from verl.workers.config import FSDPActorConfig
 
     return FSDPActorConfig(strategy="fsdp", rollout_n=1, ppo_micro_batch_size_per_gpu=1, **settings)
-
-
-def our_loss(batch, config, **inputs):
-    lengths = batch.mask.sum(1)
-    return policy_gradient_loss(
-        batch.packed("logprobs"),
-        batch.packed("old_logprobs"),
-        batch.packed("advantages"),
-        config,
-        LossDenominators(num_tokens=int(lengths.sum()), num_sequences=len(lengths)),
-        sequence_tokens=batch.lengths,
-        **inputs,
-    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)

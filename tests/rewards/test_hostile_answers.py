@@ -12,7 +12,7 @@ from types import FrameType
 
 import pytest
 
-from longloom.records import Example, RewardRule, Split, TaskType
+from longloom.records import Example, RewardRule
 from longloom.rewards import extraction, rule_reward, rules, sequence_ratio
 from longloom.rewards.rules import (
     MAX_SEQUENCE_COMPARISONS,
@@ -21,6 +21,7 @@ from longloom.rewards.rules import (
     numeric_match,
     parse_number,
 )
+from questions import make_example
 
 MEGABYTE = 1_000_000
 THOUGHT = "thinking</think>\n"
@@ -61,22 +62,7 @@ HOSTILE = {
 
 
 def example(rule: RewardRule, answer: str) -> Example:
-    return Example(
-        example_id="e",
-        task_type=TaskType.MULTI_HOP,
-        ability="multi_fact",
-        context_id="c",
-        question="q",
-        answer=answer,
-        reward_rule=rule,
-        program="{}",
-        evidence=(),
-        num_context_tokens=1,
-        num_prompt_tokens=1,
-        split=Split.TRAIN,
-        licences=(),
-        provenance=(),
-    )
+    return make_example(answer=answer, reward_rule=rule)
 
 
 EXAMPLES = (

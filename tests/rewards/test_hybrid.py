@@ -4,12 +4,9 @@ import pytest
 
 from longloom.errors import DataError, RewardError
 from longloom.records import (
-    Example,
     FinishReason,
     RewardRule,
     Rollout,
-    Split,
-    TaskType,
     Turn,
 )
 from longloom.rewards import (
@@ -20,25 +17,12 @@ from longloom.rewards import (
     rule_reward,
     score_rollout,
 )
+from questions import make_example
 
 
 def example(rule, answer):
-    return Example(
-        example_id="e",
-        task_type=TaskType.MULTI_HOP,
-        ability="multi_fact",
-        context_id="c",
-        question="What is the module of the base of OrderedDict?",
-        answer=answer,
-        reward_rule=rule,
-        program="{}",
-        evidence=(),
-        num_context_tokens=1,
-        num_prompt_tokens=1,
-        split=Split.TRAIN,
-        licences=(),
-        provenance=(),
-    )
+    question = "What is the module of the base of OrderedDict?"
+    return make_example(question=question, answer=answer, reward_rule=rule)
 
 
 COVER = example(RewardRule.COVER_EXACT_MATCH, "builtins")

@@ -12,24 +12,11 @@ from longloom.engines.local import LocalEngine
 from longloom.errors import CheckpointError, DataError, EngineError
 from longloom.records import Reward, TaskType
 from longloom.rollout import SinglePassAgent
-from longloom.training.entropy_control import AepoConfig
 from longloom.training.loop import STATE_FILE, StageInputs, last_step, train_stage
-from longloom.training.sampling import PromptSamplingConfig
-from longloom.training.stage import TrainingConfig
 from questions import make_context, make_example
+from small_training import TINY_TRAINING
 
-CONFIG = TrainingConfig(
-    num_steps=4,
-    group_size=3,
-    max_prompt_tokens=100,
-    max_response_tokens=5,
-    temperature=1.0,
-    top_p=1.0,
-    learning_rate=1e-3,
-    warmup_steps=1,
-    sampling=PromptSamplingConfig(batch_size=3),
-    aepo=AepoConfig(bounds="multiple_of_first", entropy_low=0.5, entropy_high=1.01),
-)
+CONFIG = TINY_TRAINING
 TASKS = (TaskType.MULTI_HOP, TaskType.NUMERICAL)
 EXAMPLES = [
     make_example(f"e{number}", task_type=TASKS[number % 2], context_id=f"c{number}")

@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from longloom.cli.console import progress
+from longloom.runlog.closing import ClosesOnExit
 
 if TYPE_CHECKING:
     from longloom.recipes.evaluation_jobs import EvaluationJob
@@ -64,7 +64,7 @@ def training_line(stage: str, num_steps: int, result: "StepResult") -> str:
     return "  ".join(columns)
 
 
-class RunConsole:
+class RunConsole(ClosesOnExit):
     """Prints what a run tells (see `recipes.pipeline.RunListener`)."""
 
     def __init__(self) -> None:
@@ -73,15 +73,8 @@ class RunConsole:
         self._advance: Callable[[int], None] = lambda num_done: None
         self._stage = ""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the progress bar away."""
         self._bar.close()
 
     def on_progress(self, description: str, num_done: int, num_total: int) -> None:

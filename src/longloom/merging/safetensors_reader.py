@@ -10,14 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
 from longloom.errors import ModelError
+from longloom.runlog.closing import ClosesOnExit
 
 TORCH_DTYPE_BY_CODE: Mapping[str, torch.dtype] = {
     "BF16": torch.bfloat16,
@@ -62,7 +62,7 @@ class StoredTensor:
         return math.prod(self.shape)
 
 
-class TensorFolder:
+class TensorFolder(ClosesOnExit):
     """The tensors of one model folder; only headers are read until a range is asked for."""
 
     def __init__(self, path: Path) -> None:
@@ -111,17 +111,6 @@ class TensorFolder:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _weight_files(folder: Path) -> list[Path]:

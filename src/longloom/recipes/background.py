@@ -9,19 +9,19 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import Empty
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from longloom.errors import EngineError
 from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import prepare_torch
+from longloom.runlog.closing import ClosesOnExit
 
 OnDone = Callable[[EvaluationJob, float], None]
 """Told which cell is finished and its mean reward."""
 
 
-class BackgroundEvaluator:
+class BackgroundEvaluator(ClosesOnExit):
     """A queue of cells and one process that computes them in order.
 
     The process ends with its parent, however that ends; a cell it was computing is computed again
@@ -40,15 +40,8 @@ class BackgroundEvaluator:
         self.num_submitted = 0
         self.num_done = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop the process; what it had not finished is lost."""
         if self._worker is not None:
             self._worker.terminate()
             self._worker.join()

@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from longloom.errors import ModelError, RewardError
@@ -29,6 +28,7 @@ from longloom.models.endpoint_limits import Clock, Sleep
 from longloom.models.endpoint_messages import ChatReply, user_request
 from longloom.rewards.judge import PromptJudge, Verdict, parse_verdict
 from longloom.rewards.judge_config import JudgeConfig
+from longloom.runlog.closing import ClosesOnExit
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _CUT = frozenset({"length", "content_filter"})
 _SECONDS_BETWEEN_WARNINGS = 60.0
 
 
-class EndpointJudge:
+class EndpointJudge(ClosesOnExit):
     """Asks a chat model; a context manager that owns its connections."""
 
     def __init__(
@@ -86,12 +86,8 @@ class EndpointJudge:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the client, its thread and the kept replies."""
         asyncio.run_coroutine_threadsafe(self._client.close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -5,10 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from longloom.errors import DataError
+from longloom.runlog.closing import ClosesOnExit
 from longloom.runlog.records import RecordSchema, RecordWriter, read_records
 
 METRIC_SCHEMA = RecordSchema(name="longloom.metrics", version=1)
@@ -29,7 +28,7 @@ class MetricRow:
     """Value by `room/name_unit`."""
 
 
-class MetricLog:
+class MetricLog(ClosesOnExit):
     """Appends metrics to a file and forgets steps that a resumed run will repeat."""
 
     def __init__(self, path: Path) -> None:
@@ -66,17 +65,6 @@ class MetricLog:
     def close(self) -> None:
         """Flush to the disk and close."""
         self._writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_metrics(path: Path) -> tuple[MetricRow, ...]:

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from longloom.errors import DataError
 from longloom.runlog.atomic import atomic_path, describe_write_failure
+from longloom.runlog.closing import ClosesOnExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class RecordLines:
     """1 if a killed process left half a line at the end, else 0."""
 
 
-class RecordWriter:
+class RecordWriter(ClosesOnExit):
     """Appends records to one file; each reaches the system before `append` returns."""
 
     def __init__(self, path: Path, *, schema: RecordSchema) -> None:
@@ -111,17 +111,6 @@ class RecordWriter:
         """Flush to the disk and close."""
         self.sync()
         os.close(self._descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _write(self, record: Mapping[str, object]) -> None:
         try:

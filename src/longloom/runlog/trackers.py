@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 from longloom.errors import MissingDependencyError
 from longloom.runlog.atomic import atomic_write_text
+from longloom.runlog.closing import ClosesOnExit
 from longloom.runlog.verl_names import with_verl_names
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Tracker(Protocol):
         """Show what is still held back."""
 
 
-class Trackers:
+class Trackers(ClosesOnExit):
     """All trackers of a run; none of them can stop it."""
 
     def __init__(self, trackers: Mapping[str, Tracker]) -> None:
@@ -56,17 +56,6 @@ class Trackers:
         for name, tracker in list(self._trackers.items()):
             self._guarded(name, tracker.close)
         self._trackers = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _guarded(self, name: str, act: Callable[[], None]) -> None:
         try:

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from longloom.errors import DataError
 from longloom.records import Document
+from longloom.runlog.closing import ClosesOnExit
 from longloom.synthesis.facts.fact import Fact
 from longloom.synthesis.facts.quantities import displayed_value, plain
 from longloom.synthesis.programs.choice import LETTERS, Choice
@@ -44,7 +44,7 @@ class Claim:
     """Its answer; the letter for multiple choice."""
 
 
-class SecondOpinion:
+class SecondOpinion(ClosesOnExit):
     """A closed-off database in memory, for one context after the other."""
 
     def __init__(self, *, timeout_seconds: float = 30.0) -> None:
@@ -57,17 +57,6 @@ class SecondOpinion:
         )
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the database."""

@@ -118,12 +118,21 @@ def _answer(value: object, source: DataSource, place: RowPlace) -> str:
     if not isinstance(value, dict):
         raise place.refuse("reward_model", value, "style and ground_truth")
     truth = checked_text(value.get("ground_truth"), column, place)
+    return stated_answer(truth, column, source, place)
+
+
+def stated_answer(truth: str, column: str, source: DataSource, place: RowPlace) -> str:
+    """Return the answer that a ground truth states, if a reward can match it.
+
+    Raises:
+        DataError: there is none, or it is longer than any rule reads.
+    """
     is_reply = source.reward_rule is RewardRule.SEQUENCE_MATCH
     limit = MAX_REPLY_CHARACTERS if is_reply else MAX_ANSWER_CHARACTERS
     answer = find_answer(truth, source) if len(truth) <= MAX_REPLY_CHARACTERS else truth
     if len(answer) > limit:
         found = f"{len(answer)} characters"
         raise place.refuse(column, found, f"an answer of at most {limit}, or no reward can match")
-    if not answer:
+    if not answer.strip():
         raise place.refuse(column, truth, f"an answer for the rule {source.reward_rule}")
     return answer

@@ -19,18 +19,17 @@ from pydantic import Field
 from longloom.config import FrozenConfig
 from longloom.errors import DataError
 from longloom.records import RewardRule, Split, TaskType
-from longloom.rewards.extraction import MAX_ANSWER_CHARACTERS, last_boxed
+from longloom.rewards.extraction import last_boxed
 from longloom.rewards.rules import numeric_match
 from longloom.synthesis.published.data_sources import (
     PUBLISHED_SOURCES,
     DataSource,
-    find_answer,
     find_source,
 )
 from longloom.synthesis.published.places import RowPlace, checked_text, is_unicode
 from longloom.synthesis.published.prompts import QUESTION_IN_TEXT, split_prompt
 from longloom.synthesis.published.reading import HELD_OUT_NAMES
-from longloom.synthesis.published.rows import MAX_PROMPT_CHARACTERS, MAX_REPLY_CHARACTERS
+from longloom.synthesis.published.rows import MAX_PROMPT_CHARACTERS, stated_answer
 
 PROMPT_COLUMNS = ("prompt", "messages")
 ANSWER_COLUMNS = ("answer", "ground_truth", "solution")
@@ -213,14 +212,7 @@ def _answer(plain: Mapping[str, object], source: DataSource, place: RowPlace) ->
         truth = truth.rpartition("####")[2].strip()
     elif column == "solution":
         truth = last_boxed(truth) or truth
-    is_reply = source.reward_rule is RewardRule.SEQUENCE_MATCH
-    limit = MAX_REPLY_CHARACTERS if is_reply else MAX_ANSWER_CHARACTERS
-    answer = find_answer(truth, source) if len(truth) <= MAX_REPLY_CHARACTERS else truth
-    if len(answer) > limit:
-        found = f"{len(answer)} characters"
-        raise place.refuse(column, found, f"an answer of at most {limit}, or no reward can match")
-    if not answer.strip():
-        raise place.refuse(column, truth, f"an answer for the rule {source.reward_rule}")
+    answer = stated_answer(truth, column, source, place)
     is_numeric = source.reward_rule is RewardRule.NUMERIC
     # The sentences of published sets are left to the rule that decides where there is no number.
     if is_numeric and not source.is_sentence and numeric_match(answer, answer) is None:

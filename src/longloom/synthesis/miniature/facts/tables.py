@@ -6,13 +6,12 @@ statement at a time, with a time limit.
 
 import threading
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import Self
 
 import duckdb
 import pyarrow as pa
 
 from longloom.errors import DataError
+from longloom.runlog.closing import ClosesOnExit
 from longloom.synthesis.miniature.fact import Fact
 
 _SCHEMA = pa.schema(
@@ -30,7 +29,7 @@ Cell = str | int | float | bool | None
 """A value of a query's result."""
 
 
-class FactStore:
+class FactStore(ClosesOnExit):
     """A table `facts(context_id, doc_id, subject, relation, value, number)`."""
 
     def __init__(self, facts: Iterable[tuple[str, Fact]]) -> None:
@@ -51,17 +50,6 @@ class FactStore:
         self.add_table("facts", pa.table(columns, schema=_SCHEMA))
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def add_table(self, name: str, rows: pa.Table) -> None:
         """Copy a table into the store; `name` is a plain identifier of ours, never a user's."""
