@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, TypeCheckError, jaxtyped
 from torch import Tensor
 
-from longloom.config import nearest_key
+from longloom.models.drawing import uniform_stream
 from shape_checks import check_shapes
 
 
@@ -35,4 +35,4 @@ def test_dtype_is_checked() -> None:
 
 def test_longloom_is_imported_under_the_check() -> None:
     with pytest.raises(TypeCheckError):
-        nearest_key(1, ["a"])  # type: ignore[arg-type]
+        uniform_stream(1)  # type: ignore[arg-type]

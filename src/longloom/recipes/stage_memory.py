@@ -77,9 +77,11 @@ def check_memory(name: str, folder: Path, config: LocalEngineConfig, work: Stage
     except ModelError as error:
         logger.warning("the memory of stage %s is not checked: %s", name, error)
         return
-    give_back_unused_memory(plan.use.device)
+    device = plan.use.device
     try:
-        free_bytes = available_bytes(plan.use.device)
+        if plan.peak_bytes > available_bytes(device):
+            give_back_unused_memory(device)  # what ended work left behind counts as used
+        free_bytes = available_bytes(device)
     except EngineError as error:
         logger.warning("the memory of stage %s is not checked: %s", name, error)
         return

@@ -56,7 +56,7 @@ def settings(corpus: Path, url: str, **changes: Any) -> SynthesisConfig:
             "identity": "scripted",
             "first_backoff_seconds": 0.01,
             "last_backoff_seconds": 0.02,
-            "request_timeout_seconds": 0.5,
+            "request_timeout_seconds": 2.0,
         },
         "limits": {"max_clusters": 12, "documents_per_cluster": 4, "max_table_contexts": 8},
         "categories": ["multi_fact", "causal"],
@@ -104,11 +104,11 @@ def digest(body: dict[str, Any]) -> int:
 
 
 def hard_times(body: dict[str, Any], num_earlier: int) -> Fault | None:
-    """Every request fails first; one in a hundred also hangs, one in nine gets a wrong answer."""
+    """Every request fails first; one in a thousand also hangs, one in nine gets a wrong answer."""
     number = digest(body)
     if num_earlier == 0:
         return TRANSPORT_FAULTS[number % len(TRANSPORT_FAULTS)]
-    if num_earlier == 1 and number % 101 == 0:
+    if num_earlier == 1 and number % 1009 == 0:
         return Fault.SLOW
     return Fault.WRONG_ANSWER if number % 9 == 0 else None
 
