@@ -9,7 +9,6 @@ import random
 import shutil
 import sys
 import tempfile
-from pathlib import Path
 
 import hypothesis
 import pytest
