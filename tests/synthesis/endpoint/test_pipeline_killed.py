@@ -52,7 +52,11 @@ def command(corpus: Path, folder: Path, url: str) -> Iterator[subprocess.Popen[s
         *("synthesize", str(corpus), "-o", str(folder), "--num-examples", "110", "--workers", "1"),
         *("--endpoint", url, "--model-name", "scripted", *words),
     ]
-    code = "import sys; from longloom.cli.main import main; sys.exit(main())"
+    # A shell that starts tests in the background lets them ignore SIGINT, and children inherit it.
+    code = (
+        "import signal, sys; from longloom.cli.main import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(main())"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE,
