@@ -27,7 +27,7 @@ from longloom.recipes.tiny_base.answers import answer_sentence, answered, reason
 from longloom.recipes.tiny_base.measure import TINY_REWARDS
 from longloom.records import Example, SamplingParams, TrainingSequence
 from longloom.rewards import score_rollout
-from longloom.rollout import SinglePassAgent
+from longloom.rollout import SinglePassAgent, TokenChat
 from longloom.text.prompts import single_pass_prompt
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.loop import StageInputs, StepResult, train_stage
@@ -135,7 +135,7 @@ class _Curve:
                 key="validation",
             ),
             agent=SinglePassAgent(TEMPLATE),
-            sampler=self.sampler,
+            sampler=TokenChat(self.sampler),
             score=partial(score_rollout, config=TINY_REWARDS),
         )
         return fmean(score.mean_reward for score in _task_scores(evaluated))

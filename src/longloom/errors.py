@@ -4,6 +4,7 @@
       +-- ConfigError (ValueError)            a setting is unknown or contradicts another
       +-- DataError (ValueError)              a document, example or record file cannot be used
       +-- ModelError (RuntimeError)           a model folder or a model's reply cannot be used
+      |     +-- ContextLengthError            prompt and answer do not fit the window
       +-- RewardError (RuntimeError)          a reward could not be computed
       +-- CheckpointError (RuntimeError)      a checkpoint is missing, damaged or of another run
       +-- EngineError (RuntimeError)          the place where training runs failed
@@ -28,6 +29,10 @@ class DataError(LongloomError, ValueError):
 
 class ModelError(LongloomError, RuntimeError):
     """A model folder cannot be loaded, or a model's reply cannot be used."""
+
+
+class ContextLengthError(ModelError):
+    """Prompt and answer together do not fit the model's window; a shorter prompt may."""
 
 
 class RewardError(LongloomError, RuntimeError):

@@ -10,7 +10,7 @@ from longloom.evaluation.evaluate import (
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import Reward, SamplingParams
-from longloom.rollout import SinglePassAgent
+from longloom.rollout import SinglePassAgent, TokenChat
 from longloom.text.tokenizer import FolderTokenizer
 from questions import make_context, make_example
 
@@ -44,7 +44,7 @@ def evaluate(model, tokenizer, *, on_progress=None, max_new_tokens=4, **changes)
     return evaluate_examples(
         request,
         agent=SinglePassAgent("plain"),
-        sampler=LocalSampler(model, tokenizer),
+        sampler=TokenChat(LocalSampler(model, tokenizer)),
         score=score,
         on_progress=on_progress,
     )

@@ -5,9 +5,10 @@ from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import Completion, FinishReason
-from longloom.rollout import EventKind, run_attempts
+from longloom.rollout import EventKind, TokenChat, run_attempts
 from longloom.text.prompts import EMPTY_MEMORY
 from longloom.text.tokenizer import FolderTokenizer
+from longloom.text.tokenizer_tokens import TokenizerTokens
 from questions import make_attempt
 
 COMPACT = MemoryConfig(chunk_tokens=20, memory_tokens=40, wording="compact")
@@ -49,7 +50,10 @@ def run(tokenizer, replies, text=DOCUMENT, config=COMPACT, **changes):
     sampler = ScriptedSampler(tokenizer, replies)
     events = []
     (rollout,) = run_attempts(
-        MemoryAgent(config), [make_attempt(text, **changes)], sampler=sampler, emit=events.append
+        MemoryAgent(config),
+        [make_attempt(text, **changes)],
+        sampler=TokenChat(sampler),
+        emit=events.append,
     )
     return sampler, rollout, events
 
@@ -63,7 +67,7 @@ def between(text, opening, closing):
 
 
 def test_every_section_is_read_once_and_in_order(tokenizer):
-    chunks = MemoryAgent(COMPACT).split(DOCUMENT, tokenizer)
+    chunks = MemoryAgent(COMPACT).split(DOCUMENT, TokenizerTokens(tokenizer))
     assert len(chunks) == 4
     sampler, rollout, _ = run(tokenizer, [note("m")] * 4 + ["answer"])
     sections = [between(prompt, "<section>", "</section>") for prompt in sampler.prompts()[:-1]]
@@ -154,7 +158,9 @@ def test_many_agents_share_a_real_model_and_repeat_to_the_bit(tiny_folder, token
     attempts = [make_attempt(DOCUMENT, key=f"k{number}") for number in range(3)]
 
     def rollouts():
-        return run_attempts(MemoryAgent(COMPACT), attempts, sampler=LocalSampler(model, tokenizer))
+        return run_attempts(
+            MemoryAgent(COMPACT), attempts, sampler=TokenChat(LocalSampler(model, tokenizer))
+        )
 
     first = rollouts()
     assert first == rollouts()
@@ -165,6 +171,8 @@ def test_many_agents_share_a_real_model_and_repeat_to_the_bit(tiny_folder, token
 def test_a_window_too_small_for_a_section_is_a_failed_rollout(tiny_folder, tokenizer):
     sampler = LocalSampler(load_model(tiny_folder), tokenizer)
     config = COMPACT.replace(memory_tokens=1_000)
-    (rollout,) = run_attempts(MemoryAgent(config), [make_attempt(DOCUMENT)], sampler=sampler)
+    (rollout,) = run_attempts(
+        MemoryAgent(config), [make_attempt(DOCUMENT)], sampler=TokenChat(sampler)
+    )
     assert "do not fit the window" in rollout.error
     assert rollout.turns == ()

@@ -5,7 +5,7 @@ import pytest
 
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
-from longloom.rollout import GivenPromptAgent, SinglePassAgent, run_attempts
+from longloom.rollout import GivenPromptAgent, SinglePassAgent, TokenChat, run_attempts
 from longloom.rollout.recent_prompts import RecentPrompts, TokenisedPrompt, recent_prompts
 from longloom.text.tokenizer import FolderTokenizer
 from questions import make_attempt
@@ -31,7 +31,9 @@ def attempts_of(texts, group_size=4):
 
 
 def test_a_group_tokenises_its_prompt_once_and_shares_its_tokens(sampler):
-    rollouts = run_attempts(SinglePassAgent("plain"), attempts_of(["a", "b"]), sampler=sampler)
+    rollouts = run_attempts(
+        SinglePassAgent("plain"), attempts_of(["a", "b"]), sampler=TokenChat(sampler)
+    )
     assert len(sampler.tokenizer.encoded) == 2
     prompts = [rollout.turns[0].prompt_ids for rollout in rollouts]
     assert all(prompt is prompts[0] for prompt in prompts[:4])
@@ -46,7 +48,9 @@ def test_a_group_reads_its_given_prompt_once(sampler):
         read.append(context_id)
         return tuple(range(1, 4))
 
-    rollouts = run_attempts(GivenPromptAgent(prompt_ids), attempts_of(["a"]), sampler=sampler)
+    rollouts = run_attempts(
+        GivenPromptAgent(prompt_ids), attempts_of(["a"]), sampler=TokenChat(sampler)
+    )
     assert read == ["c"]
     assert len({id(rollout.turns[0].prompt_ids) for rollout in rollouts}) == 1
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from longloom.errors import ConfigError
 from longloom.evaluation.truncation import truncate_middle
-from longloom.models.protocols import Sampler
+from longloom.models.protocols import ChatSampler
 from longloom.records import Context, Example, Reward, Rollout, SamplingParams
 from longloom.rewards import ScoreFunction, score_all
 from longloom.rollout import Agent, Attempt, run_attempts
@@ -47,7 +47,7 @@ def evaluate_examples(
     request: EvaluationRequest,
     *,
     agent: Agent,
-    sampler: Sampler,
+    sampler: ChatSampler,
     score: ScoreFunction,
     on_progress: Callable[[int], None] | None = None,
 ) -> tuple[EvaluatedExample, ...]:

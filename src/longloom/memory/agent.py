@@ -8,14 +8,13 @@ from pydantic import PositiveInt
 from longloom.config import FrozenConfig
 from longloom.errors import ModelError
 from longloom.memory.parsing import MemoryState, parse_update
-from longloom.models.protocols import Sampler
-from longloom.records import Rollout, Turn
+from longloom.models.protocols import ChatSampler
+from longloom.records import Purpose, Reply, ReplyRequest, Rollout, Turn
 from longloom.rollout.agent import Attempt, Emit, Event, EventKind
 from longloom.rollout.single_pass import failed_rollout, finished_rollout
-from longloom.rollout.turns import ask
-from longloom.text.chunking import Chunk, chunk_text
+from longloom.text.chunking import Chunk, cut_sections
 from longloom.text.prompts import fill_template
-from longloom.text.tokenizer import Tokenizer
+from longloom.text.token_starts import TextTokens
 
 ANSWER_FORM = 'Format your response as follows: "Therefore, the answer is (insert answer here)".'
 
@@ -43,21 +42,19 @@ class MemoryAgent:
         """Read with the sizes and the wording of `config`."""
         self._config = config
 
-    async def __call__(self, attempt: Attempt, *, sampler: Sampler, emit: Emit) -> Rollout:
+    async def __call__(self, attempt: Attempt, *, sampler: ChatSampler, emit: Emit) -> Rollout:
         """Read all sections in order, then answer from the memory alone."""
         text = attempt.context.text
-        chunks = self.split(text, sampler.tokenizer)
+        chunks = self.split(text, sampler.tokens)
         emit(Event(kind=EventKind.STARTED, num_sections=len(chunks)))
         state = MemoryState()
         turns: list[Turn] = []
         try:
             for chunk in chunks:
                 section = text[chunk.start : chunk.end].strip("\n")
-                turn = await self._update(attempt, state, section, len(turns), sampler)
-                turns.append(turn)
-                parsed = parse_update(
-                    turn.response_text, previous=state, finish_reason=turn.finish_reason
-                )
+                reply = await self._update(attempt, state, section, chunk.index, sampler)
+                turns += [reply.turn] if reply.turn else []
+                parsed = parse_update(reply.text, previous=state, finish_reason=reply.finish_reason)
                 state = parsed or state  # an unusable update leaves the memory as it was
                 emit(
                     Event(
@@ -68,21 +65,21 @@ class MemoryAgent:
                         plan=state.plan,
                     )
                 )
-            turns.append(await self._answer(attempt, state, len(turns), sampler))
+            reply = await self._answer(attempt, state, len(chunks), sampler)
+            turns += [reply.turn] if reply.turn else []
         except ModelError as error:
             emit(Event(kind=EventKind.FAILED, message=str(error)))
             return failed_rollout(attempt, tuple(turns), str(error))
-        emit(Event(kind=EventKind.ANSWERED, message=turns[-1].response_text))
-        return finished_rollout(attempt, tuple(turns))
+        emit(Event(kind=EventKind.ANSWERED, message=reply.text))
+        return finished_rollout(attempt, tuple(turns), reply.text)
 
-    def split(self, text: str, tokenizer: Tokenizer) -> tuple[Chunk, ...]:
+    def split(self, text: str, tokens: TextTokens) -> tuple[Chunk, ...]:
         """Cut `text` into sections of at most `chunk_tokens` on one tokenisation."""
-        _, offsets = tokenizer.encode_with_offsets(text)
-        return chunk_text(text, offsets, self._config.chunk_tokens)
+        return cut_sections(text, tokens, self._config.chunk_tokens)
 
     async def _update(
-        self, attempt: Attempt, state: MemoryState, section: str, turn: int, sampler: Sampler
-    ) -> Turn:
+        self, attempt: Attempt, state: MemoryState, section: str, turn: int, sampler: ChatSampler
+    ) -> Reply:
         message = fill_template(
             self._template("memory_update"),
             question=attempt.example.question,
@@ -91,16 +88,25 @@ class MemoryAgent:
             section=section,
         )
         params = replace(attempt.params, max_new_tokens=self._config.memory_tokens)
-        return await ask(sampler, message, params=params, key=f"{attempt.key}/turn-{turn}")
+        return await sampler.reply(
+            ReplyRequest(
+                message=message,
+                params=params,
+                key=f"{attempt.key}/turn-{turn}",
+                purpose=Purpose.UPDATE,
+            )
+        )
 
     async def _answer(
-        self, attempt: Attempt, state: MemoryState, turn: int, sampler: Sampler
-    ) -> Turn:
+        self, attempt: Attempt, state: MemoryState, turn: int, sampler: ChatSampler
+    ) -> Reply:
         slots = {"question": attempt.example.question, "memory": state.memory}
         if self._config.wording == "full":
             slots["instructions"] = ANSWER_FORM
         message = fill_template(self._template("memory_answer"), **slots)
-        return await ask(sampler, message, params=attempt.params, key=f"{attempt.key}/turn-{turn}")
+        return await sampler.reply(
+            ReplyRequest(message=message, params=attempt.params, key=f"{attempt.key}/turn-{turn}")
+        )
 
     def _template(self, name: str) -> str:
         return f"{name}_compact" if self._config.wording == "compact" else name

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from longloom.errors import ModelError
+from longloom.errors import ContextLengthError, ModelError
 from longloom.models.generate import Progress, generate
 from longloom.models.network import Network
 from longloom.records import Completion, SampleRequest
@@ -60,7 +60,7 @@ class LocalSampler:
                 "of each"
             )
         if num_prompt + num_new > self.window_tokens:
-            raise ModelError(
+            raise ContextLengthError(
                 f"prompt of {num_prompt} tokens and answer of up to {num_new} do not fit the "
                 f"window of {self.window_tokens}; shorten the context or the answer limit"
             )

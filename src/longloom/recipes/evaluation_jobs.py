@@ -25,7 +25,7 @@ from longloom.recipes.run_examples import (
 from longloom.recipes.sampler_source import open_sampler
 from longloom.recipes.scoring import open_scoring
 from longloom.records import Context, Example, FinishReason, SamplingParams, Split
-from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
+from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent, TokenChat
 from longloom.text.tokenizer import Tokenizer
 
 
@@ -126,7 +126,7 @@ def compute_cell(
         evaluated = evaluate_examples(
             request,
             agent=_agent(job, config),
-            sampler=sampler,
+            sampler=TokenChat(sampler),
             score=scoring.score_for(job.max_response_tokens),
             on_progress=(lambda done: on_progress(done, total)) if on_progress else None,
         )

@@ -8,7 +8,7 @@ open, into `Document.text` (document coordinates) or `Context.text` (context coo
 Tensor letters used in the whole repository: B sequences in a batch, T tokens of a padded sequence,
 N packed tokens, P prompts, G rollouts per prompt, C chunks, V vocabulary, D model width, M models.
 
-Read `documents.py`, then `examples.py`, then `rollouts.py`.
+Read `documents.py`, then `examples.py`, `rollouts.py` and `replies.py`.
 """
 
 from longloom.records.documents import Block, BlockKind, Document, DocumentKind
@@ -21,6 +21,8 @@ from longloom.records.examples import (
     Split,
     TaskType,
 )
+from longloom.records.readings import Citation
+from longloom.records.replies import Delta, Purpose, Reply, ReplyRequest, TokenUsage
 from longloom.records.rollouts import (
     Completion,
     FinishReason,
@@ -36,14 +38,19 @@ from longloom.records.rollouts import (
 __all__ = [
     "Block",
     "BlockKind",
+    "Citation",
     "Completion",
     "Context",
     "ContextPart",
+    "Delta",
     "Document",
     "DocumentKind",
     "Evidence",
     "Example",
     "FinishReason",
+    "Purpose",
+    "Reply",
+    "ReplyRequest",
     "Reward",
     "RewardRule",
     "Rollout",
@@ -52,6 +59,7 @@ __all__ = [
     "SamplingParams",
     "Split",
     "TaskType",
+    "TokenUsage",
     "TrainingSequence",
     "Turn",
 ]

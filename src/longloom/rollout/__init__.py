@@ -12,7 +12,7 @@ from longloom.rollout.agent import Agent, Attempt, Emit, Event, EventKind
 from longloom.rollout.given_prompt import GivenPromptAgent
 from longloom.rollout.runner import run_attempts
 from longloom.rollout.single_pass import ClosedBookAgent, SinglePassAgent
-from longloom.rollout.turns import ask
+from longloom.rollout.token_chat import TokenChat
 
 __all__ = [
     "Agent",
@@ -23,6 +23,6 @@ __all__ = [
     "EventKind",
     "GivenPromptAgent",
     "SinglePassAgent",
-    "ask",
+    "TokenChat",
     "run_attempts",
 ]

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from longloom.models.protocols import Sampler
+from longloom.models.protocols import ChatSampler
 from longloom.records import Rollout
 from longloom.rollout.agent import Agent, Attempt, Emit
 
 
 def run_attempts(
-    agent: Agent, attempts: Sequence[Attempt], *, sampler: Sampler, emit: Emit | None = None
+    agent: Agent, attempts: Sequence[Attempt], *, sampler: ChatSampler, emit: Emit | None = None
 ) -> list[Rollout]:
     """Return one rollout per attempt, in order.
 

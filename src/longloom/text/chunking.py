@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from longloom.errors import ConfigError, DataError
+from longloom.text.token_starts import TextTokens
 
 _SENTENCE_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _ENDS_WITHOUT_SPACE = frozenset("\u3002\uff01\uff1f")
@@ -73,6 +74,12 @@ def chunk_text(
     return tuple(chunks)
 
 
+def cut_sections(text: str, tokens: TextTokens, max_tokens: int) -> tuple[Chunk, ...]:
+    """Cut `text` into sections of at most `max_tokens` of `tokens`; see `chunk_text`."""
+    starts = [start for block in tokens.starts(text) for start in block.tolist()]
+    return chunk_text(text, list(zip(starts, starts, strict=True)), max_tokens)
+
+
 def _end_token(
     text: str, offsets: Sequence[tuple[int, int]], token: int, start: int, max_chunk_tokens: int
 ) -> int:
@@ -87,7 +94,11 @@ def _end_token(
             break
         position = offsets[candidate][0]
         # A token that began earlier may reach beyond here: several tokens of one character.
-        if position <= start or offsets[candidate - 1][1] > position:
+        if (
+            position <= start
+            or offsets[candidate - 1][1] > position
+            or offsets[candidate - 1][0] == position
+        ):
             continue
         boundary = _boundary_at(text, position)
         if boundary > best_boundary:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from longloom.records import Example, RolloutGroup, SamplingParams
 from longloom.rewards import score_all
-from longloom.rollout import Attempt, run_attempts
+from longloom.rollout import Attempt, TokenChat, run_attempts
 from longloom.training.stage_inputs import StageInputs
 
 
@@ -37,7 +37,7 @@ def roll_out(
         for example in examples
         for index in range(num_rollouts)
     ]
-    rollouts = run_attempts(inputs.agent, attempts, sampler=inputs.engine.sampler)
+    rollouts = run_attempts(inputs.agent, attempts, sampler=TokenChat(inputs.engine.sampler))
     rewards = score_all(inputs.score, rollouts, [attempt.example for attempt in attempts])
     groups = []
     for position, example in enumerate(examples):

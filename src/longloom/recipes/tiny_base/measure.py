@@ -12,7 +12,7 @@ from longloom.models.local_sampler import LocalSampler
 from longloom.models.qwen3 import Qwen3
 from longloom.records import Context, Example, SamplingParams, TaskType
 from longloom.rewards import RewardConfig, score_rollout
-from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
+from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent, TokenChat
 from longloom.text.tokenizer import Tokenizer
 
 NUM_SAMPLES = 8
@@ -67,7 +67,7 @@ def measure_base(
             examples=chosen, contexts=contexts, params=params, num_samples=NUM_SAMPLES,
             key=f"{seed}/{key}",
         )  # fmt: skip
-        return evaluate_examples(request, agent=agent, sampler=sampler, score=score)
+        return evaluate_examples(request, agent=agent, sampler=TokenChat(sampler), score=score)
 
     with_document = run(SinglePassAgent("plain"), examples, "base")
     without = run(ClosedBookAgent(), examples, "closed-book")

@@ -33,7 +33,7 @@ from longloom.recipes.scoring import Scoring, open_scoring
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
 from longloom.records import Context, Example, SamplingParams, Split
 from longloom.report.estimates import accuracy
-from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent
+from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent, TokenChat
 from longloom.synthesis.storage import read_examples
 
 AGENTS: tuple[str, ...] = get_args(AgentName)
@@ -153,7 +153,7 @@ def _scores(
     evaluated = evaluate_examples(
         request,
         agent=asked.agent,
-        sampler=sampler,
+        sampler=TokenChat(sampler),
         score=scoring.score_for(asked.max_response_tokens),
         on_progress=_described(progress, len(asked.examples)),
     )

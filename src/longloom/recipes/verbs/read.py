@@ -24,7 +24,16 @@ from longloom.records import (
     TaskType,
 )
 from longloom.rewards.extraction import extract_answer
-from longloom.rollout import Agent, Attempt, Emit, Event, EventKind, SinglePassAgent, run_attempts
+from longloom.rollout import (
+    Agent,
+    Attempt,
+    Emit,
+    Event,
+    EventKind,
+    SinglePassAgent,
+    TokenChat,
+    run_attempts,
+)
 from longloom.runlog import atomic_write_text
 from longloom.synthesis.miniature.documents import read_corpus
 from longloom.text.prompts import single_pass_prompt
@@ -132,7 +141,7 @@ def read(
             on_event(event)
 
     attempt = _attempt(config, text, question)
-    rollout = run_attempts(agent, [attempt], sampler=sampler, emit=emit)[0]
+    rollout = run_attempts(agent, [attempt], sampler=TokenChat(sampler), emit=emit)[0]
     if rollout.error:
         raise ModelError(f"the model could not answer: {rollout.error}")
     reading = Reading(
