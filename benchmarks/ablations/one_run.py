@@ -214,7 +214,7 @@ def _evaluate(
     return evaluate_examples(
         request,
         agent=SinglePassAgent(TEMPLATE),
-        sampler=LocalEngine(policy, config=ENGINE).sampler,
+        sampler=TokenChat(LocalEngine(policy, config=ENGINE).sampler),
         score=partial(score_rollout, config=TINY_REWARDS),
     )
 
