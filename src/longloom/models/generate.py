@@ -16,10 +16,11 @@ from torch import Tensor
 
 from longloom.models.admission import WaitingGroups
 from longloom.models.decoding import Cohort, DecodingStep
-from longloom.models.drawing import DrawSettings, OutputHead, choose_tokens, uniform_stream
+from longloom.models.drawing import DrawSettings, OutputHead
 from longloom.models.network import Network
 from longloom.models.prefill import prefill
-from longloom.records import Completion, FinishReason, SampleRequest
+from longloom.models.sampled_rows import SampledRow, draw_next, settings_of
+from longloom.records import Completion, SampleRequest
 
 _FIRST_OWN_TOKENS = 64
 """Own tokens of a row there is room for at first; doubled when they are used up."""
@@ -64,28 +65,14 @@ def generate(
     return _Rollouts(network, requests, end_ids, max_batch_tokens, on_progress).run()
 
 
-class _Row:
-    """One request while it is answered."""
+class _Row(SampledRow):
+    """One request of the call."""
 
-    __slots__ = ("entropies", "index", "logprobs", "request", "tokens", "uniforms")
+    __slots__ = ("index",)
 
     def __init__(self, index: int, request: SampleRequest) -> None:
+        super().__init__(request)
         self.index = index
-        self.request = request
-        self.uniforms = uniform_stream(request.key)
-        self.tokens: list[int] = []
-        self.logprobs: list[float] = []
-        self.entropies: list[float] = []
-
-    def completion(self, end_ids: AbstractSet[int]) -> Completion:
-        """Return what was drawn."""
-        stopped = self.tokens[-1] in end_ids
-        return Completion(
-            token_ids=tuple(self.tokens),
-            logprobs=tuple(self.logprobs),
-            entropies=tuple(self.entropies),
-            finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -191,8 +178,9 @@ class _Rollouts:
         states = prefill(self._network, prompts, cohort.prompt_caches)
         prompt_of_row = [prompt for prompt, group in enumerate(groups) for _ in group]
         states = states[torch.tensor(prompt_of_row, device=states.device)]
-        settings = DrawSettings.of([row.request.params for row in rows], states.device)
-        self._running.append(_Running(cohort, rows, self._draw(states, rows, settings)))
+        settings = settings_of(rows, states.device)
+        tokens = draw_next(self._head, states, rows, settings)
+        self._running.append(_Running(cohort, rows, tokens))
         self._layout = None
         self._finish_ended()
 
@@ -205,7 +193,7 @@ class _Rollouts:
             fed[0] if len(fed) == 1 else torch.cat(fed), layout.positions, layout.attend
         )
         layout.positions.add_(1)
-        drawn = self._draw(states, layout.rows, layout.settings)
+        drawn = draw_next(self._head, states, layout.rows, layout.settings)
         parts = drawn.split_with_sizes([cohort.num_rows for cohort in cohorts])
         for each, tokens in zip(self._running, parts, strict=True):
             each.cohort.count_token()
@@ -217,24 +205,10 @@ class _Rollouts:
         self._layout = _Layout(
             rows,
             torch.cat([each.cohort.positions() for each in self._running]),
-            DrawSettings.of([row.request.params for row in rows], self._network.device),
+            settings_of(rows, self._network.device),
             DecodingStep([each.cohort for each in self._running]),
         )
         return self._layout
-
-    def _draw(self, states: Tensor, rows: Sequence[_Row], settings: DrawSettings) -> Tensor:
-        """Draw the next token of each row and record it; return the tokens [N]."""
-        uniforms = torch.tensor([next(row.uniforms) for row in rows], dtype=torch.float64)
-        tokens, logprobs, entropies = choose_tokens(
-            self._head.logits(states), uniforms.to(states.device), settings
-        )
-        # One transfer from the device; doubles hold every token id.
-        figures = torch.stack([tokens.double(), logprobs.double(), entropies.double()]).tolist()
-        for row, token, logprob, entropy in zip(rows, *figures, strict=True):
-            row.tokens.append(int(token))
-            row.logprobs.append(logprob)
-            row.entropies.append(entropy)
-        return tokens
 
     def _finish_ended(self) -> None:
         """Complete the requests that have ended and free their room."""
@@ -242,12 +216,12 @@ class _Rollouts:
         for each in self._running:
             kept = []
             for place, row in enumerate(each.rows):
-                is_cut = len(row.tokens) >= row.request.params.max_new_tokens
-                if is_cut or row.tokens[-1] in self._end_ids:
-                    self._completions[row.index] = row.completion(self._end_ids)
-                    self._num_finished_tokens += len(row.tokens)
-                else:
+                finish_reason = row.finish_reason(self._end_ids)
+                if finish_reason is None:
                     kept.append(place)
+                else:
+                    self._completions[row.index] = row.completion(finish_reason)
+                    self._num_finished_tokens += len(row.tokens)
             self._keep(each, kept)
         if len(self._completions) > num_before:
             self._is_crowded = False

@@ -21,12 +21,14 @@ PASS_TOKENS = 4_096
 """Tokens computed at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
     """The tokens `start` to `end` of a prompt; the last is packed at the end of the pass."""
 
-    prompt: int
-    """Index of the prompt."""
+    prompt: Sequence[int]
+    """Tokens of the whole prompt."""
+    caches: Sequence[Cache]
+    """The prompt's keys and values of each layer [1, K, T, d], those before `start` filled."""
     start: int
     """First token."""
     end: int
@@ -53,39 +55,47 @@ def prefill(
         caches: keys and values of each layer [P, K, T, d]; T is the longest prompt.
         pass_tokens: bounds the memory of activations.
     """
-    device = network.device
     states: list[Tensor] = []
-    for pieces in _passes([len(prompt) for prompt in prompts], pass_tokens):
-        tokens = [token for piece in pieces for token in prompts[piece.prompt][piece.body]]
-        num_silent = len(tokens)
-        tokens += [prompts[piece.prompt][piece.end - 1] for piece in pieces]
-        positions = [torch.arange(piece.body.start, piece.body.stop) for piece in pieces]
-        positions.append(torch.tensor([piece.body.stop for piece in pieces]))
-        ends = network.hidden(
-            torch.tensor(tokens, device=device),
-            torch.cat(positions).to(device),
-            _PromptPass(pieces, caches),
-            num_silent=num_silent,
-        )
+    for pieces in _passes(prompts, caches, pass_tokens):
+        ends = run_pieces(network, pieces)
         states.extend(
-            ends[index]
-            for index, piece in enumerate(pieces)
-            if piece.end == len(prompts[piece.prompt])
+            state
+            for state, piece in zip(ends, pieces, strict=True)
+            if piece.end == len(piece.prompt)
         )
     return torch.stack(states)
 
 
-def _passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[list[_Piece]]:
+def run_pieces(network: Network, pieces: Sequence[Piece]) -> Float[Tensor, "P D"]:
+    """Fill the caches of P pieces in one pass; return the hidden state of each last token."""
+    device = network.device
+    tokens = [token for piece in pieces for token in piece.prompt[piece.body]]
+    num_silent = len(tokens)
+    tokens += [piece.prompt[piece.end - 1] for piece in pieces]
+    positions = [torch.arange(piece.body.start, piece.body.stop) for piece in pieces]
+    positions.append(torch.tensor([piece.body.stop for piece in pieces]))
+    return network.hidden(
+        torch.tensor(tokens, device=device),
+        torch.cat(positions).to(device),
+        _PromptPass(pieces),
+        num_silent=num_silent,
+    )
+
+
+def _passes(
+    prompts: Sequence[Sequence[int]], caches: Sequence[Cache], pass_tokens: int
+) -> Iterator[list[Piece]]:
     """Yield the pieces of each pass; a prompt is cut only if it is longer than a pass."""
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     room = pass_tokens
-    for prompt, length in enumerate(lengths):
-        for start in range(0, length, pass_tokens):
-            end = min(start + pass_tokens, length)
+    for index, prompt in enumerate(prompts):
+        own = [(key[index : index + 1], value[index : index + 1]) for key, value in caches]
+        for start in range(0, len(prompt), pass_tokens):
+            end = min(start + pass_tokens, len(prompt))
             if end - start > room:
                 yield pieces
                 pieces, room = [], pass_tokens
-            pieces.append(_Piece(prompt, start, end))
+            pieces.append(Piece(prompt=prompt, caches=own, start=start, end=end))
             room -= end - start
     if pieces:
         yield pieces
@@ -94,8 +104,8 @@ def _passes(lengths: Sequence[int], pass_tokens: int) -> Iterator[list[_Piece]]:
 class _PromptPass:
     """Attention within one pass (see `network.Attend`)."""
 
-    def __init__(self, pieces: Sequence[_Piece], caches: Sequence[Cache]) -> None:
-        self._pieces, self._caches = pieces, caches
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
         bodies = [piece.body.stop - piece.body.start for piece in pieces]
         self._sizes = [*bodies, *[1] * len(pieces)]
 
@@ -107,15 +117,16 @@ class _PromptPass:
         value: Float[Tensor, "N K d"],
     ) -> Float[Tensor, "Q H d"]:
         """Store keys and values, then attend; with the last tokens alone if only they ask."""
-        cache, num_pieces = self._caches[layer], len(self._pieces)
-        for packed, kept in zip((key, value), cache, strict=True):
+        num_pieces = len(self._pieces)
+        for place, packed in enumerate((key, value)):
             parts = packed.split_with_sizes(self._sizes)
             for index, piece in enumerate(self._pieces):
-                kept[piece.prompt, :, piece.body] = parts[index].transpose(0, 1)
-                kept[piece.prompt, :, piece.body.stop] = parts[num_pieces + index][0]
+                kept = piece.caches[layer][place]
+                kept[0, :, piece.body] = parts[index].transpose(0, 1)
+                kept[0, :, piece.body.stop] = parts[num_pieces + index][0]
         if query.shape[0] < key.shape[0]:
             alone = [
-                _attend(query[index : index + 1], cache, piece.prompt, piece.body.stop)
+                _attend(query[index : index + 1], piece.caches[layer], piece.body.stop)
                 for index, piece in enumerate(self._pieces)
             ]
             return torch.cat(alone)
@@ -123,16 +134,16 @@ class _PromptPass:
         bodies, ends = [], []
         for index, piece in enumerate(self._pieces):
             rows = torch.cat([parts[index], parts[num_pieces + index]])
-            attended = _attend(rows, cache, piece.prompt, piece.start)
+            attended = _attend(rows, piece.caches[layer], piece.start)
             bodies.append(attended[:-1])
             ends.append(attended[-1:])
         return torch.cat(bodies + ends)
 
 
-def _attend(rows: Tensor, cache: Cache, prompt: int, start: int) -> Tensor:
+def _attend(rows: Tensor, cache: Cache, start: int) -> Tensor:
     """Attend with a prompt's tokens from `start` on [n, H, d]; their keys are stored already."""
     query, end = rows.transpose(0, 1)[None], start + rows.shape[0]
-    key, value = (part[prompt : prompt + 1, :, :end] for part in cache)
+    key, value = (part[:, :, :end] for part in cache)
     if start == 0 or rows.shape[0] == 1:
         attended = functional.scaled_dot_product_attention(
             query,
