@@ -9,6 +9,7 @@ it are marked `enable_socket`.
 
 import asyncio
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -29,12 +30,15 @@ class Fault(StrEnum):
     """What goes wrong with one attempt."""
 
     BAD_STATUS_200 = "an error body with status 200"
+    CONTEXT_LENGTH = "400 that names the window"
     CONNECTION_RESET = "the connection is reset"
     GARBAGE_JSON = "a body that is no JSON"
     NO_CHOICES = "JSON without choices"
     RATE_LIMITED = "429 with Retry-After"
     REFUSED = "400"
     SERVER_ERROR = "500"
+    STREAM_BROKEN = "half of the pieces, then the end of the connection"
+    STREAM_ERROR = "half of the pieces, then an error inside the stream"
     SLOW = "no reply until the client gives up"
     TRUNCATED_BODY = "the body ends early"
     UNAUTHORIZED = "401 that repeats the key"
@@ -56,6 +60,10 @@ PASSING_FAULTS = (
 """Faults after which the same call may succeed."""
 
 
+_STREAMED = (None, Fault.STREAM_BROKEN, Fault.STREAM_ERROR, Fault.WRONG_ANSWER)
+"""Faults that begin as a stream does."""
+
+
 @dataclass(frozen=True)
 class Scripted:
     """A reply with more than a text."""
@@ -63,6 +71,8 @@ class Scripted:
     text: str
     reasoning: str = ""
     finish_reason: str = "stop"
+    num_prompt_tokens: int | None = None
+    """As the server counts; the words of the prompt if not given."""
 
 
 FaultPlan = Callable[[dict[str, Any], int], Fault | None]
@@ -118,6 +128,14 @@ class ScriptedEndpoint:
     wrong_answer: str = "Therefore, the answer is (something else)."
     retry_after: str = "0"
     port: int = 0
+    card: dict[str, Any] | None = None
+    """What is listed about the model; without it there is no list."""
+    too_long: dict[str, Any] = field(
+        default_factory=lambda: {"message": "This model's maximum context length is 100 tokens."}
+    )
+    """The error of `Fault.CONTEXT_LENGTH`."""
+    num_left: int = 0
+    """Requests whose client went away before they were answered."""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -187,6 +205,8 @@ class ScriptedEndpoint:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in lines)
         }
+        if request_line.startswith("GET"):
+            return await self._list_models(writer)
         body = json.loads(await reader.readexactly(int(headers["content-length"])))
         self.bodies.append(body)
         self.headers.append(headers)
@@ -197,30 +217,73 @@ class ScriptedEndpoint:
         self._num_open += 1
         self.most_at_once = max(self.most_at_once, self._num_open)
         try:
-            return await self._reply(writer, body, headers, fault)
+            return await self._reply(reader, writer, body, headers, fault)
         finally:
             self._num_open -= 1
 
+    async def _list_models(self, writer: asyncio.StreamWriter) -> bool:
+        status = 404 if self.card is None else 200
+        content = json.dumps({"object": "list", "data": [self.card]}).encode()
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n".encode())
+        writer.write(content)
+        await writer.drain()
+        return True
+
     async def _reply(
         self,
+        reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         body: dict[str, Any],
         headers: dict[str, str],
         fault: Fault | None,
     ) -> bool:
         if fault is Fault.SLOW:
-            await self._stopping.wait()
+            await self._wait_for_the_client_to_leave(reader)
             return False
         if fault is Fault.CONNECTION_RESET:
             writer.transport.abort()
             return False
         status, content = self._content(body, headers, fault)
+        if status == 200 and body.get("stream") and fault in _STREAMED:
+            return await self._stream(writer, json.loads(content), fault)
         extra = f"Retry-After: {self.retry_after}\r\n" if status == 429 else ""
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{extra}"
         writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode())
         writer.write(content[: len(content) // 2] if fault is Fault.TRUNCATED_BODY else content)
         await writer.drain()
         return fault is not Fault.TRUNCATED_BODY
+
+    async def _wait_for_the_client_to_leave(self, reader: asyncio.StreamReader) -> None:
+        leaving = asyncio.ensure_future(reader.read(1))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        done, _ = await asyncio.wait({leaving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self.num_left += leaving in done
+        for waiting in (leaving, stopping):
+            waiting.cancel()
+
+    async def _stream(
+        self, writer: asyncio.StreamWriter, completion: dict[str, Any], fault: Fault | None
+    ) -> bool:
+        """Send a completion word by word, as servers do that are not too strict about it."""
+        first = completion["choices"][0]
+        message = first["message"]
+        deltas = [{"role": "assistant", "content": ""}]
+        deltas += [{"reasoning": word} for word in _words(message.get("reasoning_content", ""))]
+        deltas += [{"content": word} for word in _words(message["content"])]
+        chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": d}]} for d in deltas]
+        chunks.append({"choices": [{"delta": {}, "finish_reason": first["finish_reason"]}]})
+        chunks.append({"choices": [], "usage": completion["usage"]})
+        if fault is not None:
+            chunks = chunks[: len(chunks) // 2]
+        if fault is Fault.STREAM_ERROR:
+            chunks.append({"error": {"message": "the engine died", "code": 500}})
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n")
+        for chunk in chunks:
+            writer.write(b"data: " + json.dumps(chunk).encode() + b"\r\n\r\n: waiting\n")
+            await writer.drain()
+        writer.write(b"data: [DONE]\n\n" if fault is None else b"")
+        await writer.drain()
+        return False
 
     def _content(
         self, body: dict[str, Any], headers: dict[str, str], fault: Fault | None
@@ -232,6 +295,8 @@ class ScriptedEndpoint:
                 return 500, b"<html>Internal Server Error</html>"
             case Fault.UNAVAILABLE:
                 return 503, b""
+            case Fault.CONTEXT_LENGTH:
+                return 400, json.dumps({"error": self.too_long}).encode()
             case Fault.REFUSED:
                 return 400, b'{"error": {"message": "context too long", "code": "too_long"}}'
             case Fault.UNAUTHORIZED:
@@ -255,11 +320,19 @@ class ScriptedEndpoint:
             "model": body.get("model", ""),
             "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
             "usage": {
-                "prompt_tokens": len(prompt_of(body).split()),
+                "prompt_tokens": (
+                    len(prompt_of(body).split())
+                    if reply.num_prompt_tokens is None
+                    else reply.num_prompt_tokens
+                ),
                 "completion_tokens": len(reply.text.split()),
             },
         }
         return 200, json.dumps(completion).encode()
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
 
 
 def run_with(

@@ -39,11 +39,14 @@ class EndpointConfig(FrozenConfig):
     max_retry_after_seconds: float = Field(default=600.0, gt=0)
     """A server that asks for a longer wait is asked again after this."""
     request_timeout_seconds: float = Field(default=900.0, gt=0)
-    """A call that takes longer is given up and retried; long reasoning takes minutes."""
+    """A call that takes longer is given up and retried; long reasoning takes minutes. Where a
+    reply comes piece by piece, the longest silence."""
     connect_timeout_seconds: float = Field(default=10.0, gt=0)
     """Time to reach the server."""
     max_reply_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """A longer body is refused."""
+    sends_stream_options: bool = True
+    """Whether a server that streams is asked for its counts; some refuse the parameter."""
     sends_seed: bool = True
     """Whether the server is given seeds; some refuse the parameter."""
     sends_json_mode: bool = True
@@ -69,6 +72,11 @@ class EndpointConfig(FrozenConfig):
     def completions_url(self) -> str:
         """The address that requests are posted to."""
         return self.url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
+
+    @property
+    def models_url(self) -> str:
+        """The address that lists models."""
+        return self.completions_url.removesuffix("/chat/completions") + "/models"
 
     @property
     def cache_identity(self) -> str:

@@ -47,13 +47,15 @@ class ChatReply:
     text: str
     """The visible reply, without reasoning that the server keeps apart."""
     reasoning: str
-    """Reasoning, as far as the server shows it apart (`reasoning_content`)."""
+    """Reasoning, as far as the server shows it apart (`reasoning_content`, `reasoning`)."""
     finish_reason: str
     """`stop`, `length`, `content_filter`, ...; empty if the server gave none."""
     num_prompt_tokens: int
     """As the server counts; 0 if it does not."""
     num_completion_tokens: int
     """As the server counts; 0 if it does not."""
+    num_cached_tokens: int = 0
+    """Tokens of the prompt that the server had kept from before; 0 if it does not say."""
     is_cached: bool = False
     """Whether it came from the cache, at no cost."""
 

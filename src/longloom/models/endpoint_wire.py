@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from longloom.models.endpoint_config import EndpointConfig
 from longloom.models.endpoint_messages import ChatReply, ChatRequest
@@ -82,16 +82,37 @@ def parse_reply(body: bytes) -> ChatReply:
     if not isinstance(content, str | None):
         raise UnusableBodyError(f"content is of type {type(content).__name__}; expected text")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
-    usage = parsed.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
-    finish_reason = first.get("finish_reason")
     return ChatReply(
-        text=_clean(content or ""),
-        reasoning=_clean(reasoning) if isinstance(reasoning, str) else "",
-        finish_reason=finish_reason if isinstance(finish_reason, str) else "",
-        num_prompt_tokens=_count(counts.get("prompt_tokens")),
-        num_completion_tokens=_count(counts.get("completion_tokens")),
+        text=clean_text(content or ""),
+        reasoning=clean_text(reasoning) if isinstance(reasoning, str) else "",
+        finish_reason=stated_code(first.get("finish_reason")),
+        **reply_counts(parsed.get("usage")),
     )
+
+
+class ReplyCounts(TypedDict):
+    """The fields of `ChatReply` that count tokens."""
+
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    num_completion_tokens: int
+
+
+def reply_counts(usage: object) -> ReplyCounts:
+    """Return the counts in a `usage`, 0 where it has none."""
+    counts = usage if isinstance(usage, dict) else {}
+    details = counts.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return {
+        "num_prompt_tokens": _count(counts.get("prompt_tokens")),
+        "num_cached_tokens": _count(cached),
+        "num_completion_tokens": _count(counts.get("completion_tokens")),
+    }
+
+
+def stated_code(value: object) -> str:
+    """Return a short code such as a finish reason; empty if there is none."""
+    return value[:100] if isinstance(value, str) else ""
 
 
 def error_of(body: bytes) -> tuple[str, str]:
@@ -137,7 +158,7 @@ def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> fl
     return max(0.0, (aware - (now or datetime.now(UTC))).total_seconds())
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Replace lone surrogates, which JSON can spell and no file can hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -148,4 +169,4 @@ def _count(value: object) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(_clean(text[:1_000]).split())[:200]
+    return " ".join(clean_text(text[:1_000]).split())[:300]
