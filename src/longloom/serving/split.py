@@ -206,7 +206,12 @@ def _request(
             for piece in pieces
             if piece.kind is PieceKind.DOCUMENT
         ]
-    kept, folded = _kept(chat, rests, is_asking_turn_kept=bool(asked))
+    kept, folded = _kept(
+        chat,
+        rests,
+        is_asking_turn_kept=bool(asked),
+        is_conversation_read=recogniser is Recogniser.CONVERSATION,
+    )
     asked = asked or rests.get(chat.asking, chat.turns[chat.asking].text.strip())
     return ReadingRequest(
         documents=_named([*documents, *folded]),
@@ -223,7 +228,11 @@ def _joined(text: str, pieces: Sequence[Piece]) -> str:
 
 
 def _kept(
-    chat: _Chat, rests: Mapping[int, str], *, is_asking_turn_kept: bool
+    chat: _Chat,
+    rests: Mapping[int, str],
+    *,
+    is_asking_turn_kept: bool,
+    is_conversation_read: bool = False,
 ) -> tuple[tuple[Mapping[str, object], ...], list[tuple[str, str]]]:
     """Return the messages for the final call, and a document of earlier turns if they are long.
 
@@ -234,10 +243,8 @@ def _kept(
     turns = [
         (turn, rests.get(at))
         for at, turn in enumerate(chat.turns)
-        if at != chat.asking or last > chat.asking or is_asking_turn_kept
+        if at != chat.asking or last > chat.asking or (is_asking_turn_kept and rests.get(at) != "")
     ]
-    is_all_read = all(rests.get(at) == "" for at in range(chat.asking)
-                      if not chat.turns[at].is_system)  # fmt: skip
     spoken = [(turn, rest) for turn, rest in turns if not turn.is_system and rest != ""]
     num_chars = sum(len(turn.spoken if rest is None else rest) for turn, rest in spoken)
     is_folded = num_chars > chat.max_kept_chars
@@ -247,7 +254,7 @@ def _kept(
             kept += [turn.message] if rest is None else _with_text(turn, rest)
         elif rest is None and not is_folded:
             kept.append(turn.message)
-        elif not is_folded and not (is_all_read and rest == ""):
+        elif not is_folded and (rest or not is_conversation_read):
             kept += _with_text(turn, rest or "[a document that was read]")
     if not is_folded:
         return tuple(kept), []

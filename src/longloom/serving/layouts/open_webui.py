@@ -5,8 +5,6 @@ where it is set so, inside a template of its own. The context ends at the last c
 document that contains one cannot place words of its own in the question.
 """
 
-import html
-
 from longloom.serving.layouts.pieces import (
     MAX_DOCUMENTS,
     Piece,
@@ -117,5 +115,5 @@ def _source_tag(text: str, start: int) -> tuple[int, str] | None:
         return None
     if end < 0:
         return None
-    name = " ".join(html.unescape(attributes.get("name", "")).split())
+    name = " ".join(attributes.get("name", "").split())
     return end + 1, name[:_MAX_NAME_CHARS]
