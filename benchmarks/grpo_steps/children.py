@@ -107,7 +107,7 @@ def _run_child(plan: StepPlan, command: Sequence[str], timeout_seconds: float) -
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(plan.threads),
-            "PYTHONPATH": str(BENCHMARKS),
+            "PYTHONPATH": os.pathsep.join([str(BENCHMARKS), str(BENCHMARKS.parent / "src")]),
             "TOKENIZERS_PARALLELISM": "false",
         }
         try:

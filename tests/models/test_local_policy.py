@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from longloom.models.folder import load_model
 from longloom.models.local_policy import score_sequences
@@ -101,3 +103,52 @@ def test_prompts_of_one_token_and_groups_of_one_are_scored_as_any_other(tiny_fol
     expected = [score_sequences(model, [each], temperature=1.0)[0] for each in ones]
     found, _ = score_sequences(model, ones, temperature=1.0)
     torch.testing.assert_close(found, torch.cat(expected), rtol=1e-4, atol=1e-5)
+
+
+@st.composite
+def tries(draw):
+    """Draw lengths and parents of prompts that continue parts of each other, and of answers."""
+    rows = st.tuples(
+        st.integers(0, 9), st.integers(0, 200), st.integers(1, 150), st.lists(st.integers(1, 5))
+    )
+    return draw(st.lists(rows, min_size=1, max_size=6)), draw(st.integers(0, 99))
+
+
+@settings(max_examples=25)
+@given(tries())
+def test_prompts_of_any_trie_give_the_scores_and_gradients_of_rows_alone(tiny_folder, drawn):
+    rows, seed = drawn
+    generator = torch.Generator().manual_seed(seed)
+    prompts, sequences = [[]], []
+    for base, kept, own, answers in rows:
+        prompt = prompts[base % len(prompts)][:kept] + random_ids(generator, own).tolist()
+        prompts.append(prompt)
+        sequences += [
+            sequence(prompt, random_ids(generator, num_tokens).tolist())
+            for num_tokens in answers[:3] or [2]
+        ]
+    model = load_model(tiny_folder)
+    together, _ = score_sequences(model, sequences, temperature=1.0)
+    weights = torch.linspace(-1, 2, len(together))
+    gradients = torch.autograd.grad((together * weights).sum(), list(model.parameters()))
+    alone = torch.cat([score_sequences(model, [each], temperature=1.0)[0] for each in sequences])
+    expected = torch.autograd.grad((alone * weights).sum(), list(model.parameters()))
+    assert relative_error(together, alone) < 1e-5
+    found, wanted = (torch.cat([each.flatten() for each in side]) for side in (gradients, expected))
+    assert relative_error(found, wanted) < 1e-5
+
+
+def test_a_beginning_that_prompts_share_is_read_once(tiny_folder, monkeypatch):
+    model = load_model(tiny_folder)
+    section = random_ids(torch.Generator().manual_seed(0), 80).tolist()
+    sequences = [sequence([*section, memory, 3], (5, 6)) for memory in (1, 2, 1)]
+    read = []
+    hidden = type(model).hidden
+
+    def counted(network, token_ids, *rest, **settings):
+        read.append(len(token_ids))
+        return hidden(network, token_ids, *rest, **settings)
+
+    monkeypatch.setattr(type(model), "hidden", counted)
+    score_sequences(model, sequences, temperature=1.0)
+    assert read == [80 + 2 * 1 + 3 * 2]  # the section, two memories, three answers

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longloom.models.padded_rows import PaddedRows, similar_rows
-from longloom.models.shared_prefix import SharedPrefix
+from longloom.models.shared_prefix import Beginning, SharedPrefix
 
 CPU = torch.device("cpu")
 NUM_HEADS, NUM_KEY_HEADS, WIDTH = 4, 2, 8
@@ -14,6 +14,20 @@ NUM_HEADS, NUM_KEY_HEADS, WIDTH = 4, 2, 8
 groups_of_any_layout = st.lists(
     st.tuples(st.integers(0, 9), st.lists(st.integers(1, 7), max_size=4)), min_size=1, max_size=5
 ).filter(lambda groups: any(context or responses for context, responses in groups))
+
+
+layouts_with_beginnings = st.tuples(
+    st.lists(
+        st.tuples(
+            st.integers(0, 9),
+            st.lists(
+                st.tuples(st.integers(0, 6), st.lists(st.integers(1, 5), max_size=3)), max_size=4
+            ),
+        ),
+        max_size=3,
+    ),
+    groups_of_any_layout,
+)
 
 
 def plan_of(groups):
@@ -95,6 +109,59 @@ def test_rows_of_very_unlike_lengths_attend_as_the_dense_mask_does(groups):
     query, key, value = random_heads(len(positions))
     found = plan(0, query, key, value)
     expected = dense(query, key, value, is_seen)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(expected.shape, dtype=torch.float64)
+    assert_same_gradients(found, expected, (query, key, value), weights)
+
+
+def visible_with_beginnings(begun, others):
+    """Which packed token sees which, from the paths of a tree; and the position of each."""
+    paths, positions = [], []
+    contexts = [(index, *each) for index, (_, group) in enumerate(begun) for each in group]
+    contexts += [(None, *each) for each in others]
+    starts = [num_tokens for num_tokens, _ in begun]
+    for index, num_tokens in enumerate(starts):
+        paths += [(index,)] * num_tokens
+        positions += range(num_tokens)
+    for place, (index, context, _) in enumerate(contexts):
+        start = 0 if index is None else starts[index]
+        paths += [(index, place)] * context
+        positions += range(start, start + context)
+    for place, (index, context, responses) in enumerate(contexts):
+        start = context + (0 if index is None else starts[index])
+        for answer, length in enumerate(responses):
+            paths += [(index, place, answer)] * length
+            positions += range(start, start + length)
+    table = [
+        [
+            path[: len(other)] == other and positions[other_at] <= positions[at]
+            for other_at, other in enumerate(paths)
+        ]
+        for at, path in enumerate(paths)
+    ]
+    return torch.tensor(table), torch.tensor(positions)
+
+
+@given(layout=layouts_with_beginnings, are_contexts_silent=st.booleans(), seed=st.integers(0, 99))
+def test_contexts_that_begin_alike_attend_as_the_dense_mask_does(layout, are_contexts_silent, seed):
+    begun, others = layout
+    contexts = [each for _, group in begun for each in group] + others
+    plan = SharedPrefix(
+        [context for context, _ in contexts],
+        [responses for _, responses in contexts],
+        beginnings=[
+            Beginning(num_tokens=num_tokens, num_contexts=len(group)) for num_tokens, group in begun
+        ],
+        device=CPU,
+    )
+    is_seen, positions = visible_with_beginnings(begun, others)
+    assert plan.positions.tolist() == positions.tolist()
+    start = plan.num_context_tokens if are_contexts_silent else 0
+    if start == len(positions):
+        return
+    query, key, value = random_heads(len(positions), seed)
+    found = plan(0, query[start:], key, value)
+    expected = dense(query, key, value, is_seen)[start:]
     torch.testing.assert_close(found, expected)
     weights = torch.randn(expected.shape, dtype=torch.float64)
     assert_same_gradients(found, expected, (query, key, value), weights)

@@ -1,58 +1,101 @@
 """Cut the sequences of an update into micro-batches of a bounded number of tokens.
 
-Sequences with equal prompts form a group, whose prompt is computed once. Losses have the whole
-batch's denominators, so the gradients of micro-batches add up to the batch's however it is cut.
+Sequences with equal prompts form a group, whose prompt is computed once, and groups that begin
+alike a cluster, whose beginning is (see `models.prompt_groups`). Losses have the whole batch's
+denominators, so the gradients of micro-batches add up to the batch's however it is cut.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from longloom.models.prompt_groups import PromptCluster, cluster_prompts
 from longloom.records import TrainingSequence
 
 MicroBatch = tuple[int, ...]
 """Indices of sequences."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What is not cut further: answers to one prompt, or several of these with one beginning."""
+
+    indices: MicroBatch
+    """Its sequences."""
+    num_tokens: int
+    """Tokens it takes, what is shared counted once."""
+
+
 def micro_batches(sequences: Sequence[TrainingSequence], *, max_tokens: int) -> list[MicroBatch]:
     """Return which sequences are computed together; every index once.
 
-    Groups are kept whole and packed together up to `max_tokens`, a shared prompt counted once. A
-    group whose answers alone are more than that is split by answers, and its prompt is computed
-    once for each part. How large one can get: `largest_micro_batch`. Groups are taken
-    in order of prompt length: little is spent on padding in the attention over prompts.
+    Groups and clusters are kept whole and packed together up to `max_tokens`, what they share
+    counted once. A group whose answers alone are more than that is split by answers, and its prompt
+    is computed once for each part. How large one can get: `largest_micro_batch`. A cluster is split
+    by prompts where it would get larger than `max_tokens` and than the largest part of a group, so
+    sharing a beginning never takes more memory. Parts are taken in order of prompt length: little
+    is spent on padding in the attention over prompts.
     """
-    by_prompt: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, sequence in enumerate(sequences):
-        by_prompt[sequence.prompt_ids].append(index)
+    clusters = cluster_prompts([sequence.prompt_ids for sequence in sequences])
+    clusters.sort(key=lambda cluster: _longest_prompt(sequences, cluster))
+    groups_by_cluster = [
+        [list(_group_parts(sequences, group, max_tokens)) for group in cluster.groups]
+        for cluster in clusters
+    ]
+    limit = max(
+        [max_tokens]
+        + [part.num_tokens for groups in groups_by_cluster for parts in groups for part in parts]
+    )
     batches: list[MicroBatch] = []
     batch: MicroBatch = ()
     num_tokens = 0
-    for prompt_ids, group in sorted(by_prompt.items(), key=lambda entry: len(entry[0])):
-        for part in _parts(sequences, group, max_tokens):
-            part_tokens = len(prompt_ids) - 1 + _answer_tokens(sequences, part)
-            if batch and num_tokens + part_tokens > max_tokens:
+    for cluster, groups in zip(clusters, groups_by_cluster, strict=True):
+        parts = [part for group in groups for part in group]
+        for whole in _cluster_parts(parts, cluster.beginning_tokens, limit):
+            if batch and num_tokens + whole.num_tokens > max_tokens:
                 batches.append(batch)
                 batch, num_tokens = (), 0
-            batch += part
-            num_tokens += part_tokens
+            batch += whole.indices
+            num_tokens += whole.num_tokens
     return [*batches, batch] if batch else batches
 
 
-def _parts(
+def _group_parts(
     sequences: Sequence[TrainingSequence], group: Sequence[int], max_tokens: int
-) -> Iterator[MicroBatch]:
+) -> Iterator[_Part]:
     """Yield a group in parts of up to `max_tokens` answer tokens; at least one answer each."""
+    context_tokens = len(sequences[group[0]].prompt_ids) - 1
     part: MicroBatch = ()
+    num_tokens = 0
     for index in group:
-        if part and _answer_tokens(sequences, (*part, index)) > max_tokens:
-            yield part
-            part = ()
+        answer_tokens = len(sequences[index].response_ids)
+        if part and num_tokens + answer_tokens > max_tokens:
+            yield _Part(indices=part, num_tokens=context_tokens + num_tokens)
+            part, num_tokens = (), 0
         part += (index,)
-    yield part
+        num_tokens += answer_tokens
+    yield _Part(indices=part, num_tokens=context_tokens + num_tokens)
 
 
-def _answer_tokens(sequences: Sequence[TrainingSequence], indices: Sequence[int]) -> int:
-    return sum(len(sequences[index].response_ids) for index in indices)
+def _cluster_parts(parts: Sequence[_Part], beginning_tokens: int, limit: int) -> Iterator[_Part]:
+    """Yield the parts of groups that share a beginning together, up to `limit` tokens.
+
+    Without a beginning they stay apart.
+    """
+    joined: _Part | None = None
+    for part in parts:
+        if joined is not None:
+            num_tokens = joined.num_tokens + part.num_tokens - beginning_tokens
+            if beginning_tokens and num_tokens <= limit:
+                joined = _Part(indices=joined.indices + part.indices, num_tokens=num_tokens)
+                continue
+            yield joined
+        joined = part
+    if joined is not None:
+        yield joined
+
+
+def _longest_prompt(sequences: Sequence[TrainingSequence], cluster: PromptCluster) -> int:
+    return max(len(sequences[group[0]].prompt_ids) for group in cluster.groups)
 
 
 def largest_micro_batch(
