@@ -1,0 +1,171 @@
+"""A chat model on this machine that streams scripted replies and can be held in mid-reply.
+
+It speaks as much of OpenAI's protocol as vLLM does: `/v1/models` with the window, completions with
+and without a stream. A reply with `is_held` stops after its text until the client goes away; when
+that was is kept, so that a test knows how soon a stopped request reaches the model.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A reply; streamed word by word."""
+
+    text: str
+    reasoning: str = ""
+    is_held: bool = False
+
+
+@dataclass
+class HeldModel:
+    """The server; `bodies` holds every chat request that reached it."""
+
+    answer: Callable[[dict[str, Any]], Spoken]
+    window_tokens: int = 4_096
+    port: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    left_at: list[float] = field(default_factory=list)
+    """`time.monotonic()` when a client left a held reply."""
+    is_held: threading.Event = field(default_factory=threading.Event)
+    """Set while a reply is held."""
+    was_left: threading.Event = field(default_factory=threading.Event)
+    """Set when a client has left a held reply."""
+
+    def __enter__(self) -> Self:
+        is_ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(is_ready)))
+        self._thread.start()
+        assert is_ready.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    async def _serve(self, is_ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**26)
+        self.port = server.sockets[0].getsockname()[1]
+        is_ready.set()
+        await self._stopping.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._answer_one(reader, writer)
+        except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        path = head.split(" ")[1]
+        num_bytes = head.partition("content-length:")[2].partition("\r\n")[0].strip()
+        body = json.loads(await reader.readexactly(int(num_bytes))) if num_bytes else {}
+        if path.startswith("/v1/models"):
+            model = {"id": "scripted", "object": "model", "max_model_len": self.window_tokens}
+            return await _send(writer, 200, {"object": "list", "data": [model]})
+        if path != "/v1/chat/completions":
+            return await _send(writer, 404, {"error": {"message": f"no {path}", "code": 404}})
+        self.bodies.append(body)
+        spoken = self.answer(body)
+        if not body.get("stream"):
+            if spoken.is_held:
+                await self._hold(reader)
+            return await _send(writer, 200, _completion(body, spoken))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+        writer.write(b"Connection: close\r\n\r\n")
+        for chunk in _chunks(body, spoken):
+            if "usage" in chunk and spoken.is_held:
+                break
+            writer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+            await writer.drain()
+        if spoken.is_held:
+            return await self._hold(reader)
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+
+    async def _hold(self, reader: asyncio.StreamReader) -> None:
+        """Say no more until the client leaves or the test is over."""
+        self.is_held.set()
+        await reader.read()
+        self.left_at.append(time.monotonic())
+        self.was_left.set()
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, content: dict[str, Any]) -> None:
+    encoded = json.dumps(content).encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Length: {len(encoded)}\r\n\r\n".encode() + encoded)
+    await writer.drain()
+
+
+def _usage(body: dict[str, Any], spoken: Spoken) -> dict[str, int]:
+    num_prompt = sum(len(str(message["content"]).split()) for message in body["messages"])
+    num_reply = len(spoken.text.split()) + len(spoken.reasoning.split())
+    return {
+        "prompt_tokens": num_prompt,
+        "completion_tokens": num_reply,
+        "total_tokens": num_prompt + num_reply,
+    }
+
+
+def _completion(body: dict[str, Any], spoken: Spoken) -> dict[str, Any]:
+    message = {"role": "assistant", "content": spoken.text}
+    if spoken.reasoning:
+        message["reasoning_content"] = spoken.reasoning
+    return {
+        "id": "scripted",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "scripted",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": _usage(body, spoken),
+    }
+
+
+def _chunks(body: dict[str, Any], spoken: Spoken) -> list[dict[str, Any]]:
+    def chunk(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return {
+            "id": "scripted",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": "scripted",
+            "choices": [choice],
+        }
+
+    chunks = [chunk({"role": "assistant", "content": ""})]
+    chunks += [chunk({"reasoning_content": word}) for word in _words(spoken.reasoning)]
+    chunks += [chunk({"content": word}) for word in _words(spoken.text)]
+    if not spoken.is_held:
+        chunks.append(chunk({}, "stop"))
+    if (body.get("stream_options") or {}).get("include_usage"):
+        chunks.append({**chunk({}), "choices": [], "usage": _usage(body, spoken)})
+    return chunks
+
+
+def _words(text: str) -> list[str]:
+    words = text.split(" ")
+    return [f"{word} " for word in words[:-1]] + [words[-1]] if text else []
