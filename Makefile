@@ -11,12 +11,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity check bench bench-step ablation clean
+.PHONY: help setup run test test-slow test-parity test-openwebui check bench bench-step ablation clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@echo "Targets:"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile | awk -F': ' '{printf "%-13s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile | awk -F': ' '{printf "%-18s%s\n", $$1, $$2}'
 	@echo "Options: PYTHON=python3.12, TORCH_INDEX=URL, ARGS=\"--seed 1\" (see the head of the Makefile)"
 
 $(READY): pyproject.toml constraints.txt
@@ -41,6 +41,14 @@ $(PARITY)/.longloom-parity-ready: pyproject.toml constraints.txt scripts/setup_p
 test-parity: $(PARITY)/.longloom-parity-ready ## compare losses and advantages with TRL's and verl's own
 	@$(PARITY)/bin/python -m pytest tests/parity -W ignore $(ARGS)
 
+OPENWEBUI := .venv.openwebui
+
+$(OPENWEBUI)/.longloom-openwebui-ready: constraints.txt scripts/setup_openwebui.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_openwebui.sh "$(OPENWEBUI)"
+
+test-openwebui: $(READY) $(OPENWEBUI)/.longloom-openwebui-ready ## ask Open WebUI itself about a long file (3 GB to install)
+	@$(BIN)/python -m pytest tests/openwebui -m openwebui $(ARGS)
+
 check: $(READY) ## format, lint, types and the layer contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -58,5 +66,5 @@ ablation: $(READY) ## the ablations of the paper on the tiny model (two CPU-hour
 	@$(BIN)/python benchmarks/ablation.py report
 
 clean: ## remove the environments and caches; runs/ stays
-	rm -rf $(VENV) $(PARITY) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PARITY) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
