@@ -21,6 +21,7 @@ __all__ = [
     "merge",
     "read",
     "run",
+    "serve",
     "synthesize",
     "synthesize_miniature",
     "train",

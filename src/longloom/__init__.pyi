@@ -4,6 +4,7 @@ from longloom.recipes.api import import_examples as import_examples
 from longloom.recipes.api import merge as merge
 from longloom.recipes.api import read as read
 from longloom.recipes.api import run as run
+from longloom.recipes.api import serve as serve
 from longloom.recipes.api import synthesize as synthesize
 from longloom.recipes.api import synthesize_miniature as synthesize_miniature
 from longloom.recipes.api import train as train
@@ -18,6 +19,7 @@ __all__ = [
     "merge",
     "read",
     "run",
+    "serve",
     "synthesize",
     "synthesize_miniature",
     "train",

@@ -21,6 +21,7 @@ from longloom.cli import (
     recipe,
     report,
     run,
+    serve,
     synthesize,
     tiny_base,
     train,
@@ -53,6 +54,7 @@ app.command("train")(train.train)
 app.command("merge")(merge.merge)
 app.command("evaluate")(evaluate.evaluate)
 app.command("read")(read.read)
+app.command("serve")(serve.serve)
 app.command("report")(report.report)
 app.command("recipe")(recipe.recipe)
 app.command("import")(import_examples.import_examples)

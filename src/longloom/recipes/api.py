@@ -18,6 +18,7 @@ from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniat
 from longloom.recipes.verbs.read import Reading, SectionNote, read
 from longloom.recipes.verbs.report import export, report_markdown, write_report
 from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
+from longloom.recipes.verbs.serve import ServedAddress, serve
 from longloom.recipes.verbs.synthesize import synthesize, verify
 from longloom.recipes.verbs.tiny_base import tiny_base
 from longloom.recipes.verbs.train import TrainingOutcome, train
@@ -30,6 +31,7 @@ __all__ = [
     "Reading",
     "RunOutcome",
     "SectionNote",
+    "ServedAddress",
     "SilentListener",
     "TrainingOutcome",
     "TrainingPlan",
@@ -43,6 +45,7 @@ __all__ = [
     "read",
     "report_markdown",
     "run",
+    "serve",
     "synthesize",
     "synthesize_miniature",
     "tiny_base",

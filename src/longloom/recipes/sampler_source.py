@@ -5,11 +5,13 @@ from pathlib import Path
 import torch
 
 from longloom.engines.local_config import LocalEngineConfig
-from longloom.engines.machine import resolve
+from longloom.engines.machine import MachineUse, resolve
 from longloom.errors import ConfigError
 from longloom.models.folder import read_settings
+from longloom.models.live_sampler import LiveSampler
 from longloom.models.loading import load_network
 from longloom.models.local_sampler import LocalSampler
+from longloom.models.network import Network
 from longloom.models.rotary import read_scaling, yarn_by_factor
 from longloom.text.tokenizer import FolderTokenizer
 
@@ -33,6 +35,27 @@ def open_sampler(
         EngineError: the device is not there.
     """
     use = resolve(config or LocalEngineConfig())
+    network = _open_network(folder, yarn_factor, use)
+    return LocalSampler(network, FolderTokenizer(folder), max_batch_tokens=use.max_cache_tokens)
+
+
+def open_live_sampler(
+    folder: Path,
+    *,
+    yarn_factor: float | None = None,
+    config: LocalEngineConfig | None = None,
+) -> LiveSampler:
+    """Return a sampler of a model folder for servers; see `open_sampler`. Close it.
+
+    Its caches have room for one request of the whole window at least.
+    """
+    use = resolve(config or LocalEngineConfig())
+    network = _open_network(folder, yarn_factor, use)
+    max_cache_tokens = max(use.max_cache_tokens, network.sizes.window_tokens)
+    return LiveSampler(network, FolderTokenizer(folder), max_cache_tokens=max_cache_tokens)
+
+
+def _open_network(folder: Path, yarn_factor: float | None, use: MachineUse) -> Network:
     yarn = None
     if yarn_factor is not None:
         settings = read_settings(folder)
@@ -44,8 +67,7 @@ def open_sampler(
                 "out, the folder's scaling is applied"
             )
         yarn = yarn_by_factor(settings, yarn_factor)
-    network = load_network(folder, device=use.device, dtype=use.dtype, yarn=yarn)
-    return LocalSampler(network, FolderTokenizer(folder), max_batch_tokens=use.max_cache_tokens)
+    return load_network(folder, device=use.device, dtype=use.dtype, yarn=yarn)
 
 
 def check_yarn_factor(yarn_factor: float | None, model: str) -> None:

@@ -1,0 +1,235 @@
+"""Serve a model, or an endpoint, with the memory agent for what exceeds its window."""
+
+import asyncio
+import importlib.util
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.config import apply_overrides, parse_config
+from longloom.errors import ConfigError, MissingDependencyError
+from longloom.memory import MemoryAgent, MemoryConfig
+from longloom.memory.journal_file import JournalFile
+from longloom.recipes.catalogue import load_config
+from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.run_config import RunConfig
+from longloom.recipes.sampler_source import check_yarn_factor, open_live_sampler, prepare_torch
+from longloom.serving import Backend, ServingConfig
+from longloom.serving.keys import KEYS_VARIABLE, read_keys
+
+logger = logging.getLogger(__name__)
+
+JOURNAL_FILE = "readings.sqlite"
+_SERVING = "serving."
+_PACKAGES = ("fastapi", "uvicorn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedAddress:
+    """Where a server takes requests."""
+
+    url: str
+    """Base address for clients, as in `http://127.0.0.1:8000/v1`."""
+    model: str
+    """The model's name in requests."""
+    window_tokens: int
+    """Tokens of the model's own window."""
+    max_document_tokens: int
+    """Tokens of the longest request."""
+    needs_key: bool
+    """Whether requests need an API key."""
+    is_local: bool
+    """Whether only this machine can reach it."""
+
+
+def serve(
+    *,
+    model: Path | str = TINY_BASE,
+    endpoint: str | None = None,
+    model_name: str | None = None,
+    tokenizer: Path | str | None = None,
+    window_tokens: int | None = None,
+    yarn_factor: float | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    keys_file: Path | str | None = None,
+    journal: Path | str | None = None,
+    recipe: str = "tiny-cpu",
+    overrides: Sequence[str] = (),
+    on_ready: Callable[[ServedAddress], None] | None = None,
+) -> bool:
+    """Serve until SIGINT or SIGTERM; OpenAI-compatible, beyond the model's window.
+
+    Args:
+        model: a model folder or `tiny-base`, computed in this process.
+        endpoint: an OpenAI-compatible address to use instead, as `http://127.0.0.1:8001/v1`.
+        model_name: the model's name; at an endpoint, as it is known there.
+        tokenizer: a folder with the endpoint's tokenizer; tokens are estimated without it.
+        window_tokens: the model's window; its own, or what the endpoint says, if not given.
+        yarn_factor: lengthen the model's own window so many times by YaRN.
+        host: the address to listen at; others than this machine's own need API keys.
+        port: the port; 0 takes a free one.
+        keys_file: a file of API keys, one a line, beside those in LONGLOOM_SERVER_KEYS.
+        journal: a folder that keeps what was read, so that readings go on where they stopped.
+        recipe: whose memory settings are used.
+        overrides: changed settings as `memory.a=b` and `serving.a=b`.
+        on_ready: is told the address when requests are taken.
+
+    Returns:
+        Whether the server stopped in order; False if it was told twice to stop.
+
+    Raises:
+        ConfigError: a setting is refused, or the address cannot be used.
+        MissingDependencyError: the extra `serve` is not installed.
+        ModelError: the model cannot be loaded, or the endpoint does not answer.
+    """
+    _check_installed()
+    config, serving = _settings(recipe, overrides)
+    keys = read_keys(Path(keys_file) if keys_file is not None else None)
+    is_local = _is_loopback(host)
+    check_yarn_factor(yarn_factor, endpoint or str(model))
+    if not is_local and not keys:
+        logger.warning(
+            "host %s can be reached from other machines and no API key is set: anybody there can "
+            "use the model; set %s or give --keys FILE",
+            *(host, KEYS_VARIABLE),
+        )
+    if endpoint is not None and model_name is None:
+        raise ConfigError(
+            f"endpoint is {endpoint}, but no model is named; give the name that its /v1/models "
+            "lists with --model-name"
+        )
+
+    async def run() -> bool:
+        from longloom.serving.server import bind, serve_until_stopped
+        from longloom.serving.service import Service
+
+        async with AsyncExitStack() as opened:
+            backend = (
+                await _remote(opened, endpoint, model_name or "", tokenizer, window_tokens, serving)
+                if endpoint is not None
+                else _local(
+                    config,
+                    str(model),
+                    model_name=model_name,
+                    window_tokens=window_tokens,
+                    yarn_factor=yarn_factor,
+                    serving=serving,
+                )
+            )
+            kept = _open_journal(opened, journal)
+            agents = MemoryAgent(_for_users(config.memory), journal=kept)
+            service = Service(backend, lambda: agents, serving, keys=keys)
+            listening = bind(host, port)
+            address = ServedAddress(
+                url=_url(host, listening),
+                model=backend.name,
+                window_tokens=backend.chat.window_tokens,
+                max_document_tokens=serving.max_document_tokens,
+                needs_key=bool(keys),
+                is_local=is_local,
+            )
+            return await serve_until_stopped(
+                service,
+                listening,
+                is_local=is_local,
+                on_ready=lambda: on_ready(address) if on_ready else None,
+            )
+
+    return asyncio.run(run())
+
+
+def _check_installed() -> None:
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"serving needs {' and '.join(missing)}; install the extra: "
+            'pip install "longloom[serve]"'
+        )
+
+
+def _settings(recipe: str, overrides: Sequence[str]) -> tuple[RunConfig, ServingConfig]:
+    """Return a recipe's settings, and the server's, whose overrides begin with `serving.`."""
+    own = [override.removeprefix(_SERVING) for override in overrides if _is_own(override)]
+    rest = [override for override in overrides if not _is_own(override)]
+    changed = apply_overrides(ServingConfig().model_dump(), own)
+    return load_config(recipe, overrides=rest), parse_config(ServingConfig, changed)
+
+
+def _is_own(override: str) -> bool:
+    return override.startswith(_SERVING)
+
+
+def _for_users(memory: MemoryConfig) -> MemoryConfig:
+    """Return settings for people: places that support the answer, and its form as they ask it."""
+    return memory.replace(citations=True, answer_form="free")
+
+
+def _local(
+    config: RunConfig,
+    model: str,
+    *,
+    model_name: str | None,
+    window_tokens: int | None,
+    yarn_factor: float | None,
+    serving: ServingConfig,
+) -> Backend:
+    from longloom.serving.local_backend import LocalBackend
+
+    prepare_torch(config.num_threads, config.engine)
+    folder = resolve_model(model)
+    sampler = open_live_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
+    own = sampler.window_tokens
+    if window_tokens is not None and not 1 <= window_tokens <= own:
+        sampler.close()
+        raise ConfigError(f"window is {window_tokens} tokens; expected 1 to {own}, the model's own")
+    name = model_name or (TINY_BASE if model == TINY_BASE else folder.resolve().name)
+    return LocalBackend(sampler, name=name, config=serving, window_tokens=window_tokens)
+
+
+async def _remote(
+    opened: AsyncExitStack,
+    endpoint: str,
+    model_name: str,
+    tokenizer: Path | str | None,
+    window_tokens: int | None,
+    serving: ServingConfig,
+) -> Backend:
+    from longloom.models.endpoint_chat import open_endpoint_chat
+    from longloom.models.endpoint_config import EndpointConfig, read_api_key
+    from longloom.serving.http_backend import HttpBackend
+    from longloom.text.tokenizer import FolderTokenizer
+
+    settings = {"url": endpoint, "model": model_name, "concurrency": serving.max_reading_calls}
+    config = parse_config(EndpointConfig, settings)
+    counting = FolderTokenizer(Path(tokenizer)) if tokenizer is not None else None
+    chat = await opened.enter_async_context(
+        open_endpoint_chat(config, window_tokens=window_tokens, tokenizer=counting)
+    )
+    return HttpBackend(config, chat, api_key=read_api_key(), serving=serving)
+
+
+def _open_journal(opened: AsyncExitStack, folder: Path | str | None) -> JournalFile | None:
+    if folder is None:
+        return None
+    path = Path(folder).expanduser()
+    path.mkdir(parents=True, exist_ok=True)
+    return opened.enter_context(JournalFile(path / JOURNAL_FILE))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"

@@ -1,0 +1,106 @@
+"""Let a reading's last call be the client's own: its tools, form, stop texts, seed and choices.
+
+Agents see a chat sampler as any other. Calls that read go to the backend's sampler; the one that
+answers is made with everything the client asked for, and shown while it is written.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from longloom.models.endpoint_wire import reply_counts
+from longloom.models.protocols import ChatSampler
+from longloom.records import FinishReason, Purpose, Reply, ReplyRequest, TokenUsage
+from longloom.serving.answer_parts import Part
+from longloom.text.token_starts import TextTokens
+
+Answer = Callable[[str], AsyncGenerator[Part, None]]
+"""From the message that asks for the answer to its parts."""
+
+
+class AnswerCall:
+    """A chat sampler whose answers are drawn and shown apart; see `protocols.ChatSampler`."""
+
+    def __init__(
+        self,
+        sampler: ChatSampler,
+        *,
+        answer: Answer,
+        show: Callable[[Part], None],
+        num_kept_tokens: int,
+    ) -> None:
+        """Take who reads and who answers.
+
+        Args:
+            sampler: reads.
+            answer: draws the answer.
+            show: receives its parts.
+            num_kept_tokens: what the answer's prompt holds beside its message.
+        """
+        self._sampler = sampler
+        self._num_kept_tokens = num_kept_tokens
+        self._answer = answer
+        self._show = show
+        self.answer_usage = TokenUsage()
+        """What the last answer took."""
+
+    @property
+    def name(self) -> str:
+        """Names the model and its version."""
+        return self._sampler.name
+
+    @property
+    def tokens(self) -> TextTokens:
+        """How texts are measured and cut."""
+        return self._sampler.tokens
+
+    @property
+    def window_tokens(self) -> int:
+        """Prompt and reply together must fit in this many tokens."""
+        return self._sampler.window_tokens
+
+    def num_prompt_tokens(self, message: str) -> int:
+        """Return the tokens of the prompt of one message, and of what the last has beside it."""
+        return self._sampler.num_prompt_tokens(message) + self._num_kept_tokens
+
+    async def reply(self, request: ReplyRequest) -> Reply:
+        """Return the reply to one request.
+
+        Raises:
+            ContextLengthError: prompt and reply do not fit the window.
+            ModelError: the model failed.
+        """
+        if request.purpose is not Purpose.ANSWER:
+            return await self._sampler.reply(request)
+        texts: list[str] = []
+        reasoning: list[str] = []
+        finish = FinishReason.STOP
+        usage: Mapping[str, Any] = {}
+        async with aclosing(self._answer(request.message)) as parts:
+            async for part in parts:
+                if part.usage is not None:
+                    usage = part.usage
+                    continue
+                self._show(part)
+                if part.index == 0:
+                    texts.append(_text(part.delta.get("content")))
+                    reasoning.append(_text(part.delta.get("reasoning_content")))
+                    if part.finish_reason == "length":
+                        finish = FinishReason.LENGTH
+        counts = reply_counts(usage)
+        self.answer_usage = TokenUsage(
+            num_prompt_tokens=counts["num_prompt_tokens"],
+            num_cached_tokens=counts["num_cached_tokens"],
+            num_response_tokens=counts["num_completion_tokens"],
+            num_calls=1,
+        )
+        return Reply(
+            text="".join(texts),
+            reasoning="".join(reasoning),
+            finish_reason=finish,
+            usage=self.answer_usage,
+        )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,69 @@
+"""Say how far a reading is: a line of reasoning, and a status that Open WebUI shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from longloom.rollout import Event, EventKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What is shown of one event."""
+
+    text: str
+    """A piece of reasoning; may be empty."""
+    status: Mapping[str, Any] | None
+    """The `event` of the chunk."""
+
+
+def describe(event: Event, verbosity: str) -> Progress | None:
+    """Return what is shown of `event`: nothing, a line, or the model's plan beneath it too."""
+    if verbosity == "off":
+        return None
+    line = _line(event)
+    if line is None:
+        return None
+    is_done = event.kind in (EventKind.ANSWER_STARTED, EventKind.ANSWERED)
+    text = f"{line}\n"
+    if verbosity == "plan" and event.plan and event.kind is EventKind.SECTION_READ:
+        text += f"  plan: {' '.join(event.plan.split())}\n"
+    status = {"type": "status", "data": {"description": line, "done": is_done}}
+    return Progress(text=text, status=status)
+
+
+def _line(event: Event) -> str | None:
+    match event.kind:
+        case EventKind.STARTED:
+            return f"Reading {_thousands(event.num_tokens)} tokens in {event.num_sections} sections"
+        case EventKind.SECTION_READ | EventKind.SECTION_FAILED:
+            return _section_line(event)
+        case EventKind.ANSWER_STARTED:
+            return "All sections are read; answering"
+    return None
+
+
+def _section_line(event: Event) -> str:
+    parts = [f"Section {event.section_index} of {event.num_sections}"]
+    if event.is_resumed:
+        parts.append("read before")
+    if event.kind is EventKind.SECTION_FAILED:
+        parts.append("no usable notes; the memory stays as it was")
+    elif event.num_memory_tokens:
+        parts.append(f"memory {_thousands(event.num_memory_tokens)} tokens")
+    if event.seconds_left is not None and event.section_index < event.num_sections:
+        parts.append(f"about {_duration(event.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def _thousands(count: int) -> str:
+    if count < 1_000:
+        return str(count)
+    return f"{count / 1_000:.1f}K" if count < 1_000_000 else f"{count / 1_000_000:.2f}M"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,143 @@
+"""Run the application until it is told to stop, and stop it in order.
+
+The first signal (SIGINT, SIGTERM) closes the door: what runs may finish within the time of grace,
+then it is ended; readings are in their journal by then. The second signal ends everything at once.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+from longloom.errors import ConfigError
+from longloom.serving.app import make_app
+from longloom.serving.sending import Stopping
+from longloom.serving.service import Service
+
+logger = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAST_WORDS_SECONDS = 2.0
+"""After the time of grace clients are told; this long."""
+_BACKLOG = 1_024
+
+
+class StoppableServer(uvicorn.Server):
+    """uvicorn's server with two steps of stopping, for every signal."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Stopping, grace_seconds: float) -> None:
+        """Take uvicorn's settings, who must be told to stop, and when."""
+        super().__init__(config)
+        self._stopping = stopping
+        self._grace_seconds = grace_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until stopped; see uvicorn."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop by signals, where they can be received; the earlier handlers come back after."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        earlier = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; the second time stop at once."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.stop)
+
+    def stop(self) -> None:
+        """Begin to stop; the second time stop at once. Called in the event loop."""
+        if self.should_exit:
+            self.force_exit = True
+            self._stopping.end_all()
+            return
+        self.should_exit = True
+        self._stopping.has_begun = True
+        asyncio.get_running_loop().call_later(self._grace_seconds, self._stopping.end_all)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at an address; port 0 takes a free one.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(found[0], socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigError(f"host {host!r} is no address of this machine: {error}") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(found[4])
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"{host}:{port} cannot be listened at: {error.strerror}; choose another --port (0 "
+            "takes a free one), or stop what listens there"
+        ) from None
+    return listening
+
+
+def make_server(service: Service, *, is_local: bool) -> StoppableServer:
+    """Return a server of `service`, which is opened and closed with it."""
+    app = make_app(service, is_local=is_local)
+    grace = service.config.grace_seconds
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,  # requests are noted without their text in `sending`
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=round(grace + _LAST_WORDS_SECONDS + 1),
+        backlog=_BACKLOG,
+    )
+    return StoppableServer(config, app.state.stopping, grace)
+
+
+async def serve_until_stopped(
+    service: Service,
+    listening: socket.socket,
+    *,
+    is_local: bool,
+    on_ready: Callable[[], None] = lambda: None,
+) -> bool:
+    """Serve at a socket until a signal comes.
+
+    Args:
+        service: answers.
+        listening: where; closed at the end.
+        is_local: whether only this machine can reach it.
+        on_ready: called when requests are taken.
+
+    Returns:
+        Whether it stopped in order; False if it was told twice.
+    """
+    server = make_server(service, is_local=is_local)
+    await service.backend.open()
+    try:
+        asyncio.get_running_loop().call_soon(on_ready)
+        await server.serve([listening])
+        return not server.force_exit
+    finally:
+        listening.close()
+        await service.backend.close()
