@@ -35,7 +35,7 @@ from longloom.records import (
     TaskType,
 )
 from longloom.rewards import score_all
-from longloom.rollout import Attempt, SinglePassAgent, run_attempts
+from longloom.rollout import Attempt, SinglePassAgent, TokenChat, run_attempts
 from longloom.training.advantages import AdvantageConfig
 from longloom.training.batch import prepare_batch
 from longloom.training.entropy_control import AepoConfig, AepoState
@@ -133,7 +133,9 @@ class Steps:
             )
             for index, prompt in enumerate(prompts)
         ]
-        rollouts = run_attempts(SinglePassAgent("plain"), attempts, sampler=self.engine.sampler)
+        rollouts = run_attempts(
+            SinglePassAgent("plain"), attempts, sampler=TokenChat(self.engine.sampler)
+        )
         rewards = score_all(odd_share, rollouts, [example] * len(rollouts))
         return RolloutGroup(example=example, rollouts=tuple(rollouts), rewards=tuple(rewards))
 

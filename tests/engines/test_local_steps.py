@@ -1,5 +1,6 @@
 """One step of the local engine against the same step on unshared rows with all logits."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from longloom.engines.local_config import LocalEngineConfig, OptimizerConfig
 from longloom.engines.optimizer_file import read_optimizer
 from longloom.errors import EngineError
 from longloom.models.loading import load_network
+from longloom.records import TrainingSequence
 from longloom.training.losses import (
     LossConfig,
     LossDenominators,
@@ -103,6 +105,51 @@ def test_a_step_is_that_of_torch_on_unshared_rows(tiny_folder, tmp_path, name, o
     metrics = engine.update(update, loss=loss)
     reference = tmp_path / "other" if name == "kl" else None
     expected, value, norm = slow_step(tiny_folder, update, loss, reference)
+    assert metrics["training/loss"] == pytest.approx(value, rel=1e-5, abs=1e-5)
+    assert metrics["training/grad_norm"] == pytest.approx(norm, rel=1e-4)
+    assert_same(weights_of(engine, tmp_path / "found"), expected)
+
+
+def trajectories():
+    """Return the calls of three trajectories of 2, 3 and 5 calls, each with one advantage.
+
+    They read the same sections, section first: the first call of all is the same, the others begin
+    with the section and go on with memories of their own.
+    """
+    rng = random.Random(4)
+
+    def ids(count):
+        return tuple(rng.randrange(256) for _ in range(count))
+
+    sections = [ids(70) for _ in range(4)]
+    found = []
+    for num_calls, advantage in ((2, 1.1), (3, -0.2), (5, -0.9)):
+        memory = (1,)
+        for call in range(num_calls):
+            is_answer = call == num_calls - 1
+            prompt = (*(() if is_answer else sections[call]), *memory, 2)
+            count = rng.randint(2, 9)
+            memory = ids(count)
+            found.append(
+                TrainingSequence(
+                    prompt_ids=prompt,
+                    response_ids=memory,
+                    rollout_logprobs=(-5.0,) * count,
+                    advantages=(advantage,) * count,
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize("max_batch_tokens", [10, 100, 160, 1_000])
+def test_calls_of_unequal_trajectories_take_torchs_step_however_they_are_cut(
+    tiny_folder, tmp_path, max_batch_tokens
+):
+    update, loss = update_of(trajectories()), LossConfig(kl_coefficient=0.001)
+    config = LocalEngineConfig(optimizer=SMOOTH, max_batch_tokens=max_batch_tokens)
+    engine = LocalEngine(tiny_folder, config=config)
+    metrics = engine.update(update, loss=loss)
+    expected, value, norm = slow_step(tiny_folder, update, loss, tiny_folder)
     assert metrics["training/loss"] == pytest.approx(value, rel=1e-5, abs=1e-5)
     assert metrics["training/grad_norm"] == pytest.approx(norm, rel=1e-4)
     assert_same(weights_of(engine, tmp_path / "found"), expected)

@@ -1,0 +1,246 @@
+"""What one update over a memory agent's calls costs, by what the calls share.
+
+    python benchmarks/memory_training.py [--cases 2048/256/64,8192/1024/256] [--write]
+
+An update has a group of 8 trajectories, each with a call for every section and one that answers,
+with a 0.92M Qwen3 of random weights in fp32 on one CPU thread. The first call of all eight has the
+same prompt; afterwards each has a memory of its own. Prompts are laid out in two orders: the
+paper's (question, memory, section, instructions) and section first. Ways to compute the gradient:
+
+    rows         every call alone
+    equal        equal prompts once
+    beginnings   the beginnings of different prompts too, as the engine trains
+    any          the same for every beginning, however short, to see what the threshold is worth
+
+Each runs in a process of its own; seconds are CPU time of forward and backward passes, memory is
+the largest resident set above where it stood, and every gradient is compared with that of `rows`.
+Result: results/memory_training.json.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+RESULT = Path(__file__).parent / "results" / "memory_training.json"
+CASES = ("2048/256/64", "2048/256/256", "8192/1024/256")
+ORDERS = ("paper", "section_first")
+WAYS = ("rows", "equal", "beginnings", "any")
+GROUP_SIZE = 8
+HEAD_TOKENS, QUESTION_TOKENS, INSTRUCTION_TOKENS = 8, 64, 200
+FIRST_WORD_ID = 300
+"""Tokens are drawn from here on: past the special tokens and the bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The sizes of one update."""
+
+    section_tokens: int
+    """Tokens of a section."""
+    memory_tokens: int
+    """Tokens of the memory in a prompt."""
+    response_tokens: int
+    """Tokens of every response."""
+    num_sections: int
+    """Sections of the document; there is one more call, which answers."""
+    order: str
+    """One of `ORDERS`."""
+
+    @classmethod
+    def parse(cls, name: str, *, num_sections: int, order: str) -> "Case":
+        """Return the case that `name` gives as `section/memory/response`."""
+        section, memory, response = (int(part) for part in name.split("/"))
+        return cls(
+            section_tokens=section,
+            memory_tokens=memory,
+            response_tokens=response,
+            num_sections=num_sections,
+            order=order,
+        )
+
+
+def made_sequences(case: Case) -> list[Any]:
+    """Return the calls of all trajectories, trajectory by trajectory, with drawn tokens."""
+    from longloom.records import TrainingSequence
+
+    rng = Random(0)
+
+    def words(count: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(FIRST_WORD_ID, 1_024) for _ in range(count))
+
+    head, question, instructions, empty = map(
+        words, (HEAD_TOKENS, QUESTION_TOKENS, INSTRUCTION_TOKENS, 3)
+    )
+    sections = [words(case.section_tokens) for _ in range(case.num_sections)]
+    sequences = []
+    for index in range(GROUP_SIZE):
+        memory = empty
+        prompts = []
+        for section in sections:
+            parts = (question, memory, section)
+            if case.order == "section_first":
+                parts = (section, question, memory)
+            prompts.append(sum((head, *parts, instructions), ()))
+            memory = words(case.memory_tokens)
+        prompts.append(head + question + memory + instructions)
+        advantage = (index - (GROUP_SIZE - 1) / 2) / GROUP_SIZE
+        sequences += [
+            TrainingSequence(
+                prompt_ids=prompt,
+                response_ids=words(case.response_tokens),
+                rollout_logprobs=(0.0,) * case.response_tokens,
+                advantages=(advantage,) * case.response_tokens,
+            )
+            for prompt in prompts
+        ]
+    return sequences
+
+
+def run_way(way: str, case: Case, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Compute the gradient in this process; return figures and write the gradient."""
+    import torch
+    from grpo_steps.process_memory import MemoryMeter
+
+    from longloom.engines.micro_batches import micro_batches
+    from longloom.models import prompt_groups
+    from longloom.models.loading import load_network
+    from longloom.models.local_policy import score_sequences
+    from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
+
+    torch.set_num_threads(1)
+    if way in ("rows", "equal"):
+        prompt_groups.LEAST_TOKENS = 1 << 40
+    if way == "any":
+        prompt_groups.LEAST_TOKENS, prompt_groups.LEAST_FRACTION = 1, 0.0
+    sequences = made_sequences(case)
+    network = load_network(folder, device=torch.device("cpu"), dtype=torch.float32)
+    batches = micro_batches(sequences, max_tokens=options.max_batch_tokens)
+    if way == "rows":
+        batches = [(index,) for index in range(len(sequences))]
+    num_tokens = sum(len(each.response_ids) for each in sequences)
+    denominators = LossDenominators(num_tokens=num_tokens, num_sequences=len(sequences))
+
+    def add_gradient(batch: Sequence[int]) -> None:
+        chosen = [sequences[index] for index in batch]
+        logprobs, _ = score_sequences(network, chosen, temperature=1.0)
+        advantages = torch.tensor([value for each in chosen for value in each.advantages])
+        lengths = torch.tensor([len(each.response_ids) for each in chosen])
+        loss, _ = policy_gradient_loss(
+            logprobs,
+            None,
+            advantages,
+            LossConfig(),
+            denominators,
+            sequence_tokens=lengths.repeat_interleave(lengths),
+        )
+        loss.backward()
+
+    add_gradient(batches[0])  # warms up
+    packed = 0
+    for batch in batches:
+        clusters = prompt_groups.cluster_prompts([sequences[i].prompt_ids for i in batch])
+        for cluster in clusters:
+            packed += cluster.beginning_tokens
+            for group in cluster.groups:
+                packed += len(sequences[batch[group[0]]].prompt_ids) - 1 - cluster.beginning_tokens
+                packed += len(group) * case.response_tokens
+    seconds = []
+    meter = MemoryMeter("cpu")
+    for _ in range(options.repeats):
+        for _, weight in network.named_parameters():
+            weight.grad = None
+        started = time.process_time()
+        for batch in batches:
+            add_gradient(batch)
+        seconds.append(time.process_time() - started)
+    gradient = [weight.grad.flatten() for _, weight in network.named_parameters()]
+    torch.save(torch.cat(gradient), folder / f"{way}.pt")
+    return {
+        "packed_tokens": packed,
+        "micro_batches": len(batches),
+        "cpu_seconds": round(min(seconds), 3),
+        **meter.figures(),
+    }
+
+
+def measure_case(name: str, order: str, options: argparse.Namespace, folder: Path) -> Any:
+    """Return the figures of all ways, each by a child, and how far gradients are from `rows`."""
+    import torch
+
+    found: dict[str, Any] = {}
+    for way in options.ways.split(","):
+        command = [
+            sys.executable, __file__, "--child", way, "--cases", name, "--order", order,
+            "--folder", str(folder), "--sections", str(options.sections),
+            "--max-batch-tokens", str(options.max_batch_tokens),
+            "--repeats", str(1 if way == "rows" else options.repeats),
+        ]  # fmt: skip
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found[way] = json.loads(output.splitlines()[-1])
+        if "rows" in found:
+            mine, rows = torch.load(folder / f"{way}.pt"), torch.load(folder / "rows.pt")
+            found[way]["gradient_difference"] = float((mine - rows).norm() / rows.norm())
+        print(f"{name:<14} {order:<14} {way:<11} {json.dumps(found[way])}", flush=True)
+    return found
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cases", default=",".join(CASES), help="section/memory/response, ...")
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--sections", type=int, default=2, help="sections of the document")
+    parser.add_argument("--max-batch-tokens", type=int, default=3_072, help="of a micro-batch")
+    parser.add_argument("--repeats", type=int, default=3, help="the least time counts")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULT.name}")
+    for hidden in ("--child", "--order", "--folder"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print, and write the result if asked."""
+    options = parse_arguments(arguments)
+    if options.child:
+        case = Case.parse(options.cases, num_sections=options.sections, order=options.order)
+        print(json.dumps(run_way(options.child, case, options, Path(options.folder))))
+        return
+    from grpo_steps.made_model import TINY, write_model
+
+    with tempfile.TemporaryDirectory(prefix="memory-model-") as name:
+        write_model(Path(name), TINY)
+        cases = {
+            case: {order: measure_case(case, order, options, Path(name)) for order in ORDERS}
+            for case in options.cases.split(",")
+        }
+    if options.write:
+        result = {
+            "benchmark": "memory_training",
+            "command": "python benchmarks/memory_training.py --write",
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": {
+                "num_cpus": os.cpu_count(),
+                "architecture": platform.machine(),
+                "python": platform.python_version(),
+            },
+            "group_size": GROUP_SIZE,
+            "sections": options.sections,
+            "max_batch_tokens": options.max_batch_tokens,
+            "cases": cases,
+        }
+        RESULT.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
