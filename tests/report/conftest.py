@@ -124,6 +124,9 @@ def write_small_run(path: Path) -> None:
     after = {hop: [RIGHT, HALF], count: [ONE_IN_EIGHT]}
     write_cell(evaluation, make_cell("base", "stage-1", "single_pass", before))
     write_cell(evaluation, make_cell("stage-3", "stage-1", "single_pass", after))
+    write_cell(evaluation, make_cell("base", "windows-4", "memory", {hop: [WRONG] * 4}))
+    write_cell(evaluation, make_cell("memory", "windows-4", "memory", {hop: [HALF] * 4}))
+    write_cell(evaluation, make_cell("memory", "windows-4", "closed_book", {hop: [WRONG] * 4}))
     write_cell(evaluation, make_cell("base", "windows-8", "memory", {hop: [WRONG] * 4}))
     write_cell(evaluation, make_cell("memory", "windows-8", "memory", {hop: [RIGHT] * 4}))
     write_cell(evaluation, make_cell("memory", "windows-8", "truncated", {hop: [RIGHT] * 4}))

@@ -37,15 +37,15 @@ def write_cells(folder: Path, cells: Sequence[EvaluationCell]) -> None:
 def test_main_table_by_hand(small_run: Path) -> None:
     table = main_table(read_run(small_run))
     assert [row.name for row in table.rows] == ["base", "stage-3", "memory"]
-    # choice, hop, reading, dialogue, numerical | stage 1, 2, 3 | memory agent at 8 windows
+    # choice, hop, reading, dialogue, numerical | stage 1, 2, 3 | memory agent at 4, 8 windows
     nothing = [None, None, None]
     # base: hop (0 + .5) / 2, numerical 1/8, all (0 + .5 + .125) / 3
-    assert shown(table, "base") == [None, 25.0, None, None, 12.5, 20.8, None, None, 0.0]
-    assert shown(table, "stage-3") == [None, 75.0, None, None, 12.5, 54.2, None, None, None]
-    assert shown(table, "memory") == [*nothing, *nothing, None, None, 100.0]
+    assert shown(table, "base") == [None, 25.0, None, None, 12.5, 20.8, None, None, 0.0, 0.0]
+    assert shown(table, "stage-3") == [None, 75.0, None, None, 12.5, 54.2, None, None, None, None]
+    assert shown(table, "memory") == [*nothing, *nothing, None, None, 50.0, 100.0]
     assert best(table, "stage-3") == [1, 4, 5]
     assert best(table, "base") == [4]
-    assert best(table, "memory") == [8]
+    assert best(table, "memory") == [8, 9]
 
 
 def test_pass_table_by_hand(small_run: Path) -> None:
@@ -68,8 +68,8 @@ def test_difference_table_by_hand(small_run: Path) -> None:
 def test_long_table_by_hand(small_run: Path) -> None:
     table = long_table(read_run(small_run))
     assert [name for name, _ in table.groups] == ["Memory agent", "Middle cut out", "No document"]
-    assert shown(table, "memory") == [None, None, 100.0, None, None, 100.0, None, None, None]
-    assert shown(table, "base")[2] == 0.0
+    assert shown(table, "memory") == [None, 50.0, 100.0, None, None, 100.0, None, 0.0, None]
+    assert shown(table, "base")[1:3] == [0.0, 0.0]
 
 
 def test_cells_that_no_table_shows_are_listed(small_run: Path, cell_maker) -> None:
@@ -103,11 +103,20 @@ def test_summary_says_what_improved_and_what_did_not(small_run: Path, cell_maker
     improved = [claim.text for claim in summary.improved]
     not_improved = [claim.text for claim in summary.not_improved]
     assert "All tasks at stage-2 lengths: stage-3 against base" in improved
-    assert "8 windows: trained memory agent against the untrained one" in improved
+    for windows in (4, 8):
+        text = f"{windows} windows: trained memory agent against the untrained one"
+        assert text in improved
+    assert "4 windows: trained memory agent against a guess without the document" in improved
     # +50 points of two questions, one of which did not change: not beyond chance
     assert "Multi-hop at stage-1 lengths: stage-3 against base" in not_improved
     assert "Numerical at stage-1 lengths: stage-3 against base" in not_improved
     assert "8 windows: trained memory agent against a single pass, middle cut out" in not_improved
+    assert (
+        "On documents of 4 windows, answered correctly: the trained memory agent 50.0%, the "
+        "untrained one 0.0% and a guess without the document 0.0%. On documents of 8 windows, "
+        "answered correctly: the trained memory agent 100.0%, the untrained one 0.0% and a single "
+        "pass, middle cut out 100.0%."
+    ) in summary.paragraph
     assert "did not change beyond chance: it went from 20.8% to 54.2%" in summary.paragraph
     assert "the base already answered 66.7%, the trained model 100.0%" in summary.paragraph
     assert (

@@ -37,6 +37,10 @@ def test_page_shows_the_figures_of_the_run(small_run: Path) -> None:
     assert "threads 2" in text
     assert "Optimizer steps 6" in text
     assert "21 % \N{RIGHTWARDS ARROW} 54%".replace(" %", "%") in text
+    for windows, percent in ((4, 50), (8, 100)):
+        title = f"Memory agent, {windows} windows 0%"
+        assert f"{title} \N{RIGHTWARDS ARROW} {percent}%" in text
+        assert f"Agent, {windows} windows" in text  # the picture
     assert "+33.3" in text
     assert "longloom run run.yaml" in text
     for stage in ("stage-1", "memory"):

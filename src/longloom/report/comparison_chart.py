@@ -1,4 +1,7 @@
-"""One picture of what training changed: per task, from the base to the trained model."""
+"""One picture of what training changed, from the base to the trained model.
+
+Per task at the first stage's lengths; below, the memory agent on documents beyond the window.
+"""
 
 from dataclasses import dataclass
 from html import escape
@@ -7,14 +10,16 @@ from longloom.evaluation.statistics import Estimate
 from longloom.report.estimates import accuracy, percent
 from longloom.report.run_contents import RunContents
 from longloom.report.tables import (
+    LONG_SUITES,
     NUM_TRIES,
     SHORT_SUITE,
     TASK_NAMES,
     TASKS,
+    in_windows,
     trained_checkpoint,
 )
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 560, 140, 22, 12, 46
+_WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 560, 150, 22, 12, 46
 _LABEL_WIDTH = 36
 
 
@@ -34,7 +39,7 @@ def comparison_chart(run: RunContents) -> str:
     height = _TOP + _ROW * len(rows) + 30
     parts = [
         f'<svg class="chart comparison" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        'aria-label="Accuracy by task, before and after training">'
+        'aria-label="Accuracy by task and of the memory agent, before and after training">'
     ]
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         bottom = height - 26
@@ -57,6 +62,13 @@ def _rows(run: RunContents) -> list[_Row]:
         if start and end:
             in_tries = accuracy(before, task=task, k=NUM_TRIES)
             rows.append(_Row(name=name, before=start, after=end, before_in_tries=in_tries))
+    for suite in LONG_SUITES:
+        start, end = (
+            accuracy(run.cell(checkpoint, suite, "memory")) for checkpoint in ("base", "memory")
+        )
+        if start and end:
+            name = f"Agent, {in_windows(suite)}"
+            rows.append(_Row(name=name, before=start, after=end, before_in_tries=None))
     return rows
 
 

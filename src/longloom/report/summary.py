@@ -11,12 +11,13 @@ from longloom.evaluation.statistics import Estimate
 from longloom.report.estimates import accuracy, difference, percent, signed_points
 from longloom.report.run_contents import RunContents
 from longloom.report.tables import (
-    LONG_SUITE,
+    LONG_SUITES,
     NUM_TRIES,
     SHORT_SUITE,
     STAGE_SUITES,
     TASK_NAMES,
     TASKS,
+    in_windows,
     trained_checkpoint,
 )
 
@@ -24,11 +25,12 @@ _CLAIMS = (
     ("base", "memory", "memory", "memory", "the untrained one"),
     ("stage-3", "memory", "memory", "memory", "that of stage-3"),
     ("memory", "truncated", "memory", "memory", "a single pass, middle cut out"),
+    ("stage-3", "truncated", "memory", "memory", "a single pass of stage-3, middle cut out"),
     ("memory", "closed_book", "memory", "memory", "a guess without the document"),
     ("base", "memory", "final", "memory", "the untrained one"),
     ("memory", "memory", "final", "memory", "the trained one"),
 )
-"""What is compared at 8 windows: (baseline, its agent, candidate, its agent, in words)."""
+"""What is compared on long documents: (baseline, its agent, candidate, its agent, in words)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +143,18 @@ def _memory_sentence(run: RunContents) -> str:
         ("a guess without the document", "memory", "closed_book"),
         ("the final model", "final", "memory"),
     )
-    parts = []
-    for name, checkpoint, agent in named:
-        estimate = accuracy(run.cell(checkpoint, LONG_SUITE, agent))
-        if estimate:
-            parts.append(f"{name} {percent(estimate.value)}%")
-    return f"On documents of 8 windows, answered correctly: {_listed(parts)}." if parts else ""
+    sentences = []
+    for suite in LONG_SUITES:
+        parts = []
+        for name, checkpoint, agent in named:
+            estimate = accuracy(run.cell(checkpoint, suite, agent))
+            if estimate:
+                parts.append(f"{name} {percent(estimate.value)}%")
+        if parts:
+            sentences.append(
+                f"On documents of {in_windows(suite)}, answered correctly: {_listed(parts)}."
+            )
+    return " ".join(sentences)
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -189,11 +197,13 @@ def _task_claims(run: RunContents) -> list[Claim]:
 
 def _memory_claims(run: RunContents) -> list[Claim]:
     claims = []
-    for baseline, baseline_agent, candidate, agent, words in _CLAIMS:
-        change = difference(
-            run.cell(baseline, LONG_SUITE, baseline_agent), run.cell(candidate, LONG_SUITE, agent)
-        )
-        if change:
-            name = "trained memory agent" if candidate == "memory" else "final memory agent"
-            claims.append(Claim(text=f"8 windows: {name} against {words}", estimate=change))
+    for suite in LONG_SUITES:
+        for baseline, baseline_agent, candidate, agent, words in _CLAIMS:
+            change = difference(
+                run.cell(baseline, suite, baseline_agent), run.cell(candidate, suite, agent)
+            )
+            if change:
+                name = "trained memory agent" if candidate == "memory" else "final memory agent"
+                text = f"{in_windows(suite)}: {name} against {words}"
+                claims.append(Claim(text=text, estimate=change))
     return claims

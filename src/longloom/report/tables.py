@@ -34,8 +34,8 @@ SHORT_SUITE = "stage-1"
 """Questions at the first stage's prompt lengths."""
 STAGE_SUITES = ("stage-1", "stage-2", "stage-3")
 WINDOW_SUITES = ("windows-2", "windows-4", "windows-8")
-LONG_SUITE = "windows-8"
-"""The longest documents."""
+LONG_SUITES = ("windows-4", "windows-8")
+"""Documents far beyond the window, whose figures open a report."""
 LONG_CHECKPOINTS = ("base", "stage-3", "memory", "merged", "final")
 """Checkpoints evaluated on long documents."""
 LONG_AGENTS: tuple[tuple[AgentName, str], ...] = (
@@ -91,6 +91,11 @@ def trained_checkpoint(run: RunContents) -> str:
     return ""
 
 
+def in_windows(suite: str) -> str:
+    """Return the length of the documents of a suite, such as `8 windows`."""
+    return f"{suite.removeprefix('windows-')} windows"
+
+
 def main_table(run: RunContents) -> Table:
     """Return accuracy by checkpoint: tasks, means by length, memory agent."""
     rows = []
@@ -98,20 +103,20 @@ def main_table(run: RunContents) -> Table:
         short = run.cell(checkpoint, SHORT_SUITE, "single_pass")
         figures = [accuracy(short, task=task) for task in TASKS]
         figures += [accuracy(run.cell(checkpoint, suite, "single_pass")) for suite in STAGE_SUITES]
-        figures.append(accuracy(run.cell(checkpoint, LONG_SUITE, "memory")))
+        figures += [accuracy(run.cell(checkpoint, suite, "memory")) for suite in LONG_SUITES]
         rows.append((checkpoint, "", figures))
     return _table(
         groups=(
             ("Tasks at stage-1 lengths", len(TASKS)),
             ("Mean by prompt length", len(STAGE_SUITES)),
-            ("Memory agent", 1),
+            ("Memory agent", len(LONG_SUITES)),
         ),
         columns=(
             *(TASK_NAMES[task] for task in TASKS),
             "Stage 1",
             "Stage 2",
             "Stage 3",
-            "8 windows",
+            *(in_windows(suite) for suite in LONG_SUITES),
         ),
         rows=rows,
     )
@@ -172,7 +177,7 @@ def long_table(run: RunContents) -> Table:
         rows.append((name, "", figures))
     return _table(
         groups=tuple((title, len(WINDOW_SUITES)) for _, title in LONG_AGENTS),
-        columns=("2 windows", "4 windows", "8 windows") * len(LONG_AGENTS),
+        columns=tuple(in_windows(suite) for suite in WINDOW_SUITES) * len(LONG_AGENTS),
         rows=rows,
     )
 
@@ -186,7 +191,7 @@ def other_table(run: RunContents) -> Table:
         for suite in WINDOW_SUITES
         for agent, _ in LONG_AGENTS
     }
-    shown |= {(name, LONG_SUITE, "memory") for name in run.checkpoints}
+    shown |= {(name, suite, "memory") for name in run.checkpoints for suite in LONG_SUITES}
     rows = [
         (cell.checkpoint, f"{cell.suite}, {cell.agent.replace('_', ' ')}", [accuracy(cell)])
         for cell in run.cells

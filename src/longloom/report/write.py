@@ -12,12 +12,13 @@ from longloom.report.rollout_pages import embed_json, rollouts_payload
 from longloom.report.run_contents import RunContents, read_run
 from longloom.report.summary import Summary, summarise
 from longloom.report.tables import (
-    LONG_SUITE,
+    LONG_SUITES,
     NUM_TRIES,
     SHORT_SUITE,
     TASK_NAMES,
     TASKS,
     difference_table,
+    in_windows,
     long_table,
     main_table,
     other_table,
@@ -159,23 +160,26 @@ def _tiles(run: RunContents) -> list[Tile]:
                     note=f"stage-1 lengths, base to {trained}",
                 )
             )
-    tiles += _memory_tile(run)
+    tiles += _memory_tiles(run)
     if run.rows:
         switches = f"{len(run.stages)} stages" if len(run.stages) > 1 else run.stages[0].stage
         tiles.append(Tile(title="Optimizer steps", value=str(len(run.rows)), note=switches))
     return tiles
 
 
-def _memory_tile(run: RunContents) -> list[Tile]:
-    start = accuracy(run.cell("base", LONG_SUITE, "memory"))
-    for name in ("final", "memory"):
-        end = accuracy(run.cell(name, LONG_SUITE, "memory"))
+def _memory_tiles(run: RunContents) -> list[Tile]:
+    tiles = []
+    for suite in LONG_SUITES:
+        start = accuracy(run.cell("base", suite, "memory"))
+        ends = ((name, accuracy(run.cell(name, suite, "memory"))) for name in ("final", "memory"))
+        name, end = next((each for each in ends if each[1]), ("", None))
         if start and end:
-            tile = Tile(
-                title="Memory agent, 8 windows",
-                value=f"{end.value:.0%}",
-                before=f"{start.value:.0%}",
-                note=f"documents far beyond the window, base to {name}",
+            tiles.append(
+                Tile(
+                    title=f"Memory agent, {in_windows(suite)}",
+                    value=f"{end.value:.0%}",
+                    before=f"{start.value:.0%}",
+                    note=f"documents far beyond the window, base to {name}",
+                )
             )
-            return [tile]
-    return []
+    return tiles
