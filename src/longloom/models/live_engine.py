@@ -110,6 +110,7 @@ class LiveEngine:
         self._waiting.append(row)
         return row
 
+    @torch.inference_mode()
     def cancel(self, row: LiveRow) -> None:
         """Forget a request, wherever it is; nothing happens if it has ended."""
         if row in self._waiting:
@@ -235,9 +236,14 @@ class LiveEngine:
         return events
 
     def _failed(self, rows: Sequence[LiveRow], error: Exception) -> list[RowEvent]:
-        """End these rows with an error; nothing that was computed is trusted any more."""
+        """End these rows with an error; nothing that was computed is trusted any more.
+
+        Those that were sent back before it are spared.
+        """
+        rows = [row for row in rows if row not in self._waiting]
         for row in rows:
-            self._release(row, is_trusted=False)
+            if row in self._admitted:
+                self._release(row, is_trusted=False)
         self._prefixes.clear()
         self._counts["num_failed"] += len(rows)
         return [RowEvent(row, error=_told(error)) for row in rows]

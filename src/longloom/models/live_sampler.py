@@ -8,6 +8,7 @@ is used by the engine thread alone.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -17,9 +18,12 @@ from longloom.errors import ModelError
 from longloom.models.live_engine import LiveEngine
 from longloom.models.live_records import LiveRow, RowEvent
 from longloom.models.network import Network
+from longloom.models.weight_layout import lay_out_for_decoding
 from longloom.records import Completion, FinishReason, SampleRequest
 from longloom.runlog.closing import ClosesOnExit
 from longloom.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +86,13 @@ class LiveSampler(ClosesOnExit):
         """Start the engine thread.
 
         Args:
-            network: what is sampled.
+            network: what is sampled; its matrices are stored in another order (`weight_layout`).
             tokenizer: its tokenizer.
             max_cache_tokens: bounds the memory of running requests; a larger one is refused.
             prefix_cache_tokens: bounds the memory of earlier prompts that are kept beside them.
         """
-        self._network, self._tokenizer = network, tokenizer
+        lay_out_for_decoding(network)
+        self._tokenizer = tokenizer
         self._engine = LiveEngine(
             network,
             end_ids=tokenizer.end_ids,
@@ -118,7 +123,7 @@ class LiveSampler(ClosesOnExit):
 
     def figures(self) -> Mapping[str, float]:
         """Return what `LiveFigures` names, as of the engine's last step."""
-        return asdict(self._figures)
+        return {name: float(figure) for name, figure in asdict(self._figures).items()}
 
     def check(self, request: SampleRequest) -> None:
         """Refuse what can never be answered, before a stream of it is begun.
@@ -165,10 +170,9 @@ class LiveSampler(ClosesOnExit):
 
     def close(self) -> None:
         """End the thread after its present step; requests that wait or run fail."""
+        self._give(None)
         with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                self._orders.put(None)
+            self._is_closed = True
         self._thread.join()
 
     def _begin(self, request: SampleRequest, *, is_streamed: bool) -> _Ticket:
@@ -188,14 +192,24 @@ class LiveSampler(ClosesOnExit):
     # What follows runs in the engine thread.
 
     def _run(self) -> None:
-        while self._follow_orders():
-            if self._engine.is_idle:
-                self._figures = self._engine.figures()
-                continue
-            events = self._engine.step()
-            self._figures = self._engine.figures()
-            self._deliver(events)
-        self._deliver([RowEvent(row, error=_closed()) for row in self._tickets])
+        reason = _closed()
+        try:
+            while self._follow_orders():
+                if not self._engine.is_idle:
+                    events = self._engine.step()
+                    self._figures = self._engine.figures()
+                    self._deliver(events)
+        except Exception as error:  # the boundary of the thread: nobody shall wait for ever
+            logger.exception("the live engine ended")
+            reason = ModelError(f"the live engine ended: {type(error).__name__}: {error}")
+        with self._lock:
+            self._is_closed = True
+        while not self._orders.empty():
+            order = self._orders.get()
+            if isinstance(order, _Ticket):
+                self._rows[order] = row = LiveRow(order.request)
+                self._tickets[row] = order
+        self._deliver([RowEvent(row, error=reason) for row in self._tickets])
 
     def _follow_orders(self) -> bool:
         """Follow all orders that were given, and wait for one if there is nothing to do.
