@@ -18,7 +18,7 @@ from typing import Protocol
 
 from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 
-_PIECE = re.compile(
+PIECE = re.compile(
     r"'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])"
     r"|(?:[^\r\n\w]|_)?[^\W\d_]+"
     r"|\d"
@@ -27,6 +27,7 @@ _PIECE = re.compile(
     r"|\s+(?!\S)"
     r"|\s+"
 )
+"""The pieces of a text, in order and without gaps; each is at least a token."""
 
 # Mean tokens in hundredths by number of letters; the last entry goes on for longer pieces.
 _LOWER = (100, 100, 100, 102, 104, 105, 108, 111, 115, 119, 123, 128, 137, 147, 150, 182, 240, 320)
@@ -80,17 +81,18 @@ class EstimatedCounter:
         """Return about how many tokens Qwen3's tokenizer makes of `text`, in hundredths."""
         cost_by_piece = self._cost_by_piece
         total = 0
-        for piece, times in Counter(_PIECE.findall(text)).items():
+        for piece, times in Counter(PIECE.findall(text)).items():
             cost = cost_by_piece.get(piece)
             if cost is None:
-                cost = _piece_cost(piece)
+                cost = piece_cost(piece)
                 if len(piece) <= 24:  # longer ones are rare: the table stays small
                     cost_by_piece[piece] = cost
             total += cost * times
         return total / 100
 
 
-def _piece_cost(piece: str) -> int:
+def piece_cost(piece: str) -> int:
+    """Return about how many tokens a match of `PIECE` has, in hundredths; at least 100."""
     letters = piece if piece[0].isalpha() else piece[1:]
     if letters.isalpha():
         if not letters.isascii():

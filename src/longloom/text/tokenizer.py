@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import jinja2
 import jinja2.sandbox
-from tokenizers import Tokenizer as FastTokenizer
 
 from longloom.errors import ModelError
 
@@ -66,6 +65,8 @@ class FolderTokenizer:
         Raises:
             ModelError: a file is missing or damaged.
         """
+        from tokenizers import Tokenizer as FastTokenizer
+
         try:
             self._tokenizer = FastTokenizer.from_file(str(folder / "tokenizer.json"))
             settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
