@@ -1,74 +1,111 @@
-"""`longloom read`: ask a question about documents of any length."""
+"""`longloom read`: ask questions about documents of any length."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from longloom.cli.console import CONSOLE_WIDTH, print_paragraph, shown_path
-from longloom.cli.options import Model, Overrides, Recipe, Seed, YarnFactor
+from longloom.cli.console import print_paragraph, shown_path
+from longloom.cli.options import Model, Overrides, Seed, YarnFactor
 
 if TYPE_CHECKING:
-    from longloom.rollout import Event
+    from longloom.recipes.verbs.read_records import Reading
 
 _TINY_BASE = "tiny-base"
 
 
 def read(
     documents: Annotated[list[str], typer.Argument(help="Files or folders, in order.")],
-    question: Annotated[str, typer.Option("--question", "-q", help="The question.")],
+    questions: Annotated[
+        list[str] | None, typer.Option("--question", "-q", help="A question; may be repeated.")
+    ] = None,
+    question_file: Annotated[
+        Path | None, typer.Option("--questions", help="File with a question on each line.")
+    ] = None,
     model: Model = _TINY_BASE,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
+    ] = None,
+    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
+    ] = None,
     mode: Annotated[str, typer.Option(help="auto, single or memory.")] = "auto",
     window_tokens: Annotated[
         int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
     ] = None,
     yarn_factor: YarnFactor = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Save answer and memories as JSON.")
+        Path | None, typer.Option("--output", "-o", help="Save answers and memories as JSON.")
     ] = None,
-    recipe: Recipe = "tiny-cpu",
+    has_journal: Annotated[
+        bool, typer.Option("--journal/--no-journal", help="Go on where the same command stopped.")
+    ] = True,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Recipe or YAML file whose settings are used; default by the model."),
+    ] = None,
     overrides: Overrides = None,
     seed: Seed = None,
 ) -> None:
-    """Answer a question about documents, section by section if they exceed the window."""
-    from longloom.recipes import api
+    """Answer questions about documents, section by section if they exceed the window."""
+    from longloom.cli.read_console import ReadConsole, questions_of
+    from longloom.errors import ModelError
+    from longloom.recipes.verbs.read import ReadModel, default_journal, read_all
 
-    if model == _TINY_BASE:
+    if model == _TINY_BASE and endpoint is None:
         print(
-            "tiny-base reads outlines of statements only; give a real model with --model",
+            "tiny-base reads outlines of statements only; give a real model with --model or "
+            "--endpoint",
             flush=True,
         )
-    reading = api.read(
-        documents,
-        question,
-        model=model,
-        mode=mode,
-        window_tokens=window_tokens,
-        yarn_factor=yarn_factor,
-        output=output,
-        recipe=recipe,
-        overrides=overrides or (),
-        seed=seed,
-        on_event=_show,
-    )
-    pass_name = "in one pass" if reading.mode == "single" else "section by section"
-    print(f"read {reading.num_document_tokens} tokens {pass_name}")
+    asked = questions_of(questions or [], question_file)
+    with ReadConsole(len(asked)) as console:
+        readings = read_all(
+            documents,
+            asked,
+            model=ReadModel(
+                model=model,
+                endpoint=endpoint,
+                model_name=model_name,
+                tokenizer=tokenizer,
+                window_tokens=window_tokens,
+                yarn_factor=yarn_factor,
+            ),
+            mode=mode,
+            output=output,
+            journal=default_journal() if has_journal else None,
+            recipe=recipe,
+            overrides=overrides or (),
+            seed=seed,
+            on_event=console.on_event,
+            notify=console.on_message,
+        )
+    for reading in readings:
+        _print_reading(reading, is_one_of_many=len(readings) > 1)
+    if output:
+        print(f"\nhistory: {shown_path(output)}")
+    failed = [reading for reading in readings if reading.error]
+    if failed:
+        count = f"{len(failed)} of {len(readings)} questions have no answer: " * (len(asked) > 1)
+        raise ModelError(f"the model could not answer: {count}{failed[0].error}")
+
+
+def _print_reading(reading: "Reading", *, is_one_of_many: bool) -> None:
+    """Print the answer and where it stands."""
+    if reading.error and not is_one_of_many:
+        return
+    if is_one_of_many:
+        print_paragraph(f"question: {reading.question}")
+    if reading.error:
+        print(f"failed: {reading.error}")
+        return
+    way = "in one pass" if reading.mode == "single" else "section by section"
+    print(f"read {reading.num_document_tokens} tokens {way}")
     print_paragraph(f"answer: {reading.answer or 'none was stated'}")
     if not reading.answer:
         print_paragraph(reading.response_text.strip())
-    if output:
-        print(f"\nhistory: {shown_path(output)}")
-
-
-def _show(event: "Event") -> None:
-    if event.kind == "started" and event.num_sections:
-        print(f"sections to read: {event.num_sections}", flush=True)
-    if not event.section_index:
-        return
-    note = (
-        "(no usable update; the memory stays as it was)"
-        if event.kind == "section_failed"
-        else event.memory
-    )
-    line = f"section {event.section_index} of {event.num_sections}  {' '.join(note.split())}"
-    print(line if len(line) <= CONSOLE_WIDTH else f"{line[: CONSOLE_WIDTH - 3]}...", flush=True)
+    for place, citation in zip(reading.places, reading.citations, strict=True):
+        quote = " ".join(citation.quote.split())
+        sign = "" if citation.is_verified else " (not word for word)"
+        print_paragraph(f'{place}{sign}: "{quote}"')
