@@ -1,112 +1,236 @@
 """Read a document of any length with a memory that is rewritten after every section."""
 
-from dataclasses import replace
-from typing import Literal
+import json
+import time
+from collections.abc import Callable
 
-from pydantic import PositiveInt
-
-from longloom.config import FrozenConfig
 from longloom.errors import ModelError
-from longloom.memory.parsing import MemoryState, parse_update
+from longloom.memory.budget import SectionBudget, TokenCounts
+from longloom.memory.calls import Calls
+from longloom.memory.config import MemoryConfig
+from longloom.memory.decompose import decompose
+from longloom.memory.evidence import Notes
+from longloom.memory.journal import Journal, NoJournal, next_key
+from longloom.memory.messages import Messages
+from longloom.memory.progress import Progress
+from longloom.memory.query import Query
+from longloom.memory.reading import Reading, SectionReader
+from longloom.memory.segments import equal_ranges, merged_state, read_all
 from longloom.models.protocols import ChatSampler
-from longloom.records import Purpose, Reply, ReplyRequest, Rollout, Turn
+from longloom.records import Citation, Example, Purpose, Rollout, Turn
 from longloom.rollout.agent import Attempt, Emit, Event, EventKind
 from longloom.rollout.single_pass import failed_rollout, finished_rollout
-from longloom.text.chunking import Chunk, cut_sections
-from longloom.text.prompts import fill_template
-from longloom.text.token_starts import TextTokens
+from longloom.text.sections import section_cutter
 
-ANSWER_FORM = 'Format your response as follows: "Therefore, the answer is (insert answer here)".'
-
-
-class MemoryConfig(FrozenConfig):
-    """How the memory agent reads (QwenLong-L1.5, section 4.1, Fig. 6: chunk 32K, memory 15K)."""
-
-    chunk_tokens: PositiveInt = 32_000
-    """Tokens of a section."""
-    memory_tokens: PositiveInt = 15_000
-    """Most tokens one update may write: thinking, memory and plan (the paper: 15K; its meaning
-    as a cap on the update's output is inferred)."""
-    wording: Literal["full", "compact"] = "full"
-    """`compact` leaves out the instructions, for models too small to read them."""
+_SHAPES_THE_ANSWER_ALONE = {"answer_form", "citations", "decomposition"}
+"""Settings that are no part of journal keys: sections are read the same whatever they are."""
 
 
 class MemoryAgent:
     """The agent of QwenLong-L1.5, section 2.3; see `rollout.agent.Agent`.
 
-    What it leaves out: splitting the question from its format instructions by a model call; the
-    format instruction is a fixed sentence added to the final prompt.
+    It splits the question, reads section after section with `SectionReader`, and answers from the
+    memory, the question and its instructions, without the plan. With a journal it goes on where an
+    earlier reading of the same document stopped; the answer is always asked for again.
     """
 
-    def __init__(self, config: MemoryConfig) -> None:
-        """Read with the sizes and the wording of `config`."""
+    def __init__(
+        self,
+        config: MemoryConfig,
+        *,
+        journal: Journal | None = None,
+        split: Callable[[Example], Query] | None = None,
+        salt: str = "",
+        shows_updates: bool = False,
+    ) -> None:
+        """Read with the sizes and the wording of `config`.
+
+        Args:
+            config: how to read.
+            journal: keeps what was read; nothing is kept if not given.
+            split: tells the parts of a question, in the place of rules and model.
+            salt: readings with different salts share no steps of the journal.
+            shows_updates: emit what the model writes while it reads, as reasoning.
+        """
         self._config = config
+        self._journal = NoJournal() if journal is None else journal
+        self._split = split
+        self._salt = salt
+        self._shows_updates = shows_updates
 
     async def __call__(self, attempt: Attempt, *, sampler: ChatSampler, emit: Emit) -> Rollout:
         """Read all sections in order, then answer from the memory alone."""
-        text = attempt.context.text
-        chunks = self.split(text, sampler.tokens)
-        emit(Event(kind=EventKind.STARTED, num_sections=len(chunks)))
-        state = MemoryState()
-        turns: list[Turn] = []
+        trip = _Trip(attempt, sampler=sampler, emit=emit, shows_updates=self._shows_updates)
         try:
-            for chunk in chunks:
-                section = text[chunk.start : chunk.end].strip("\n")
-                reply = await self._update(attempt, state, section, chunk.index, sampler)
-                turns += [reply.turn] if reply.turn else []
-                parsed = parse_update(reply.text, previous=state, finish_reason=reply.finish_reason)
-                state = parsed or state  # an unusable update leaves the memory as it was
-                emit(
-                    Event(
-                        kind=EventKind.SECTION_READ if parsed else EventKind.SECTION_FAILED,
-                        section_index=chunk.index + 1,
-                        num_sections=len(chunks),
-                        memory=state.memory,
-                        plan=state.plan,
-                    )
-                )
-            reply = await self._answer(attempt, state, len(chunks), sampler)
-            turns += [reply.turn] if reply.turn else []
+            text = await self._read_and_answer(trip)
         except ModelError as error:
-            emit(Event(kind=EventKind.FAILED, message=str(error)))
-            return failed_rollout(attempt, tuple(turns), str(error))
-        emit(Event(kind=EventKind.ANSWERED, message=reply.text))
-        return finished_rollout(attempt, tuple(turns), reply.text)
+            emit(Event(kind=EventKind.FAILED, message=str(error), seconds=trip.seconds))
+            return failed_rollout(attempt, trip.turns, str(error))
+        return finished_rollout(attempt, trip.turns, text)
 
-    def split(self, text: str, tokens: TextTokens) -> tuple[Chunk, ...]:
-        """Cut `text` into sections of at most `chunk_tokens` on one tokenisation."""
-        return cut_sections(text, tokens, self._config.chunk_tokens)
-
-    async def _update(
-        self, attempt: Attempt, state: MemoryState, section: str, turn: int, sampler: ChatSampler
-    ) -> Reply:
-        message = fill_template(
-            self._template("memory_update"),
-            question=attempt.example.question,
-            memory=state.memory,
-            plan=state.plan,
-            section=section,
+    async def _read_and_answer(self, trip: "_Trip") -> str:
+        attempt, sampler, emit = trip.attempt, trip.sampler, trip.emit
+        calls = trip.calls()
+        key = self._first_key(attempt, sampler)
+        query = await self._query(attempt, calls, sampler, key)
+        messages = Messages(self._config, query)
+        ranges = equal_ranges(attempt.context.text, self._config.segments)
+        reading = Reading(
+            config=self._config,
+            messages=messages,
+            budget=SectionBudget(self._config, sampler=sampler, messages=messages),
+            counts=TokenCounts(sampler.tokens),
+            journal=self._journal,
+            progress=Progress(len(ranges)),
+            emit=emit,
+            window_tokens=sampler.window_tokens,
         )
-        params = replace(attempt.params, max_new_tokens=self._config.memory_tokens)
-        return await sampler.reply(
-            ReplyRequest(
-                message=message,
-                params=params,
-                key=f"{attempt.key}/turn-{turn}",
-                purpose=Purpose.UPDATE,
+        reading.progress.usage += calls.take_usage()
+        key = next_key(key, query.core)
+        readers = self._readers(trip, reading, ranges, key)
+        emit(_started(readers, reading.progress, query))
+        await read_all(readers)
+        merging = trip.calls()
+        state, note = await merged_state(readers, reading, calls=merging, sampler=sampler)
+        emit(
+            Event(
+                kind=EventKind.ANSWER_STARTED,
+                num_sections=reading.progress.num_sections,
+                memory=state.memory,
+                num_memory_tokens=reading.counts.of(state.memory),
+                message=note,
             )
         )
+        answering = trip.calls()
+        reply = await answering.ask(
+            messages.answer(state.memory),
+            key=f"turn-{sum(len(reader.read_sections) for reader in readers)}",
+            purpose=Purpose.ANSWER,
+        )
+        emit(
+            Event(
+                kind=EventKind.ANSWERED,
+                num_sections=reading.progress.num_sections,
+                message=reply.text,
+                usage=reading.progress.usage + answering.take_usage(),
+                seconds=trip.seconds,
+                citations=self._citations(reply.text, readers, attempt),
+            )
+        )
+        return reply.text
 
-    async def _answer(
-        self, attempt: Attempt, state: MemoryState, turn: int, sampler: ChatSampler
-    ) -> Reply:
-        slots = {"question": attempt.example.question, "memory": state.memory}
-        if self._config.wording == "full":
-            slots["instructions"] = ANSWER_FORM
-        message = fill_template(self._template("memory_answer"), **slots)
-        return await sampler.reply(
-            ReplyRequest(message=message, params=attempt.params, key=f"{attempt.key}/turn-{turn}")
+    async def _query(self, attempt: Attempt, calls: Calls, sampler: ChatSampler, key: str) -> Query:
+        if self._split is not None:
+            return self._split(attempt.example)
+        return await decompose(
+            attempt.example.question,
+            self._config,
+            calls=calls,
+            sampler=sampler,
+            journal=self._journal,
+            key=key,
         )
 
-    def _template(self, name: str) -> str:
-        return f"{name}_compact" if self._config.wording == "compact" else name
+    def _first_key(self, attempt: Attempt, sampler: ChatSampler) -> str:
+        """Return the journal's key before anything was read: all that shapes every step."""
+        settings = self._config.model_dump(mode="json", exclude=_SHAPES_THE_ANSWER_ALONE)
+        shaping = {
+            "model": sampler.name,
+            "policy_version": attempt.policy_version,
+            "tokens": sampler.tokens.name,
+            "prompts": self._config.prompt_variant,
+            "temperature": attempt.params.temperature,
+            "top_p": attempt.params.top_p,
+            "rollout_index": attempt.rollout_index,
+            "settings": settings,
+        }
+        return next_key("", json.dumps(shaping, sort_keys=True), self._salt)
+
+    def _readers(
+        self, trip: "_Trip", reading: Reading, ranges: list[tuple[int, int]], key: str
+    ) -> list[SectionReader]:
+        text = trip.attempt.context.text
+        readers = []
+        for number, (start, end) in enumerate(ranges):
+            own = text[start:end]
+            readers.append(
+                SectionReader(
+                    reading,
+                    own,
+                    section_cutter(own, trip.sampler.tokens),
+                    calls=trip.calls(f"segment-{number}" if len(ranges) > 1 else ""),
+                    key=next_key(key, f"segment-{number}") if len(ranges) > 1 else key,
+                    number=number,
+                    offset=start,
+                )
+            )
+        return readers
+
+    def _citations(
+        self, answer: str, readers: list[SectionReader], attempt: Attempt
+    ) -> tuple[Citation, ...]:
+        """Return where the answer stands; sections are numbered in the document's order.
+
+        The notes of earlier segments stay beside those of later ones; a merge is not followed, for
+        it words notes anew far from the sections they came from.
+        """
+        if not self._config.citations:
+            return ()
+        notes = Notes()
+        index, earlier = 0, ""
+        for reader in readers:
+            for read in reader.read_sections:
+                notes.update(f"{earlier}{read.memory}", index)
+                index += 1
+            earlier += f"{reader.state.memory}\n"
+        sections = [read.section for reader in readers for read in reader.read_sections]
+        visible = answer.rpartition("</think>")[2]
+        return notes.cite(visible, sections, attempt.context)
+
+
+class _Trip:
+    """One attempt on its way, with the turns of everybody who asks in its name."""
+
+    def __init__(
+        self, attempt: Attempt, *, sampler: ChatSampler, emit: Emit, shows_updates: bool
+    ) -> None:
+        self.attempt = attempt
+        self.sampler = sampler
+        self.emit = emit
+        self._shows_updates = shows_updates
+        self._started = time.monotonic()
+        self._callers: list[Calls] = []
+
+    def calls(self, path: str = "") -> Calls:
+        """Return a caller whose turns follow those of the callers before it."""
+        caller = Calls(
+            self.attempt,
+            sampler=self.sampler,
+            emit=self.emit,
+            path=path,
+            shows_updates=self._shows_updates,
+        )
+        self._callers.append(caller)
+        return caller
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """All turns so far."""
+        return tuple(turn for caller in self._callers for turn in caller.turns)
+
+    @property
+    def seconds(self) -> float:
+        """Time since the attempt began."""
+        return time.monotonic() - self._started
+
+
+def _started(readers: list[SectionReader], progress: Progress, query: Query) -> Event:
+    split = ""
+    if query.instructions:
+        split = f"question: {query.core}\nform of the answer: {query.instructions}"
+    return Event(
+        kind=EventKind.STARTED,
+        num_tokens=sum(reader.num_tokens for reader in readers),
+        num_sections=progress.num_sections,
+        message=split,
+    )

@@ -91,7 +91,7 @@ def _planned(config: RunConfig, stage: StageConfig) -> PlannedStage:
     sampled_tokens = training.max_response_tokens
     if stage.kind == "memory":
         sections = math.ceil(config.memory_document_tokens / config.memory.chunk_tokens)
-        sampled_tokens += sections * config.memory.memory_tokens
+        sampled_tokens += sections * config.memory.update_tokens
     return PlannedStage(
         name=stage.name,
         kind=stage.kind,

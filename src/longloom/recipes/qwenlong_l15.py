@@ -72,7 +72,10 @@ def qwenlong_l15() -> RunConfig:
             prose_fraction=0.5,  # ours
             template="l1",
         ),
-        memory=MemoryConfig(chunk_tokens=32_000, memory_tokens=15_000),
+        # Section 2.3: one call for each section and one for the answer.
+        memory=MemoryConfig(
+            chunk_tokens=32_000, memory_tokens=15_000, num_repairs=0, overflow="cut"
+        ),
         memory_document_tokens=127_000,  # Fig. 6: 128K with the question
         num_memory_examples=2_000,  # inferred
         stages=(

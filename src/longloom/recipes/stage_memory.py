@@ -118,9 +118,9 @@ def training_work(training: TrainingConfig, memory: MemoryConfig | None) -> Stag
     max_prompt_tokens = training.max_prompt_tokens
     max_response_tokens = training.max_response_tokens
     if memory is not None:
-        section_tokens = memory.chunk_tokens + 2 * memory.memory_tokens
+        section_tokens = memory.chunk_tokens + memory.memory_tokens + memory.update_tokens
         max_prompt_tokens = min(max_prompt_tokens, section_tokens)
-        max_response_tokens = max(max_response_tokens, memory.memory_tokens)
+        max_response_tokens = max(max_response_tokens, memory.update_tokens)
     return StageWork(
         max_prompt_tokens=max_prompt_tokens,
         max_response_tokens=max_response_tokens,

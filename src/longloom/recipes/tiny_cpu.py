@@ -10,6 +10,16 @@ from longloom.training.entropy_control import AepoConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.stage import TrainingConfig
 
+# One call for each section and one for the answer, whatever the model writes.
+_MEMORY = MemoryConfig(
+    chunk_tokens=160,
+    memory_tokens=48,
+    wording="compact",
+    decomposition="off",
+    num_repairs=0,
+    overflow="keep",
+)
+
 
 def tiny_cpu() -> RunConfig:
     """Return the tiny counterpart of QwenLong-L1.5, Fig. 6.
@@ -60,7 +70,7 @@ def tiny_cpu() -> RunConfig:
         ),
         # Names contain each other and numbers are small: substrings and scalings would score.
         reward=RewardConfig(cover_match="whole_words", numeric_scales=()),
-        memory=MemoryConfig(chunk_tokens=160, memory_tokens=48, wording="compact"),
+        memory=_MEMORY,
         memory_document_tokens=640,
         num_memory_examples=240,
         stages=(

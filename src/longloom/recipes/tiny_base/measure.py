@@ -74,7 +74,16 @@ def measure_base(
     readable = [
         example for example in examples if example.task_type is not TaskType.DIALOGUE_MEMORY
     ]
-    memory_agent = MemoryAgent(MemoryConfig(chunk_tokens=64, memory_tokens=48, wording="compact"))
+    memory_agent = MemoryAgent(
+        MemoryConfig(
+            chunk_tokens=64,
+            memory_tokens=48,
+            wording="compact",
+            decomposition="off",
+            num_repairs=0,
+            overflow="keep",
+        )
+    )
     notes = run(memory_agent, readable[:60], "memory")
     return BaseMeasures(
         by_task={

@@ -55,11 +55,15 @@ def check_sections_fit(
     empty = fill_template(form, question=question, memory="", plan="", section="")
     template_tokens = prompt_tokens(tokenizer, empty)
     # The earlier memory stands in the prompt, the new one is written after it.
-    needed = template_tokens + memory.chunk_tokens + 2 * memory.memory_tokens
+    written = memory.memory_tokens + memory.update_tokens
+    needed = template_tokens + memory.chunk_tokens + written
     if needed > window_tokens:
+        thinking = ""
+        if memory.thinking_tokens:
+            thinking = f", memory.thinking_tokens={memory.thinking_tokens}"
         raise ConfigError(
             f"one section takes up to {needed} tokens (template and question {template_tokens}, "
             f"memory.chunk_tokens={memory.chunk_tokens}, twice memory.memory_tokens="
-            f"{memory.memory_tokens}), but the window is {window_tokens}; lower "
+            f"{memory.memory_tokens}{thinking}), but the window is {window_tokens}; lower "
             "memory.chunk_tokens or use a larger window"
         )
