@@ -38,7 +38,7 @@ def test_page_shows_the_figures_of_the_run(small_run: Path) -> None:
     assert "Optimizer steps 6" in text
     assert "21 % \N{RIGHTWARDS ARROW} 54%".replace(" %", "%") in text
     for windows, percent in ((4, 50), (8, 100)):
-        title = f"Memory agent, {windows} windows 0%"
+        title = f"Agent, {windows} windows 0%"
         assert f"{title} \N{RIGHTWARDS ARROW} {percent}%" in text
         assert f"Agent, {windows} windows" in text  # the picture
     assert "+33.3" in text

@@ -176,10 +176,10 @@ def _memory_tiles(run: RunContents) -> list[Tile]:
         if start and end:
             tiles.append(
                 Tile(
-                    title=f"Memory agent, {in_windows(suite)}",
+                    title=f"Agent, {in_windows(suite)}",
                     value=f"{end.value:.0%}",
                     before=f"{start.value:.0%}",
-                    note=f"documents far beyond the window, base to {name}",
+                    note=f"memory agent, base to {name}",
                 )
             )
     return tiles
