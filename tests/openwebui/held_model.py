@@ -13,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+_TOKEN_CHARS = 3
+"""What this model counts as a token."""
+
 
 @dataclass(frozen=True)
 class Spoken:
@@ -122,8 +125,8 @@ async def _send(writer: asyncio.StreamWriter, status: int, content: dict[str, An
 
 
 def _usage(body: dict[str, Any], spoken: Spoken) -> dict[str, int]:
-    num_prompt = sum(len(str(message["content"]).split()) for message in body["messages"])
-    num_reply = len(spoken.text.split()) + len(spoken.reasoning.split())
+    num_prompt = sum(len(str(message["content"])) for message in body["messages"]) // _TOKEN_CHARS
+    num_reply = (len(spoken.text) + len(spoken.reasoning)) // _TOKEN_CHARS
     return {
         "prompt_tokens": num_prompt,
         "completion_tokens": num_reply,

@@ -18,7 +18,6 @@ from repository import ROOT
 
 VENV = ROOT / ".venv.openwebui"
 _START_SECONDS = 240
-_TURN_SECONDS = 120
 _SOCKET_PROGRAM = Path(__file__).with_name("socket_program.py")
 
 
@@ -47,6 +46,8 @@ def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> 
 
 def stop_server(server: subprocess.Popen[bytes]) -> None:
     """End a server and what it started; it leads a process group of its own."""
+    if server.poll() is not None:
+        return
     os.killpg(server.pid, signal.SIGTERM)
     try:
         server.wait(20)
@@ -62,23 +63,26 @@ class ChatTurn:
     ui: "WebUI"
     program: subprocess.Popen[str]
     message_id: str
-    seen: list[dict[str, Any]] = field(default_factory=list)
     chat_id: str = ""
     task_ids: list[str] = field(default_factory=list)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield `type` and `data` of every event of this answer, to the last one."""
-        assert self.program.stdout is not None
-        for line in self.program.stdout:
-            message = json.loads(line)
-            if "status" in message:
-                assert message["status"] == 200, message
-                self.chat_id = message["reply"]["chat_id"]
-                self.task_ids = message["reply"]["task_ids"]
-            elif message.get("message_id") == self.message_id:
-                self.seen.append(message["data"])
-                yield message["data"]
-        assert self.program.wait(_TURN_SECONDS) == 0
+        with self.program as program:
+            assert program.stdout is not None
+            try:
+                for line in program.stdout:
+                    message = json.loads(line)
+                    if "status" in message:
+                        assert message["status"] == 200, message
+                        self.chat_id = message["reply"]["chat_id"]
+                        self.task_ids = message["reply"]["task_ids"]
+                    elif message.get("message_id") == self.message_id:
+                        yield message["data"]
+            except BaseException:
+                program.kill()
+                raise
+        assert program.returncode == 0
 
     def finish(self) -> dict[str, Any]:
         """Wait for the end; return the message as the chat keeps it."""
