@@ -14,6 +14,11 @@ def test_digits_marks_and_short_words_are_single_tokens() -> None:
     assert COUNTER.measure("") == 0
 
 
+def test_endless_white_space_is_not_one_token() -> None:
+    assert COUNTER.measure(" " * 64) == 1
+    assert COUNTER.measure("\n" * 6_400) == 100
+
+
 def test_english_has_about_one_token_a_word() -> None:
     text = "The council shall keep a record of every vote that it takes in an open meeting."
     assert 16 <= count_tokens(COUNTER, text) <= 19

@@ -37,6 +37,7 @@ _OTHER = (148, 148, 232, 278, 290, 290, 340, 347, 360, 402, 416, 430, 500)
 _MARKS = (100, 100, 102, 127, 182, 244, 282, 290, 250, 220, 206, 208, 230, 230)
 _OTHER_MARKS = (110, 110, 160, 360, 375, 378, 383, 500)
 _CONTRACTION = 122
+_LONGEST_SPACE = 64  # characters of white space that one token can have; ours, on the safe side
 
 
 class TokenCounter(Protocol):
@@ -102,7 +103,9 @@ def piece_cost(piece: str) -> int:
         is_title = letters[0].isupper() and letters[1:].islower()
         return _mean(_TITLE if is_title else _UPPER, len(letters))
     marks = piece.strip()
-    if not marks or marks.isnumeric():
+    if not marks:
+        return 100 * -(-len(piece) // _LONGEST_SPACE)
+    if marks.isnumeric():
         return 100
     if marks[0] == "'" and marks[1:].isalpha():
         return _CONTRACTION
