@@ -199,7 +199,7 @@ def test_stop_ends_the_model_within_a_second_and_asking_again_goes_on(
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 def test_page_shows_progress_answer_and_sources(ui: WebUI, tmp_path: Path) -> None:
     file = tmp_path / "ledger of Orrin.txt"
-    file.write_text(report(150_000))
+    file.write_text(report(60_000))
     picture = Path(os.environ.get("LONGLOOM_PICTURE") or tmp_path / "openwebui.png")
     asked = {
         "url": ui.url,
