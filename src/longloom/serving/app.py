@@ -30,6 +30,14 @@ from longloom.serving.wire_replies import (
 _OPEN_PATHS = ("/health", "/openapi.json")
 """Answered without a key: they say nothing of anybody."""
 _LOCAL_HOSTS = ("localhost", "testserver")
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "data": {"type": "string", "description": "A `chat.completion.chunk`, or `[DONE]`."}
+    },
+    "required": ["data"],
+}
+"""One event of a stream."""
 _COMPONENTS = "#/components/schemas/{model}"
 
 
@@ -66,7 +74,7 @@ def _add_chat(app: FastAPI, service: Service) -> None:
         "/v1/chat/completions",
         response_model=ChatCompletion,
         responses={
-            200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **_errors(400, 404, 408, 413, 415, 429, 500, 502, 503, 504),
         },
         openapi_extra=_body_of("ChatCompletionRequest"),

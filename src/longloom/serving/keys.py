@@ -27,7 +27,7 @@ class ApiKeys:
         """
         self._digests = []
         for number, key in enumerate(dict.fromkeys(keys), start=1):
-            if len(key) < _SHORTEST_KEY or not key.isascii() or not key.isprintable():
+            if len(key) < _SHORTEST_KEY or key.split() != [key] or not key.isascii():
                 raise ConfigError(
                     f"API key {number} has {len(key)} characters; expected at least "
                     f"{_SHORTEST_KEY}, ASCII alone, without blanks"

@@ -1,0 +1,107 @@
+"""`longloom serve` as a command: what it prints, how it stops, what it refuses."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import openai
+import pytest
+
+from longloom.recipes.verbs import serve as serve_verb
+
+
+@contextmanager
+def command(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Run the command until it says that it serves; gives what it printed."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "longloom.cli.main", "serve", "--port", "0", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert running.stdout is not None
+        printed = []
+        for line in running.stdout:
+            printed.append(line.rstrip("\n"))
+            if line.startswith("stop with"):
+                break
+        assert printed, running.stderr.read() if running.stderr else ""
+        yield running, printed
+    finally:
+        running.kill()
+        running.communicate()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_alone_serves_the_tiny_model_and_stops_by_a_signal(tmp_path, number) -> None:
+    with command(tmp_path) as (running, printed):
+        [url] = re.findall(
+            r"^serving tiny-base at (http://127\.0\.0\.1:\d+/v1)$", "\n".join(printed), re.M
+        )
+        assert any(line.startswith(f"curl {url}/chat/completions") for line in printed)
+        assert any(f'openai.OpenAI(base_url="{url}"' in line for line in printed)
+        with openai.OpenAI(base_url=url, api_key="none") as client:
+            asked = [{"role": "user", "content": "Hello"}]
+            reply = client.chat.completions.create(model="tiny-base", messages=asked, max_tokens=8)
+            assert reply.usage.completion_tokens <= 8
+            text = "f of heapq is 12. g of bisect is 13.\n" * 700
+            content = f"<text>\n{text}</text>\n\nWhat is f of heapq?"
+            read = client.chat.completions.create(
+                model="tiny-base", messages=[{"role": "user", "content": content}], max_tokens=32
+            )
+            assert read.usage.model_extra["longloom"]["steps"] > 1
+        running.send_signal(number)
+        assert running.wait(20) == 0
+        assert running.stderr.read() == ""
+    assert (tmp_path / "runs/serve/readings.sqlite").is_file()
+
+
+def test_without_the_extra_the_pip_line_is_named(longloom, monkeypatch) -> None:
+    monkeypatch.setattr(serve_verb, "_PACKAGES", ("fastapi", "no_such_package"))
+    shown = longloom("serve")
+    assert shown.code == 2
+    assert 'pip install "longloom[serve]"' in shown.err
+    assert "no_such_package" in shown.err
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--endpoint", "http://127.0.0.1:1/v1"), "--model-name"),
+    (("--keys", "missing"), "missing"),
+    (("--set", "serving.max_runing=1"), "did you mean 'max_running'"),
+    (("--set", "serving.top_p=2"), "top_p"),
+    (("--set", "memory.chunk=2"), "memory.chunk"),
+    (("--model", "nowhere"), "nowhere"),
+    (("--yarn-factor", "0.5"), "yarn_factor"),
+])  # fmt: skip
+def test_what_cannot_be_served_is_refused_in_one_line(longloom, arguments, words) -> None:
+    shown = longloom("serve", *arguments)
+    assert shown.code == 2
+    assert words in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_importing_the_command_line_loads_no_web_framework() -> None:
+    program = "import sys, longloom.cli.main; print(*sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"fastapi", "uvicorn", "starlette"} & set(finished.stdout.split())
+
+
+@pytest.mark.parametrize(("host", "is_local"), [
+    ("127.0.0.1", True), ("localhost", True), ("::1", True), ("127.9.9.9", True),
+    ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("example.org", False),
+])  # fmt: skip
+def test_addresses_of_this_machine_are_known(host, is_local) -> None:
+    assert serve_verb._is_loopback(host) is is_local

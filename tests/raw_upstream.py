@@ -1,0 +1,133 @@
+"""An OpenAI-compatible server that keeps the bytes it got and sends the bytes it was told to."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is sent back, piece by piece."""
+
+    pieces: tuple[bytes, ...]
+    status: int = 200
+    kind: str = "application/json"
+    headers: tuple[str, ...] = ()
+    ends: str = "in order"
+    """`in order`, `broken` off, or `held` until the client goes away."""
+
+
+def reply(content: str, **more: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, **more}
+    return {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+
+
+def events(*deltas: dict[str, Any], finish: str | None = "stop", index: int = 0) -> Sent:
+    """A stream of deltas that ends as vLLM's does."""
+    chunks = [{"choices": [{"index": index, "delta": delta}]} for delta in deltas]
+    if finish:
+        chunks.append({"choices": [{"index": index, "delta": {}, "finish_reason": finish}]})
+    chunks.append({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
+    lines = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
+    return Sent((*lines, b"data: [DONE]\n\n"), kind="text/event-stream")
+
+
+@dataclass
+class RawUpstream:
+    """The server; `answer` takes path, headers and body of a request."""
+
+    answer: Callable[[str, dict[str, str], bytes], Sent]
+    window_tokens: int | None = 2_000
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    was_left: threading.Event = field(default_factory=threading.Event)
+    is_held: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        is_ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(is_ready)))
+        self._thread.start()
+        assert is_ready.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def chats(self) -> list[bytes]:
+        return [body for path, _, body in self.requests if path.endswith("/chat/completions")]
+
+    async def _serve(self, is_ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        is_ready.set()
+        await self._stopping.wait()
+        server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            while await self._answer_one(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        path = first.split(" ")[1]
+        self.requests.append((path, headers, body))
+        if path == "/v1/models":
+            sent = Sent((json.dumps({"data": [self._card()]}).encode(),))
+        else:
+            sent = self.answer(path, headers, body)
+        more = "".join(f"{line}\r\n" for line in sent.headers)
+        writer.write(
+            f"HTTP/1.1 {sent.status} X\r\nContent-Type: {sent.kind}\r\n{more}"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        for piece in sent.pieces:
+            writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            await writer.drain()
+        if sent.ends == "held":
+            self.is_held.set()
+            await reader.read()
+            self.was_left.set()
+            return False
+        if sent.ends == "broken":
+            writer.transport.abort()
+            return False
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+    def _card(self) -> dict[str, Any]:
+        card: dict[str, Any] = {"id": "upstream", "object": "model"}
+        return card if self.window_tokens is None else {**card, "max_model_len": self.window_tokens}
