@@ -183,9 +183,9 @@ def test_memory_and_answer_suit_the_window() -> None:
     assert (answer_tokens(config, 32_768), answer_tokens(config, 10**6)) == (8_192, 50_000)
 
 
-def test_journal_lies_in_the_cache_folder(monkeypatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere/cache")
-    assert default_journal() == Path("/somewhere/cache/longloom/journal.sqlite")
+def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_journal() == tmp_path / "longloom/journal.sqlite"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert default_journal() == Path("/home/somebody/.cache/longloom/journal.sqlite")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
