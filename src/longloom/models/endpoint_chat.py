@@ -47,6 +47,8 @@ _TEMPLATE_TOKENS = 64
 _CHARACTERS_PER_TOKEN = 4.5
 """Prompts with fewer tokens than so by the server's count are looked at for a silent cut."""
 _LEAST_COUNTED_FRACTION = 0.7
+_LEAST_CUT_CHARACTERS = 4_000
+"""Shorter prompts are cut by nobody."""
 _SEEDS = 2**31
 
 
@@ -158,7 +160,8 @@ class EndpointChat:
     def _warn_if_cut(self, message: str, reply: ChatReply) -> None:
         """Say once if the server counted far fewer tokens than were sent: some cut silently."""
         counted = reply.num_prompt_tokens
-        if self._has_warned or not counted or counted * _CHARACTERS_PER_TOKEN > len(message):
+        is_plausible = counted * _CHARACTERS_PER_TOKEN > len(message)
+        if self._has_warned or not counted or is_plausible or len(message) < _LEAST_CUT_CHARACTERS:
             return
         sent = self._tokens.count(message)
         if counted >= _LEAST_COUNTED_FRACTION * sent:
