@@ -7,9 +7,13 @@ no slower for many rows.
 """
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from longloom.models.network import Network
+
+_MOST_COPIED_BYTES = 1 << 28
+"""An output matrix is copied up to this size; it may be the embedding, which is read by rows."""
 
 
 def lay_out_for_decoding(network: Network) -> None:
@@ -24,3 +28,14 @@ def lay_out_for_decoding(network: Network) -> None:
         for module in network.modules():
             if isinstance(module, nn.Linear) and module.weight.dtype == torch.float32:
                 module.weight.data = module.weight.t().contiguous().t()
+
+
+def head_for_decoding(weight: Float[Tensor, "V D"]) -> Float[Tensor, "V D"]:
+    """Return the output matrix in the order in which decoding on CPU reads it.
+
+    The same matrix where that would change nothing or take too much memory.
+    """
+    is_read_slowly = weight.device.type == "cpu" and weight.dtype == torch.float32
+    if not is_read_slowly or weight.nbytes > _MOST_COPIED_BYTES or not weight.is_contiguous():
+        return weight
+    return weight.detach().t().contiguous().t()
