@@ -186,7 +186,7 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
             "read", parts.documents / "heapq.py", "-q", "Why?", "--model", parts.model,
             "--window", 5,
         ],
-        "but the window is 5",
+        "do not fit the window of 5 tokens",
     ),
     "single pass beyond the window": (
         lambda parts, here: [

@@ -85,9 +85,10 @@ class SectionBudget:
         beside_tokens = self._frame_tokens + state_tokens + self._config.update_tokens
         safe = window - beside_tokens - self._margin(window - self._config.update_tokens)
         allowed = min(limit_tokens, window - beside_tokens if self._is_exact else safe)
+        smallest = min(limit_tokens, SMALLEST_SECTION_TOKENS)
         while True:
-            if allowed < min(limit_tokens, SMALLEST_SECTION_TOKENS):
-                raise ModelError(self._refusal(state_tokens))
+            if allowed < smallest:
+                raise ModelError(self._refusal(state_tokens, smallest))
             section = cutter.cut(start, allowed)
             if section.num_tokens <= safe or not self._is_exact:
                 return section
@@ -103,11 +104,11 @@ class SectionBudget:
             return _MARGIN_TOKENS
         return _MARGIN_TOKENS + int(max(0, counted_tokens) * _ESTIMATE_FRACTION)
 
-    def _refusal(self, state_tokens: int) -> str:
+    def _refusal(self, state_tokens: int, smallest_tokens: int) -> str:
         return (
-            f"prompt and update do not fit the window of {self._sampler.window_tokens} tokens even "
-            f"with a section of {SMALLEST_SECTION_TOKENS}: template and question take "
-            f"{self._frame_tokens}, memory and plan {state_tokens}, an update up to "
-            f"{self._config.update_tokens}; lower memory_tokens or thinking_tokens, shorten the "
-            "question, or use a larger window"
+            f"prompt and update do not fit the window of {self._sampler.window_tokens} tokens: "
+            f"template and question take {self._frame_tokens}, memory and plan {state_tokens}, an "
+            f"update up to {self._config.update_tokens} and a section at least {smallest_tokens}; "
+            "lower memory.memory_tokens or memory.thinking_tokens, shorten the question, or use a "
+            "larger window"
         )

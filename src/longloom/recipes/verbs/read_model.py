@@ -130,7 +130,8 @@ def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
 def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: int) -> MemoryConfig:
     """Return how the memory agent reads for a user.
 
-    The answer is traced back. Where the window is smaller than those of the paper, sections take
+    The answer is traced back, and a reply that cannot be used is asked for again, which training
+    does not do. Where the window is smaller than those of the paper, sections take
     half of it, the memory an eighth, and thinking as much again, unless the settings say otherwise.
     """
     stated = {override.partition("=")[0] for override in overrides}
@@ -139,6 +140,9 @@ def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: i
         memory = memory.replace(citations=True)
     if memory.wording == "compact":
         return memory
+    for setting, value in (("num_repairs", 1), ("overflow", "compress")):
+        if f"memory.{setting}" not in stated:
+            memory = memory.replace(**{setting: value})
     for name, share in (("chunk", _WINDOW_PER_SECTION), ("memory", _WINDOW_PER_MEMORY)):
         most = max(1, window_tokens // share)
         setting = f"{name}_tokens"

@@ -165,7 +165,13 @@ def _is_own(override: str) -> bool:
 
 
 def _for_users(memory: MemoryConfig) -> MemoryConfig:
-    """Return settings for people: places that support the answer, and its form as they ask it."""
+    """Return settings for people: places that support the answer, and its form as they ask it.
+
+    Replies that cannot be used are asked for again, which training does not do; models that read
+    no instructions could not follow such a request.
+    """
+    if memory.wording == "full":
+        memory = memory.replace(num_repairs=max(1, memory.num_repairs), overflow="compress")
     return memory.replace(citations=True, answer_form="free")
 
 
