@@ -46,7 +46,7 @@ async def main() -> None:
     async with aiohttp.ClientSession(headers=headers) as session:
         async with session.post(f"{asked['url']}/api/chat/completions", json=payload) as reply:
             _show({"status": reply.status, "reply": await reply.json()})
-        await asyncio.wait_for(is_over.wait(), 120)
+        await asyncio.wait_for(is_over.wait(), 600)
     await client.disconnect()
 
 
