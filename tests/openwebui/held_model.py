@@ -1,8 +1,9 @@
 """A chat model on this machine that streams scripted replies and can be held in mid-reply.
 
 It speaks as much of OpenAI's protocol as vLLM does: `/v1/models` with the window, completions with
-and without a stream. A reply with `is_held` stops after its text until the client goes away; when
-that was is kept, so that a test knows how soon a stopped request reaches the model.
+and without a stream. The first reply with `is_held` stops after its text until the client goes
+away; when that was is kept, so that a test knows how soon a stopped request reaches the model.
+Later ones are complete.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 _TOKEN_CHARS = 3
@@ -93,6 +94,8 @@ class HeldModel:
             return await _send(writer, 404, {"error": {"message": f"no {path}", "code": 404}})
         self.bodies.append(body)
         spoken = self.answer(body)
+        if self.was_left.is_set():
+            spoken = replace(spoken, is_held=False)
         if not body.get("stream"):
             if spoken.is_held:
                 await self._hold(reader)

@@ -31,7 +31,7 @@ FACT = "The great wheel of the mill at Orrin carries 32 oak buckets."
 ASKED = "How many buckets does the wheel of the mill at Orrin carry?"
 ANSWER = f"The wheel carries 32 buckets: {FACT}"
 HELD = "The clerk stopped writing here."
-"""A section with this sentence is never finished."""
+"""A section with this sentence is not finished the first time."""
 WINDOW_TOKENS = 16_384
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _MEMORY = re.compile(r"<memory>\n(.*?)\n</memory>", re.DOTALL)
@@ -194,6 +194,10 @@ def test_stop_ends_the_model_within_a_second_and_asking_again_goes_on(
     message = turn.saved()
     assert any(line.startswith("Section 1 of ") for line in statuses(message))
     assert message["content"].strip() == ""
+    again = ui.ask(ASKED, attached).finish()
+    assert again["content"].strip().endswith(ANSWER)
+    counts = again["usage"]["longloom"]
+    assert 0 < counts["resumed_steps"] < counts["steps"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
