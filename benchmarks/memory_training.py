@@ -13,7 +13,7 @@ paper's (question, memory, section, instructions) and section first. Ways to com
     any          the same for every beginning, however short, to see what the threshold is worth
 
 Each runs in a process of its own; seconds are CPU time of forward and backward passes, memory is
-the largest resident set above where it stood, and every gradient is compared with that of `rows`.
+the largest resident set above where it stood; every gradient is compared with the first way's.
 Result: results/memory_training.json.
 """
 
@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -107,54 +108,65 @@ def made_sequences(case: Case) -> list[Any]:
     return sequences
 
 
+def set_way(way: str) -> None:
+    """Have prompts share what this way shares."""
+    from longloom.models import prompt_groups
+
+    if way in ("rows", "equal"):
+        prompt_groups.LEAST_TOKENS = 1 << 40
+    if way == "any":
+        prompt_groups.LEAST_TOKENS, prompt_groups.LEAST_FRACTION = 1, 0.0
+
+
+def add_gradient(network: Any, chosen: Sequence[Any], num_tokens: int) -> None:
+    """Add the gradient of some calls, of all of which there are `num_tokens` response tokens."""
+    import torch
+
+    from longloom.models.local_policy import score_sequences
+    from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
+
+    logprobs, _ = score_sequences(network, chosen, temperature=1.0)
+    lengths = torch.tensor([len(each.response_ids) for each in chosen])
+    loss, _ = policy_gradient_loss(
+        logprobs,
+        None,
+        torch.tensor([value for each in chosen for value in each.advantages]),
+        LossConfig(),
+        LossDenominators(num_tokens=num_tokens, num_sequences=1),
+        sequence_tokens=lengths.repeat_interleave(lengths),
+    )
+    loss.backward()
+
+
+def packed_tokens(chosen: Sequence[Any]) -> int:
+    """Return the tokens that the network reads for some calls, what is shared counted once."""
+    from longloom.models.prompt_groups import cluster_prompts
+
+    total = sum(len(each.response_ids) for each in chosen)
+    for cluster in cluster_prompts([each.prompt_ids for each in chosen]):
+        contexts = [len(chosen[group[0]].prompt_ids) - 1 for group in cluster.groups]
+        total += sum(contexts) - (len(contexts) - 1) * cluster.beginning_tokens
+    return total
+
+
 def run_way(way: str, case: Case, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Compute the gradient in this process; return figures and write the gradient."""
     import torch
     from grpo_steps.process_memory import MemoryMeter
 
     from longloom.engines.micro_batches import micro_batches
-    from longloom.models import prompt_groups
     from longloom.models.loading import load_network
-    from longloom.models.local_policy import score_sequences
-    from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
 
     torch.set_num_threads(1)
-    if way in ("rows", "equal"):
-        prompt_groups.LEAST_TOKENS = 1 << 40
-    if way == "any":
-        prompt_groups.LEAST_TOKENS, prompt_groups.LEAST_FRACTION = 1, 0.0
+    set_way(way)
     sequences = made_sequences(case)
     network = load_network(folder, device=torch.device("cpu"), dtype=torch.float32)
-    batches = micro_batches(sequences, max_tokens=options.max_batch_tokens)
+    places = micro_batches(sequences, max_tokens=options.max_batch_tokens)
     if way == "rows":
-        batches = [(index,) for index in range(len(sequences))]
+        places = [(index,) for index in range(len(sequences))]
+    batches = [[sequences[index] for index in batch] for batch in places]
     num_tokens = sum(len(each.response_ids) for each in sequences)
-    denominators = LossDenominators(num_tokens=num_tokens, num_sequences=len(sequences))
-
-    def add_gradient(batch: Sequence[int]) -> None:
-        chosen = [sequences[index] for index in batch]
-        logprobs, _ = score_sequences(network, chosen, temperature=1.0)
-        advantages = torch.tensor([value for each in chosen for value in each.advantages])
-        lengths = torch.tensor([len(each.response_ids) for each in chosen])
-        loss, _ = policy_gradient_loss(
-            logprobs,
-            None,
-            advantages,
-            LossConfig(),
-            denominators,
-            sequence_tokens=lengths.repeat_interleave(lengths),
-        )
-        loss.backward()
-
-    add_gradient(batches[0])  # warms up
-    packed = 0
-    for batch in batches:
-        clusters = prompt_groups.cluster_prompts([sequences[i].prompt_ids for i in batch])
-        for cluster in clusters:
-            packed += cluster.beginning_tokens
-            for group in cluster.groups:
-                packed += len(sequences[batch[group[0]]].prompt_ids) - 1 - cluster.beginning_tokens
-                packed += len(group) * case.response_tokens
+    add_gradient(network, batches[0], num_tokens)  # warms up
     seconds = []
     meter = MemoryMeter("cpu")
     for _ in range(options.repeats):
@@ -162,12 +174,12 @@ def run_way(way: str, case: Case, options: argparse.Namespace, folder: Path) -> 
             weight.grad = None
         started = time.process_time()
         for batch in batches:
-            add_gradient(batch)
+            add_gradient(network, batch, num_tokens)
         seconds.append(time.process_time() - started)
     gradient = [weight.grad.flatten() for _, weight in network.named_parameters()]
     torch.save(torch.cat(gradient), folder / f"{way}.pt")
     return {
-        "packed_tokens": packed,
+        "packed_tokens": sum(map(packed_tokens, batches)),
         "micro_batches": len(batches),
         "cpu_seconds": round(min(seconds), 3),
         **meter.figures(),
@@ -175,7 +187,7 @@ def run_way(way: str, case: Case, options: argparse.Namespace, folder: Path) -> 
 
 
 def measure_case(name: str, order: str, options: argparse.Namespace, folder: Path) -> Any:
-    """Return the figures of all ways, each by a child, and how far gradients are from `rows`."""
+    """Return the figures of all ways, each by a child; gradients are compared with the first."""
     import torch
 
     found: dict[str, Any] = {}
@@ -188,9 +200,8 @@ def measure_case(name: str, order: str, options: argparse.Namespace, folder: Pat
         ]  # fmt: skip
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found[way] = json.loads(output.splitlines()[-1])
-        if "rows" in found:
-            mine, rows = torch.load(folder / f"{way}.pt"), torch.load(folder / "rows.pt")
-            found[way]["gradient_difference"] = float((mine - rows).norm() / rows.norm())
+        mine, first = (torch.load(folder / f"{each}.pt") for each in (way, next(iter(found))))
+        found[way]["gradient_difference"] = float((mine - first).norm() / first.norm())
         print(f"{name:<14} {order:<14} {way:<11} {json.dumps(found[way])}", flush=True)
     return found
 
@@ -200,10 +211,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cases", default=",".join(CASES), help="section/memory/response, ...")
     parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--orders", default=",".join(ORDERS))
     parser.add_argument("--sections", type=int, default=2, help="sections of the document")
     parser.add_argument("--max-batch-tokens", type=int, default=3_072, help="of a micro-batch")
     parser.add_argument("--repeats", type=int, default=3, help="the least time counts")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULT.name}")
+    parser.add_argument("--write", action="store_true", help=f"write to {RESULT.name}")
     for hidden in ("--child", "--order", "--folder"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -221,25 +233,37 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="memory-model-") as name:
         write_model(Path(name), TINY)
         cases = {
-            case: {order: measure_case(case, order, options, Path(name)) for order in ORDERS}
+            case: {
+                order: measure_case(case, order, options, Path(name))
+                for order in options.orders.split(",")
+            }
             for case in options.cases.split(",")
         }
     if options.write:
-        result = {
-            "benchmark": "memory_training",
-            "command": "python benchmarks/memory_training.py --write",
+        write(cases, options)
+
+
+def write(cases: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the figures of these cases; those of others stay as they are."""
+    found = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
+    found |= {
+        "benchmark": "memory_training",
+        "machine": {
+            "num_cpus": os.cpu_count(),
+            "architecture": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "group_size": GROUP_SIZE,
+    }
+    for name, orders in cases.items():
+        found.setdefault("cases", {})[name] = {
+            "command": f"python benchmarks/memory_training.py {shlex.join(sys.argv[1:])}",
             "date": datetime.now(UTC).date().isoformat(),
-            "machine": {
-                "num_cpus": os.cpu_count(),
-                "architecture": platform.machine(),
-                "python": platform.python_version(),
-            },
-            "group_size": GROUP_SIZE,
             "sections": options.sections,
             "max_batch_tokens": options.max_batch_tokens,
-            "cases": cases,
+            **orders,
         }
-        RESULT.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    RESULT.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
