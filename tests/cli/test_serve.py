@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,13 +76,15 @@ def test_without_the_extra_the_pip_line_is_named(longloom, monkeypatch) -> None:
     assert "no_such_package" in shown.err
 
 
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize(("arguments", "words"), [
     (("--endpoint", "http://127.0.0.1:1/v1"), "--model-name"),
     (("--keys", "missing"), "missing"),
     (("--set", "serving.max_runing=1"), "did you mean 'max_running'"),
     (("--set", "serving.top_p=2"), "top_p"),
     (("--set", "memory.chunk=2"), "memory.chunk"),
-    (("--model", "nowhere"), "nowhere"),
+    (("--model", "nowhere", "--port", "0"), "nowhere"),
     (("--yarn-factor", "0.5"), "yarn_factor"),
 ])  # fmt: skip
 def test_what_cannot_be_served_is_refused_in_one_line(longloom, arguments, words) -> None:
@@ -97,6 +100,15 @@ def test_importing_the_command_line_loads_no_web_framework() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert not {"fastapi", "uvicorn", "starlette"} & set(finished.stdout.split())
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_port_that_is_taken_is_refused_before_the_model_is_loaded(longloom) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        shown = longloom("serve", "--port", taken.getsockname()[1], "--model", "nowhere")
+    assert shown.code == 2
+    assert "cannot be listened at" in shown.err
 
 
 @pytest.mark.parametrize(("host", "is_local"), [

@@ -165,3 +165,23 @@ def test_logs_hold_no_text_of_requests(caplog, stream: bool) -> None:
     assert "KeyError at " in caplog.text
     assert replies[0].headers["x-request-id"] in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_a_bug_at_another_address_is_told_without_its_text(caplog, monkeypatch) -> None:
+    service = make_service()
+
+    async def buggy(text, messages):
+        raise KeyError(text)
+
+    monkeypatch.setattr(service.backend, "tokenize", buggy)
+
+    async def run() -> httpx.Response:
+        transport = httpx.ASGITransport(make_app(service))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return await client.post("/tokenize", json={"prompt": SECRET})
+
+    response = asyncio.run(run())
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "internal_error"
+    assert SECRET not in response.text + caplog.text
+    assert "KeyError at " in caplog.text

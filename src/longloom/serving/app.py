@@ -9,13 +9,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from longloom import __version__
 from longloom.errors import LongloomError
 from longloom.serving.receiving import received_body
-from longloom.serving.refusals import Refusal, RefusedError, refusal_of, refused
-from longloom.serving.sending import ChatResponse, Stopping
+from longloom.serving.refusals import BUG, Refusal, RefusedError, refusal_of, refused
+from longloom.serving.sending import ChatResponse, Stopping, log_bug
 from longloom.serving.service import CallOptions, Service, check_model
 from longloom.serving.wire import ChatCompletionRequest, TokenizeRequest, parse_request, text_of
 from longloom.serving.wire_replies import (
@@ -174,9 +175,12 @@ class _Entrance:
             return
         request_id = f"req-{uuid.uuid4().hex}"
         headers = dict(scope["headers"])
+        has_begun = False
 
         async def named_send(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 named = (b"x-request-id", request_id.encode())
                 message = {**message, "headers": [*message.get("headers", ()), named]}
             await send(message)
@@ -191,7 +195,14 @@ class _Entrance:
             await _response(error.refusal)(scope, receive, named_send)
             return
         scope.setdefault("state", {}).update(request_id=request_id, holder=holder)
-        await self._app(scope, receive, named_send)
+        try:
+            await self._app(scope, receive, named_send)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # the boundary to the web server, which would log its message
+            log_bug(request_id, error)
+            if not has_begun:
+                await _response(BUG)(scope, receive, named_send)
 
     def _check_host(self, host: str) -> None:
         """Refuse names of elsewhere that were made to point here (DNS rebinding)."""

@@ -100,7 +100,7 @@ class ChatResponse(Response):
         except Exception as error:  # the boundary to the web server
             refusal = refusal_of(error)
             if refusal is None:
-                self._log_bug(error)
+                log_bug(self._request.state.request_id, error)
                 refusal = BUG
             await self._tell(send, refusal)
 
@@ -153,15 +153,6 @@ class ChatResponse(Response):
             await send({"type": "http.response.body", "body": line, "more_body": False})
         self._is_complete = True
 
-    def _log_bug(self, error: Exception) -> None:
-        """Log a bug by its place: messages of errors may hold a document's text."""
-        frames = traceback.extract_tb(error.__traceback__)[-3:]
-        places = ", ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
-        logger.error(
-            "request %s: bug: %s at %s",
-            *(self._request.state.request_id, type(error).__name__, places),
-        )
-
     def _note(self, outcome: str, seconds: float) -> None:
         metrics = self._service.metrics
         metrics.time(seconds)
@@ -172,6 +163,13 @@ class ChatResponse(Response):
             "request %s: %s, %d bytes, %.3f s",
             *(self._request.state.request_id, outcome, self._num_body_bytes, seconds),
         )
+
+
+def log_bug(request_id: str, error: Exception) -> None:
+    """Log a bug by its place: messages of errors may hold a document's text."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = ", ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+    logger.error("request %s: bug: %s at %s", request_id, type(error).__name__, places)
 
 
 class _ClientGoneError(Exception):

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import check_yarn_factor, open_live_sampler, prepare_torch
 from longloom.serving import Backend, ServingConfig
-from longloom.serving.keys import KEYS_VARIABLE, read_keys
+from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
 
 logger = logging.getLogger(__name__)
 
@@ -104,43 +104,73 @@ def serve(
             "lists with --model-name"
         )
 
-    async def run() -> bool:
-        from longloom.serving.server import bind, serve_until_stopped
-        from longloom.serving.service import Service
+    wanted = _Model(
+        model=str(model),
+        endpoint=endpoint,
+        name=model_name,
+        tokenizer=tokenizer,
+        window_tokens=window_tokens,
+        yarn_factor=yarn_factor,
+    )
+    listening_at = _Door(host=host, port=port, keys=keys, is_local=is_local)
+    return asyncio.run(_serve(wanted, listening_at, config, serving, journal, on_ready))
 
-        async with AsyncExitStack() as opened:
-            backend = (
-                await _remote(opened, endpoint, model_name or "", tokenizer, window_tokens, serving)
-                if endpoint is not None
-                else _local(
-                    config,
-                    str(model),
-                    model_name=model_name,
-                    window_tokens=window_tokens,
-                    yarn_factor=yarn_factor,
-                    serving=serving,
-                )
-            )
-            kept = _open_journal(opened, journal)
-            agents = MemoryAgent(_for_users(config.memory), journal=kept)
-            service = Service(backend, lambda: agents, serving, keys=keys)
-            listening = bind(host, port)
-            address = ServedAddress(
-                url=_url(host, listening),
-                model=backend.name,
-                window_tokens=backend.chat.window_tokens,
-                max_document_tokens=serving.max_document_tokens,
-                needs_key=bool(keys),
-                is_local=is_local,
-            )
-            return await serve_until_stopped(
-                service,
-                listening,
-                is_local=is_local,
-                on_ready=lambda: on_ready(address) if on_ready else None,
-            )
 
-    return asyncio.run(run())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Model:
+    """What is served."""
+
+    model: str
+    endpoint: str | None
+    name: str | None
+    tokenizer: Path | str | None
+    window_tokens: int | None
+    yarn_factor: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Door:
+    """Where requests come in, and whose."""
+
+    host: str
+    port: int
+    keys: ApiKeys
+    is_local: bool
+
+
+async def _serve(
+    wanted: _Model,
+    door: _Door,
+    config: RunConfig,
+    serving: ServingConfig,
+    journal: Path | str | None,
+    on_ready: Callable[[ServedAddress], None] | None,
+) -> bool:
+    from longloom.serving.server import bind, serve_until_stopped
+    from longloom.serving.service import Service
+
+    async with AsyncExitStack() as opened:
+        listening = opened.enter_context(closing(bind(door.host, door.port)))
+        if wanted.endpoint is not None:
+            backend = await _remote(opened, wanted.endpoint, wanted, serving)
+        else:
+            backend = _local(config, wanted, serving)
+        agent = MemoryAgent(_for_users(config.memory), journal=_open_journal(opened, journal))
+        service = Service(backend, lambda: agent, serving, keys=door.keys)
+        address = ServedAddress(
+            url=_url(door.host, listening),
+            model=backend.name,
+            window_tokens=backend.chat.window_tokens,
+            max_document_tokens=serving.max_document_tokens,
+            needs_key=bool(door.keys),
+            is_local=door.is_local,
+        )
+        return await serve_until_stopped(
+            service,
+            listening,
+            is_local=door.is_local,
+            on_ready=lambda: on_ready(address) if on_ready else None,
+        )
 
 
 def _check_installed() -> None:
@@ -175,46 +205,37 @@ def _for_users(memory: MemoryConfig) -> MemoryConfig:
     return memory.replace(citations=True, answer_form="free")
 
 
-def _local(
-    config: RunConfig,
-    model: str,
-    *,
-    model_name: str | None,
-    window_tokens: int | None,
-    yarn_factor: float | None,
-    serving: ServingConfig,
-) -> Backend:
+def _local(config: RunConfig, wanted: _Model, serving: ServingConfig) -> Backend:
     from longloom.serving.local_backend import LocalBackend
 
     prepare_torch(config.num_threads, config.engine)
-    folder = resolve_model(model)
-    sampler = open_live_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
-    own = sampler.window_tokens
+    folder = resolve_model(wanted.model)
+    sampler = open_live_sampler(folder, yarn_factor=wanted.yarn_factor, config=config.engine)
+    own, window_tokens = sampler.window_tokens, wanted.window_tokens
     if window_tokens is not None and not 1 <= window_tokens <= own:
         sampler.close()
         raise ConfigError(f"window is {window_tokens} tokens; expected 1 to {own}, the model's own")
-    name = model_name or (TINY_BASE if model == TINY_BASE else folder.resolve().name)
+    name = wanted.name or (TINY_BASE if wanted.model == TINY_BASE else folder.resolve().name)
     return LocalBackend(sampler, name=name, config=serving, window_tokens=window_tokens)
 
 
 async def _remote(
-    opened: AsyncExitStack,
-    endpoint: str,
-    model_name: str,
-    tokenizer: Path | str | None,
-    window_tokens: int | None,
-    serving: ServingConfig,
+    opened: AsyncExitStack, endpoint: str, wanted: _Model, serving: ServingConfig
 ) -> Backend:
     from longloom.models.endpoint_chat import open_endpoint_chat
     from longloom.models.endpoint_config import EndpointConfig, read_api_key
     from longloom.serving.http_backend import HttpBackend
     from longloom.text.tokenizer import FolderTokenizer
 
-    settings = {"url": endpoint, "model": model_name, "concurrency": serving.max_reading_calls}
+    settings = {
+        "url": endpoint,
+        "model": wanted.name or "",
+        "concurrency": serving.max_reading_calls,
+    }
     config = parse_config(EndpointConfig, settings)
-    counting = FolderTokenizer(Path(tokenizer)) if tokenizer is not None else None
+    counting = FolderTokenizer(Path(wanted.tokenizer)) if wanted.tokenizer is not None else None
     chat = await opened.enter_async_context(
-        open_endpoint_chat(config, window_tokens=window_tokens, tokenizer=counting)
+        open_endpoint_chat(config, window_tokens=wanted.window_tokens, tokenizer=counting)
     )
     return HttpBackend(config, chat, api_key=read_api_key(), serving=serving)
 
