@@ -61,8 +61,9 @@ bench: $(READY) ## run the benchmarks (figures, not tests)
 bench-step: $(READY) $(PARITY)/.longloom-parity-ready ## one GRPO step beside TRL, on one CPU thread
 	@$(BIN)/python benchmarks/grpo_step.py $(ARGS)
 
-ablation: $(READY) ## the ablations of the paper on the tiny model (two CPU-hours, resumable)
+ablation: $(READY) ## the ablations of the paper on the tiny model (2.7 CPU-hours, resumable)
 	@$(BIN)/python benchmarks/ablation.py run --workers 2 $(ARGS)
+	@$(BIN)/python benchmarks/ablation.py run --workers 2 --arms unsettled --seeds 10 $(ARGS)
 	@$(BIN)/python benchmarks/ablation.py report
 
 clean: ## remove the environments and caches; runs/ stays

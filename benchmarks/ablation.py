@@ -36,7 +36,8 @@ from longloom.text.tokenizer import FolderTokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-COMMAND = "python benchmarks/ablation.py run && python benchmarks/ablation.py report --write"
+_CALL = "python benchmarks/ablation.py"
+COMMAND = f"{_CALL} run && {_CALL} run --arms unsettled --seeds 10 && {_CALL} report --write"
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:

@@ -42,13 +42,17 @@ class Findings:
         return compare(self.runs_by_arm[arm], self.runs_by_arm[baseline], self.task_by_question)
 
     def unsettled(self) -> list[str]:
-        """Return the arms that are not separated from their baseline, baselines included."""
-        found = []
-        for arm in self.runs_by_arm:
-            baseline = BASELINES[ARMS[arm].family]
-            comparison = None if arm == baseline else self.against(arm, baseline)
+        """Return the arms of every comparison that does not separate its two arms.
+
+        Compared are each arm with its baseline, and the arms of each of the paper's directions.
+        """
+        pairs = [(arm, BASELINES[ARMS[arm].family]) for arm in self.runs_by_arm]
+        pairs += [(better, other) for better, other, _ in PAPER_DIRECTIONS]
+        found = set()
+        for arm, other in pairs:
+            comparison = None if arm == other else self.against(arm, other)
             if comparison and comparison.over_seeds.verdict == "not separated":
-                found += [arm, baseline]
+                found |= {arm, other}
         return [arm for arm in self.runs_by_arm if arm in found]
 
 

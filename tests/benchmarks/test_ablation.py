@@ -185,6 +185,9 @@ def test_statements_follow_the_intervals():
     opposite = next(x for x in lines if x.startswith("- Task-balanced sampling helps."))
     assert place["The opposite holds"] < lines.index(opposite)
     assert findings.unsettled() == ["grpo", "clip-high-tokens"]
+    like_tbs = [made_run("tbs-batch-std", seed=s, rewards=(0.1 + s / 50, 0.5)) for s in range(3)]
+    findings = collect([*runs, *like_tbs], FULL, TASK_BY_QUESTION, machine="here")
+    assert findings.unsettled() == ["grpo", "tbs", "tbs-batch-std", "clip-high-tokens"]
     assert "| AEPO | 3 |" in written(findings)
 
 
