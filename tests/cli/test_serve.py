@@ -104,9 +104,9 @@ def test_importing_the_command_line_loads_no_web_framework() -> None:
 
 @pytest.mark.enable_socket
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_port_that_is_taken_is_refused_before_the_model_is_loaded(longloom) -> None:
+def test_a_port_that_is_taken_is_refused(longloom) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        shown = longloom("serve", "--port", taken.getsockname()[1], "--model", "nowhere")
+        shown = longloom("serve", "--port", taken.getsockname()[1])
     assert shown.code == 2
     assert "cannot be listened at" in shown.err
 

@@ -73,7 +73,7 @@ def longloom_server(folder: Path, model: HeldModel) -> Iterator[str]:
     sizes = ("memory.chunk_tokens=3000", "memory.memory_tokens=800")
     command = [sys.executable, "-c", "from longloom.cli.main import main; raise SystemExit(main())",
                "serve", "--endpoint", model.url, "--model-name", "scripted", "--port", str(port),
-               "--journal", str(folder / "journal"), "--recipe", "qwenlong-l15",
+               "--journal", str(folder / "journal"),
                *(word for size in sizes for word in ("--set", size))]  # fmt: skip
     with log.open("wb") as output:
         server = subprocess.Popen(

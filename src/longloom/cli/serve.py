@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from longloom.cli.options import Model, Overrides, Recipe, YarnFactor
+from longloom.cli.options import Model, Overrides, YarnFactor
 
 if TYPE_CHECKING:
     from longloom.recipes.api import ServedAddress
@@ -38,7 +38,9 @@ def serve(
     journal: Annotated[Path | None, typer.Option(help="Folder that keeps what was read.")] = Path(
         "runs/serve"
     ),
-    recipe: Recipe = "tiny-cpu",
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe of the settings; default by the model's window.")
+    ] = None,
     overrides: Overrides = None,
 ) -> int:
     """Serve a model; requests beyond its window are read section by section."""

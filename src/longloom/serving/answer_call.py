@@ -27,7 +27,6 @@ class AnswerCall:
         *,
         answer: Answer,
         show: Callable[[Part], None],
-        num_kept_tokens: int,
     ) -> None:
         """Take who reads and who answers.
 
@@ -35,10 +34,8 @@ class AnswerCall:
             sampler: reads.
             answer: draws the answer.
             show: receives its parts.
-            num_kept_tokens: what the answer's prompt holds beside its message.
         """
         self._sampler = sampler
-        self._num_kept_tokens = num_kept_tokens
         self._answer = answer
         self._show = show
         self.answer_usage = TokenUsage()
@@ -60,8 +57,8 @@ class AnswerCall:
         return self._sampler.window_tokens
 
     def num_prompt_tokens(self, message: str) -> int:
-        """Return the tokens of the prompt of one message, and of what the last has beside it."""
-        return self._sampler.num_prompt_tokens(message) + self._num_kept_tokens
+        """Return the tokens of the prompt of one message that reads."""
+        return self._sampler.num_prompt_tokens(message)
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request.

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from longloom.errors import ModelError
+from longloom.errors import ContextLengthError, ModelError
 from longloom.models.protocols import ChatSampler
 from longloom.records import (
     Citation,
@@ -35,6 +35,8 @@ from longloom.serving.reading_request import ReadingRequest
 from longloom.serving.turns import SYSTEM_ROLES
 
 _MOST_CITATIONS = 50
+_MOST_BESIDE_NOTES = 0.875
+"""Share of the window that the last call may take beside the notes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,6 @@ class Reading:
             self._reader,
             answer=answer,
             show=self._show_answer,
-            num_kept_tokens=self._num_kept_tokens,
         )
         working = asyncio.create_task(self._read(sampler))
         try:
@@ -118,6 +119,7 @@ class Reading:
 
     async def _read(self, sampler: AnswerCall) -> None:
         try:
+            self._check_room()
             rollout = await self._agent(self._attempt(), sampler=sampler, emit=self._emit)
             if rollout.error:
                 raise ModelError(f"the request could not be read: {rollout.error}")
@@ -125,6 +127,19 @@ class Reading:
                 self._arrived.put_nowait(part)
         finally:
             self._arrived.put_nowait(None)
+
+    def _check_room(self) -> None:
+        """Refuse, before anything is read, a last call that would have no room for notes."""
+        window = self._reader.window_tokens
+        num_asked = self._reader.tokens.count(self._wanted.question) + self._num_kept_tokens
+        num_needed = num_asked + self._settings.params.max_new_tokens
+        if num_needed > window * _MOST_BESIDE_NOTES:
+            raise ContextLengthError(
+                f"question, system prompt and tools take {num_asked} tokens and the answer up to "
+                f"{self._settings.params.max_new_tokens}; expected at most "
+                f"{int(window * _MOST_BESIDE_NOTES)} together, so that the notes of a reading fit "
+                f"the window of {window}; send fewer tools or ask for a shorter answer"
+            )
 
     def _emit(self, event: Event) -> None:
         self._on_event(event)

@@ -14,10 +14,10 @@ from longloom.config import apply_overrides, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
-from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
 from longloom.recipes.run_config import RunConfig
-from longloom.recipes.sampler_source import check_yarn_factor, open_live_sampler, prepare_torch
+from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
+from longloom.recipes.verbs.read_model import ReadModel, reading_memory
 from longloom.serving import Backend, ServingConfig
 from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
 
@@ -58,7 +58,7 @@ def serve(
     port: int = 8000,
     keys_file: Path | str | None = None,
     journal: Path | str | None = None,
-    recipe: str = "tiny-cpu",
+    recipe: str | None = None,
     overrides: Sequence[str] = (),
     on_ready: Callable[[ServedAddress], None] | None = None,
 ) -> bool:
@@ -75,7 +75,8 @@ def serve(
         port: the port; 0 takes a free one.
         keys_file: a file of API keys, one a line, beside those in LONGLOOM_SERVER_KEYS.
         journal: a folder that keeps what was read, so that readings go on where they stopped.
-        recipe: whose memory settings are used.
+        recipe: whose memory settings are used; by default those that suit the model's window, as
+            `longloom read` chooses them.
         overrides: changed settings as `memory.a=b` and `serving.a=b`.
         on_ready: is told the address when requests are taken.
 
@@ -88,44 +89,44 @@ def serve(
         ModelError: the model cannot be loaded, or the endpoint does not answer.
     """
     _check_installed()
-    config, serving = _settings(recipe, overrides)
+    wanted = ReadModel(
+        model=str(model),
+        endpoint=endpoint,
+        model_name=model_name if endpoint is not None else None,
+        tokenizer=str(tokenizer) if tokenizer is not None else None,
+        window_tokens=window_tokens,
+        yarn_factor=yarn_factor,
+    )
+    wanted.check()
+    settings = _settings(wanted, recipe, overrides)
     keys = read_keys(Path(keys_file) if keys_file is not None else None)
     is_local = _is_loopback(host)
-    check_yarn_factor(yarn_factor, endpoint or str(model))
     if not is_local and not keys:
         logger.warning(
             "host %s can be reached from other machines and no API key is set: anybody there can "
             "use the model; set %s or give --keys FILE",
             *(host, KEYS_VARIABLE),
         )
-    if endpoint is not None and model_name is None:
-        raise ConfigError(
-            f"endpoint is {endpoint}, but no model is named; give the name that its /v1/models "
-            "lists with --model-name"
-        )
-
-    wanted = _Model(
-        model=str(model),
-        endpoint=endpoint,
-        name=model_name,
-        tokenizer=tokenizer,
-        window_tokens=window_tokens,
-        yarn_factor=yarn_factor,
-    )
-    listening_at = _Door(host=host, port=port, keys=keys, is_local=is_local)
-    return asyncio.run(_serve(wanted, listening_at, config, serving, journal, on_ready))
+    door = _Door(host=host, port=port, keys=keys, is_local=is_local)
+    return asyncio.run(_serve(wanted, model_name, door, settings, journal, on_ready))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    """What is served."""
+class _Settings:
+    """How requests are answered and read."""
 
-    model: str
-    endpoint: str | None
-    name: str | None
-    tokenizer: Path | str | None
-    window_tokens: int | None
-    yarn_factor: float | None
+    config: RunConfig
+    """The recipe's settings."""
+    stated: tuple[str, ...]
+    """Those of them that the user stated."""
+    serving: ServingConfig
+    """The server's."""
+
+    def memory(self, window_tokens: int) -> MemoryConfig:
+        """Return how requests are read; the form of the answer is what the request asks for."""
+        memory = reading_memory(self.config, self.stated, window_tokens)
+        is_stated = any(override.startswith("memory.answer_form=") for override in self.stated)
+        return memory if is_stated else memory.replace(answer_form="free")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,28 +140,30 @@ class _Door:
 
 
 async def _serve(
-    wanted: _Model,
+    wanted: ReadModel,
+    name: str | None,
     door: _Door,
-    config: RunConfig,
-    serving: ServingConfig,
+    settings: _Settings,
     journal: Path | str | None,
     on_ready: Callable[[ServedAddress], None] | None,
 ) -> bool:
     from longloom.serving.server import bind, serve_until_stopped
     from longloom.serving.service import Service
 
+    serving = settings.serving
     async with AsyncExitStack() as opened:
         listening = opened.enter_context(closing(bind(door.host, door.port)))
         if wanted.endpoint is not None:
-            backend = await _remote(opened, wanted.endpoint, wanted, serving)
+            backend = await _remote(opened, wanted, serving)
         else:
-            backend = _local(config, wanted, serving)
-        agent = MemoryAgent(_for_users(config.memory), journal=_open_journal(opened, journal))
+            backend = _local(settings.config, wanted, name, serving)
+        window_tokens = backend.chat.window_tokens
+        agent = MemoryAgent(settings.memory(window_tokens), journal=_open_journal(opened, journal))
         service = Service(backend, lambda: agent, serving, keys=door.keys)
         address = ServedAddress(
             url=_url(door.host, listening),
             model=backend.name,
-            window_tokens=backend.chat.window_tokens,
+            window_tokens=window_tokens,
             max_document_tokens=serving.max_document_tokens,
             needs_key=bool(door.keys),
             is_local=door.is_local,
@@ -182,30 +185,25 @@ def _check_installed() -> None:
         )
 
 
-def _settings(recipe: str, overrides: Sequence[str]) -> tuple[RunConfig, ServingConfig]:
+def _settings(wanted: ReadModel, recipe: str | None, overrides: Sequence[str]) -> _Settings:
     """Return a recipe's settings, and the server's, whose overrides begin with `serving.`."""
     own = [override.removeprefix(_SERVING) for override in overrides if _is_own(override)]
-    rest = [override for override in overrides if not _is_own(override)]
+    rest = tuple(override for override in overrides if not _is_own(override))
     changed = apply_overrides(ServingConfig().model_dump(), own)
-    return load_config(recipe, overrides=rest), parse_config(ServingConfig, changed)
+    return _Settings(
+        config=wanted.config(recipe, rest, None),
+        stated=rest,
+        serving=parse_config(ServingConfig, changed),
+    )
 
 
 def _is_own(override: str) -> bool:
     return override.startswith(_SERVING)
 
 
-def _for_users(memory: MemoryConfig) -> MemoryConfig:
-    """Return settings for people: places that support the answer, and its form as they ask it.
-
-    Replies that cannot be used are asked for again, which training does not do; models that read
-    no instructions could not follow such a request.
-    """
-    if memory.wording == "full":
-        memory = memory.replace(num_repairs=max(1, memory.num_repairs), overflow="compress")
-    return memory.replace(citations=True, answer_form="free")
-
-
-def _local(config: RunConfig, wanted: _Model, serving: ServingConfig) -> Backend:
+def _local(
+    config: RunConfig, wanted: ReadModel, name: str | None, serving: ServingConfig
+) -> Backend:
     from longloom.serving.local_backend import LocalBackend
 
     prepare_torch(config.num_threads, config.engine)
@@ -215,21 +213,19 @@ def _local(config: RunConfig, wanted: _Model, serving: ServingConfig) -> Backend
     if window_tokens is not None and not 1 <= window_tokens <= own:
         sampler.close()
         raise ConfigError(f"window is {window_tokens} tokens; expected 1 to {own}, the model's own")
-    name = wanted.name or (TINY_BASE if wanted.model == TINY_BASE else folder.resolve().name)
+    name = name or (TINY_BASE if wanted.model == TINY_BASE else folder.resolve().name)
     return LocalBackend(sampler, name=name, config=serving, window_tokens=window_tokens)
 
 
-async def _remote(
-    opened: AsyncExitStack, endpoint: str, wanted: _Model, serving: ServingConfig
-) -> Backend:
+async def _remote(opened: AsyncExitStack, wanted: ReadModel, serving: ServingConfig) -> Backend:
     from longloom.models.endpoint_chat import open_endpoint_chat
     from longloom.models.endpoint_config import EndpointConfig, read_api_key
     from longloom.serving.http_backend import HttpBackend
     from longloom.text.tokenizer import FolderTokenizer
 
     settings = {
-        "url": endpoint,
-        "model": wanted.name or "",
+        "url": wanted.endpoint,
+        "model": wanted.model_name,
         "concurrency": serving.max_reading_calls,
     }
     config = parse_config(EndpointConfig, settings)
