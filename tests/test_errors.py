@@ -10,6 +10,7 @@ REFINED = {
     errors.ConfigError: ValueError,
     errors.DataError: ValueError,
     errors.ModelError: RuntimeError,
+    errors.ContextLengthError: errors.ModelError,
     errors.RewardError: RuntimeError,
     errors.CheckpointError: RuntimeError,
     errors.EngineError: RuntimeError,

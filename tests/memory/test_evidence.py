@@ -68,6 +68,18 @@ def test_answer_is_cited_where_its_note_came_from() -> None:
     )
 
 
+def test_of_places_with_the_answer_the_one_nearest_to_the_note_is_cited() -> None:
+    text = "module push heapq\nparameters push 2\n\nmodule pop heapq\nparameters pop 1\n"
+    notes = Notes()
+    notes.update("module pop heapq", 0)
+    (found,) = notes.cite(
+        "heapq",
+        [Section(start=0, end=len(text), num_tokens=20)],
+        Context(context_id="c", text=text, parts=()),
+    )
+    assert found.quote.startswith("module pop heapq")
+
+
 def test_note_that_stayed_keeps_the_section_it_came_from() -> None:
     note = "- Ilse Brandt was master of the harbour"
     (citation,) = cited("Ilse Brandt", [note, note, note], HARBOUR, GARDEN, TRIAL)

@@ -11,6 +11,7 @@ from longloom.recipes.verbs.read import ReadModel, default_journal, read_all
 from longloom.recipes.verbs.read_model import answer_tokens, reading_memory
 from longloom.rollout import Event
 from scripted_endpoint import Fault, ScriptedEndpoint, always_fails, prompt_of
+from tiny_folder import toy
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
@@ -159,6 +160,13 @@ def test_settings_that_make_no_sense_are_refused(document, settings, message) ->
     }
     with pytest.raises(ConfigError, match=message):
         api.read(document, **stated)
+
+
+def test_models_too_small_for_instructions_are_read_with_as_they_were_trained() -> None:
+    assert ReadModel().config(None, (), None).memory.wording == "compact"
+    assert ReadModel(model=str(toy().model)).config(None, (), None).memory.wording == "compact"
+    at_endpoint = ReadModel(endpoint="http://a/v1", model_name="m").config(None, (), None)
+    assert at_endpoint.memory.wording == "full"
 
 
 def test_memory_and_answer_suit_the_window() -> None:

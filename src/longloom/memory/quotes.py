@@ -69,11 +69,15 @@ class SectionWords:
         }
 
     def phrase(self, words: Sequence[str], weights: Mapping[str, float]) -> Place | None:
-        """Return where `words` stand word for word, best supported by others around them."""
+        """Return where `words` stand word for word, best supported by others around them.
+
+        Of places supported alike, the one whose supporting words stand nearest.
+        """
         if not words:
             return None
         rarest = min(range(len(words)), key=lambda at: len(self._places_by_word.get(words[at], ())))
         best: Place | None = None
+        nearest = -1.0
         sought = list(words)
         for place in self._places_by_word.get(words[rarest], ())[:_MAX_PLACES]:
             first = place - rarest
@@ -81,8 +85,11 @@ class SectionWords:
                 continue
             last = first + len(sought) - 1
             support = self._support(first, last, weights)
-            if best is None or support > best.support:
-                best = Place(first=first, last=last, support=support)
+            if best is not None and support < best.support:
+                continue
+            nearness = self._nearness(first, last, weights)
+            if best is None or (support, nearness) > (best.support, nearest):
+                best, nearest = Place(first=first, last=last, support=support), nearness
         return best
 
     def longest_run(self, words: Sequence[str], weights: Mapping[str, float]) -> Place | None:
@@ -151,6 +158,17 @@ class SectionWords:
         near = set(self._words[max(0, first - _WINDOW_WORDS // 2) : last + 1 + _WINDOW_WORDS // 2])
         total = sum(weights.values())
         return sum(weight for word, weight in weights.items() if word in near) / (total or 1.0)
+
+    def _nearness(self, first: int, last: int, weights: Mapping[str, float]) -> float:
+        """Return the weights of the words around a place, each less the farther it stands."""
+        reach = _WINDOW_WORDS // 2
+        by_word: dict[str, float] = {}
+        for at in range(max(0, first - reach), min(len(self._words), last + 1 + reach)):
+            word = self._words[at]
+            if word in weights:
+                distance = max(first - at, at - last, 0)
+                by_word[word] = max(by_word.get(word, 0.0), weights[word] / (1 + distance))
+        return sum(by_word.values())
 
     def _characters(self, place: Place) -> tuple[int, int]:
         spans = islice(word_spans(self._text, self._start, self._end), place.first, None)

@@ -20,7 +20,6 @@ from collections.abc import Set as AbstractSet
 import torch
 
 from longloom.errors import ContextLengthError, ModelError
-from longloom.models.drawing import OutputHead
 from longloom.models.filling import Filling, shared_out
 from longloom.models.live_records import LiveFigures, LiveRow, RowEvent
 from longloom.models.network import Network
@@ -30,7 +29,7 @@ from longloom.models.prefix_cache import PrefixCache
 from longloom.models.running_rows import RunningRows
 from longloom.models.sampled_rows import draw_next, settings_of
 from longloom.models.shelves import ShelfStep, row_cache
-from longloom.models.weight_layout import head_for_decoding
+from longloom.models.weight_layout import head_for_sampling
 from longloom.records import SampleRequest
 
 
@@ -56,7 +55,7 @@ class LiveEngine:
         """
         self._network, self._end_ids = network, end_ids
         self._max_cache_tokens = max_cache_tokens
-        self._head = OutputHead(head_for_decoding(network.head_weight))
+        self._head = head_for_sampling(network.head_weight)
         self._prefixes = PrefixCache(prefix_cache_tokens)
         self._pace = Pace()
         self._waiting: deque[LiveRow] = deque()

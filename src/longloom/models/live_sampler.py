@@ -18,7 +18,7 @@ from longloom.errors import ModelError
 from longloom.models.live_engine import LiveEngine
 from longloom.models.live_records import LiveRow, RowEvent
 from longloom.models.network import Network
-from longloom.models.weight_layout import lay_out_for_decoding
+from longloom.models.weight_layout import pack_for_sampling
 from longloom.records import Completion, FinishReason, SampleRequest
 from longloom.runlog.closing import ClosesOnExit
 from longloom.text.tokenizer import Tokenizer
@@ -86,12 +86,13 @@ class LiveSampler(ClosesOnExit):
         """Start the engine thread.
 
         Args:
-            network: what is sampled; its matrices are stored in another order (`weight_layout`).
+            network: what is sampled; it can neither be trained nor saved from then on, since its
+                matrices are stored in another order (see `weight_layout`).
             tokenizer: its tokenizer.
             max_cache_tokens: bounds the memory of running requests; a larger one is refused.
             prefix_cache_tokens: bounds the memory of earlier prompts that are kept beside them.
         """
-        lay_out_for_decoding(network)
+        pack_for_sampling(network)
         self._tokenizer = tokenizer
         self._engine = LiveEngine(
             network,

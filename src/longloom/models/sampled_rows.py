@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from longloom.models.drawing import DrawSettings, OutputHead, choose_tokens, uniform_stream
+from longloom.models.drawing import DrawSettings, choose_tokens, uniform_stream
+from longloom.models.weight_layout import Head
 from longloom.records import Completion, FinishReason, SampleRequest
 
 
@@ -48,7 +49,7 @@ def settings_of(rows: Sequence[SampledRow], device: torch.device) -> DrawSetting
 
 
 def draw_next(
-    head: OutputHead,
+    head: Head,
     states: Float[Tensor, "N D"],
     rows: Sequence[SampledRow],
     settings: DrawSettings,

@@ -25,8 +25,9 @@ from longloom.text.tokenizer import FolderTokenizer
 SMALL_RECIPE = "tiny-cpu"
 LARGE_RECIPE = "qwenlong-l15"
 _SMALL_WINDOW_TOKENS = 4_096
-"""Model folders with a window below this are read with the small recipe: the full wording of the
-prompts and a memory would leave little of it."""
+_SMALL_WIDTH = 512
+"""Model folders with a window or a hidden size below these are read with the small recipe: the full
+wording would leave little of the window, and models that narrow follow no instructions."""
 _WINDOW_PER_MEMORY = 8
 _WINDOW_PER_SECTION = 2
 _WINDOW_PER_ANSWER = 4
@@ -89,8 +90,11 @@ class ReadModel:
         if self.endpoint is not None:
             return False
         settings = read_settings(resolve_model(self.model))
-        window = settings.get("max_position_embeddings")
-        return isinstance(window, int) and window < _SMALL_WINDOW_TOKENS
+        sizes = (
+            (settings.get("max_position_embeddings"), _SMALL_WINDOW_TOKENS),
+            (settings.get("hidden_size"), _SMALL_WIDTH),
+        )
+        return any(isinstance(size, int) and size < least for size, least in sizes)
 
 
 @asynccontextmanager
