@@ -6,13 +6,11 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-import torch
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.folder import load_model
 from longloom.models.live_sampler import LiveSampler
 from longloom.models.local_sampler import LocalSampler
-from longloom.models.weight_layout import lay_out_for_decoding
 from longloom.records import FinishReason, SampleRequest, SamplingParams
 from longloom.text.tokenizer import FolderTokenizer
 from tiny_models import WINDOW_TOKENS
@@ -261,11 +259,3 @@ def test_several_event_loops_share_the_engine(sampler):
     for thread in threads:
         thread.join()
     assert len({each.token_ids for each in found.values()}) == 3
-
-
-def test_the_layout_of_weights_changes_no_number(model):
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    lay_out_for_decoding(model)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert model.model.layers[0].mlp.up_proj.weight.stride() == (1, 64)
-    assert model.model.embed_tokens.weight.is_contiguous()

@@ -42,12 +42,12 @@ class PackedLinear(nn.Module):
         with torch.no_grad():
             self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _PLANNED_ROWS)
             self._bias = None if bias is None else bias.detach()
+        # The overload itself: finding it anew takes as long as multiplying one row.
+        self._multiply = torch.ops.mkldnn._linear_pointwise.default
 
     def forward(self, rows: Tensor) -> Tensor:
         """Multiply rows [..., I] by the matrix [O, I]."""
-        output: Tensor = torch.ops.mkldnn._linear_pointwise(
-            rows, self._packed, self._bias, "none", [], ""
-        )
+        output: Tensor = self._multiply(rows, self._packed, self._bias, "none", [], "")
         return output
 
 
@@ -67,13 +67,16 @@ def pack_for_sampling(network: Network) -> None:
     """Store the matrices of a network in oneDNN's order, one after the other.
 
     From then on it can be sampled, but neither trained nor saved; results may differ by rounding.
-    Other devices and types than fp32 on CPU are left alone, and so is the embedding.
+    Other devices and types than fp32 on CPU are left alone, and so are the embedding, the output
+    matrix (see `head_for_sampling`) and the networks of transformers.
     """
     if not isinstance(network, nn.Module):
         return
+    head = network.head_weight
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            if type(child) is nn.Linear and _is_packed_faster(child.weight):
+            is_plain = type(child) is nn.Linear and child.weight is not head
+            if is_plain and _is_packed_faster(child.weight):
                 setattr(module, name, PackedLinear(child.weight, child.bias))
 
 
