@@ -75,8 +75,9 @@ def pack_for_sampling(network: Network) -> None:
     head = network.head_weight
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
-            is_plain = type(child) is nn.Linear and child.weight is not head
-            if is_plain and _is_packed_faster(child.weight):
+            if type(child) is not nn.Linear or child.weight is head:
+                continue
+            if _is_packed_faster(child.weight):
                 setattr(module, name, PackedLinear(child.weight, child.bias))
 
 
@@ -91,6 +92,6 @@ def _is_packed_faster(weight: Tensor) -> bool:
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
