@@ -17,36 +17,17 @@ from longloom.models.endpoint_chat import open_endpoint_chat
 from longloom.models.endpoint_config import EndpointConfig
 from longloom.records import (
     Context,
-    Example,
-    RewardRule,
     Rollout,
     SamplingParams,
-    Split,
-    TaskType,
 )
 from longloom.rollout.agent import Attempt, Event, EventKind
+from longloom.rollout.asking import asked_example
 
 
 def attempt_on(text: str, question: str) -> Attempt:
     """Return an attempt to answer a question about a text."""
-    example = Example(
-        example_id="long",
-        task_type=TaskType.READING_COMPREHENSION,
-        ability="",
-        context_id="long",
-        question=question,
-        answer="",
-        reward_rule=RewardRule.COVER_EXACT_MATCH,
-        program="",
-        evidence=(),
-        num_context_tokens=0,
-        num_prompt_tokens=0,
-        split=Split.HELD_OUT,
-        licences=(),
-        provenance=(),
-    )
     return Attempt(
-        example=example,
+        example=asked_example(question, context_id="long"),
         context=Context(context_id="long", text=text, parts=()),
         rollout_index=0,
         policy_version=0,

@@ -17,7 +17,7 @@ from itertools import count
 from longloom.errors import ConfigError
 from longloom.models.protocols import ChatSampler
 from longloom.records import Reply, ReplyRequest
-from longloom.text.token_starts import TextTokens
+from longloom.rollout.asking import WrappedChat
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -131,33 +131,14 @@ class OldestFirst:
         return self._num_calls < self.max_calls and has_tokens
 
 
-class LimitedChat:
+class LimitedChat(WrappedChat):
     """A chat sampler whose calls wait for room; see `models.protocols.ChatSampler`."""
 
     def __init__(self, sampler: ChatSampler, limits: OldestFirst, age: int) -> None:
         """Speak to `sampler` for one trajectory of this age."""
-        self._sampler = sampler
+        super().__init__(sampler)
         self._limits = limits
         self._age = age
-
-    @property
-    def name(self) -> str:
-        """Names the model and its version."""
-        return self._sampler.name
-
-    @property
-    def tokens(self) -> TextTokens:
-        """How texts are measured and cut."""
-        return self._sampler.tokens
-
-    @property
-    def window_tokens(self) -> int:
-        """Prompt and reply together must fit in this many tokens."""
-        return self._sampler.window_tokens
-
-    def num_prompt_tokens(self, message: str) -> int:
-        """Return the tokens of the prompt of one message, chat template included."""
-        return self._sampler.num_prompt_tokens(message)
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request, when there is room for it.

@@ -11,14 +11,14 @@ from typing import Any
 from longloom.models.endpoint_wire import reply_counts
 from longloom.models.protocols import ChatSampler
 from longloom.records import FinishReason, Purpose, Reply, ReplyRequest, TokenUsage
+from longloom.rollout.asking import WrappedChat
 from longloom.serving.answer_parts import Part
-from longloom.text.token_starts import TextTokens
 
 Answer = Callable[[str], AsyncGenerator[Part, None]]
 """From the message that asks for the answer to its parts."""
 
 
-class AnswerCall:
+class AnswerCall(WrappedChat):
     """A chat sampler whose answers are drawn and shown apart; see `protocols.ChatSampler`."""
 
     def __init__(
@@ -35,30 +35,11 @@ class AnswerCall:
             answer: draws the answer.
             show: receives its parts.
         """
-        self._sampler = sampler
+        super().__init__(sampler)
         self._answer = answer
         self._show = show
         self.answer_usage = TokenUsage()
         """What the last answer took."""
-
-    @property
-    def name(self) -> str:
-        """Names the model and its version."""
-        return self._sampler.name
-
-    @property
-    def tokens(self) -> TextTokens:
-        """How texts are measured and cut."""
-        return self._sampler.tokens
-
-    @property
-    def window_tokens(self) -> int:
-        """Prompt and reply together must fit in this many tokens."""
-        return self._sampler.window_tokens
-
-    def num_prompt_tokens(self, message: str) -> int:
-        """Return the tokens of the prompt of one message that reads."""
-        return self._sampler.num_prompt_tokens(message)
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request.

@@ -19,14 +19,11 @@ from longloom.records import (
     Citation,
     Context,
     ContextPart,
-    Example,
-    RewardRule,
     SamplingParams,
-    Split,
-    TaskType,
     TokenUsage,
 )
 from longloom.rollout import Agent, Attempt, Event, EventKind
+from longloom.rollout.asking import asked_example
 from longloom.serving.answer_call import AnswerCall
 from longloom.serving.answer_parts import Part, usage_of
 from longloom.serving.backends import Backend, ChatCall
@@ -192,21 +189,8 @@ class Reading:
         }
 
     def _attempt(self) -> Attempt:
-        example = Example(
-            example_id="request",
-            task_type=TaskType.READING_COMPREHENSION,
-            ability="",
-            context_id=self._context.context_id,
-            question=self._wanted.question_in_conversation,
-            answer="",
-            reward_rule=RewardRule.COVER_EXACT_MATCH,
-            program="",
-            evidence=(),
-            num_context_tokens=0,
-            num_prompt_tokens=0,
-            split=Split.HELD_OUT,
-            licences=(),
-            provenance=(),
+        example = asked_example(
+            self._wanted.question_in_conversation, context_id=self._context.context_id
         )
         return Attempt(
             example=example,

@@ -15,18 +15,15 @@ from longloom.recipes.verbs.read_records import Reading, ReadingMode, SectionNot
 from longloom.records import (
     Citation,
     Context,
-    Example,
     Reply,
     ReplyRequest,
-    RewardRule,
     Rollout,
     SamplingParams,
-    Split,
-    TaskType,
     TokenUsage,
 )
 from longloom.rewards.extraction import extract_answer
 from longloom.rollout import Agent, Attempt, Emit, Event, EventKind, SinglePassAgent
+from longloom.rollout.asking import asked_example
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
 from longloom.text.prompts import single_pass_prompt
 from longloom.text.sections import Section
@@ -158,7 +155,7 @@ async def _attempt(
         emit(event)
 
     attempt = Attempt(
-        example=_example(question, plan.documents.context.context_id),
+        example=asked_example(question, context_id=plan.documents.context.context_id),
         context=plan.documents.context,
         rollout_index=0,
         policy_version=0,
@@ -179,25 +176,6 @@ def _cited(final_text: str, context: Context) -> tuple[Citation, ...]:
     notes.update(answer, 0)
     whole = Section(start=0, end=len(context.text), num_tokens=0)
     return notes.cite(answer, (whole,), context)
-
-
-def _example(question: str, context_id: str) -> Example:
-    return Example(
-        example_id="read",
-        task_type=TaskType.READING_COMPREHENSION,
-        ability="",
-        context_id=context_id,
-        question=question,
-        answer="",
-        reward_rule=RewardRule.COVER_EXACT_MATCH,
-        program="",
-        evidence=(),
-        num_context_tokens=0,
-        num_prompt_tokens=0,
-        split=Split.HELD_OUT,
-        licences=(),
-        provenance=(),
-    )
 
 
 def _sections(events: Sequence[Event]) -> tuple[SectionNote, ...]:
