@@ -340,6 +340,7 @@ def test_finished_run_asks_nothing_again(corpus: Path, calm: Run, tmp_path: Path
     assert digests(folder) == digests(calm.folder)
 
 
+@pytest.mark.slow
 def test_lost_shards_are_made_again_from_the_cache(corpus: Path, calm: Run, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(calm.folder, folder)
@@ -396,6 +397,7 @@ def test_server_that_refuses_the_key_ends_the_run_at_once(corpus: Path, tmp_path
         run(corpus, tmp_path, always_fails(Fault.UNAUTHORIZED))
 
 
+@pytest.mark.slow
 def test_without_an_endpoint_nothing_of_it_stays(corpus: Path, calm: Run, tmp_path: Path) -> None:
     folder, plain = tmp_path / "copy", tmp_path / "plain"
     shutil.copytree(calm.folder, folder)
@@ -432,6 +434,7 @@ def test_reworded_and_measured_questions_are_drawn_from_all_bins(
     assert made.outcomes["checks"]["checked"] == 30
 
 
+@pytest.mark.slow
 def test_documents_without_an_agreed_row_leave_the_table(corpus: Path, tmp_path: Path) -> None:
     genre = next(
         document.genre
