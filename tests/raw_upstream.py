@@ -5,7 +5,9 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
+
+from local_server import LocalServer
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def events(*deltas: dict[str, Any], finish: str | None = "stop", index: int = 0)
 
 
 @dataclass
-class RawUpstream:
+class RawUpstream(LocalServer):
     """The server; `answer` takes path, headers and body of a request."""
 
     answer: Callable[[str, dict[str, str], bytes], Sent]
@@ -48,54 +50,9 @@ class RawUpstream:
     was_left: threading.Event = field(default_factory=threading.Event)
     is_held: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Self:
-        is_ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(is_ready)))
-        self._thread.start()
-        assert is_ready.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
     @property
     def chats(self) -> list[bytes]:
         return [body for path, _, body in self.requests if path.endswith("/chat/completions")]
-
-    async def _serve(self, is_ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        is_ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._answer_one(reader, writer):
-                pass
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

@@ -10,13 +10,13 @@ it are marked `enable_socket`.
 import asyncio
 import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from local_server import LocalServer
 from longloom.models.endpoint import EndpointClient
 from longloom.models.endpoint_cache import EndpointCache
 from longloom.models.endpoint_config import EndpointConfig
@@ -120,7 +120,7 @@ def answers_by_content(replies: Mapping[str, str], *, otherwise: str = "I do not
 
 
 @dataclass
-class ScriptedEndpoint:
+class ScriptedEndpoint(LocalServer):
     """The server; `bodies` and `headers` hold every request that reached it."""
 
     answer: Callable[[dict[str, Any]], str | Scripted]
@@ -144,58 +144,13 @@ class ScriptedEndpoint:
     def __enter__(self) -> Self:
         self._attempts: Counter[str] = Counter()
         self._num_open = 0
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        is_ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, args=(is_ready,), daemon=True)
-        self._thread.start()
-        assert is_ready.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        self._num_answered = 0
+        return super().__enter__()
 
     @property
     def num_answered(self) -> int:
         """Requests that were not met by a fault of transport or status."""
         return self._num_answered
-
-    def _serve(self, is_ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve_until_stopped(is_ready))
-        finally:
-            self._loop.close()
-
-    async def _serve_until_stopped(self, is_ready: threading.Event) -> None:
-        self._stopping = asyncio.Event()
-        self._num_answered = 0
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        is_ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._answer_one(reader, writer):
-                pass
-        except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; return whether the connection stays open."""

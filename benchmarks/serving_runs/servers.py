@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
+_PROBE_SECONDS = 0.25
 _START_SECONDS = 240
 _STOP_SECONDS = 30
 
@@ -93,8 +94,9 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], address: str, log: Path
         try:
             if httpx.get(f"{address}/health", timeout=5).status_code == 200:
                 return
-        except httpx.HTTPError:
-            time.sleep(0.25)
+        except httpx.HTTPError:  # not up yet, unless it has ended
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(_PROBE_SECONDS)
     raise RuntimeError(f"the server did not start: {log.read_text('utf-8', 'replace')[-800:]}")
 
 

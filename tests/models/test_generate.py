@@ -86,7 +86,7 @@ def decoding_tokens(model, monkeypatch):
 
     def counted(token_ids, positions, attend, **settings):
         if isinstance(attend, DecodingStep):
-            room = sum(cohort.tokens_with(cohort.capacity) for cohort in attend.cohorts)
+            room = sum(cohort.tokens_with(cohort.capacity) for cohort in attend.caches)
             steps.append((len(token_ids), room))
         return run(token_ids, positions, attend, **settings)
 

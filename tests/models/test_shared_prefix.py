@@ -78,10 +78,8 @@ def assert_same_gradients(found, expected, leaves, weights, tolerance=1e-9):
         assert float((mine - theirs).norm()) <= tolerance * float(theirs.norm()) + 1e-12
 
 
-@given(groups=groups_of_any_layout, are_contexts_silent=st.booleans(), seed=st.integers(0, 99))
-def test_any_layout_attends_as_the_dense_mask_does(groups, are_contexts_silent, seed):
-    plan = plan_of(groups)
-    is_seen, positions = visible(groups)
+def assert_attends_as_the_dense_mask(plan, seen, are_contexts_silent, seed):
+    is_seen, positions = seen
     assert plan.positions.tolist() == positions.tolist()
     start = plan.num_context_tokens if are_contexts_silent else 0
     if start == len(positions):
@@ -92,6 +90,12 @@ def test_any_layout_attends_as_the_dense_mask_does(groups, are_contexts_silent, 
     torch.testing.assert_close(found, expected)
     weights = torch.randn(expected.shape, dtype=torch.float64)
     assert_same_gradients(found, expected, (query, key, value), weights)
+
+
+@given(groups=groups_of_any_layout, are_contexts_silent=st.booleans(), seed=st.integers(0, 99))
+def test_any_layout_attends_as_the_dense_mask_does(groups, are_contexts_silent, seed):
+    plan = plan_of(groups)
+    assert_attends_as_the_dense_mask(plan, visible(groups), are_contexts_silent, seed)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +158,9 @@ def test_contexts_that_begin_alike_attend_as_the_dense_mask_does(layout, are_con
         ],
         device=CPU,
     )
-    is_seen, positions = visible_with_beginnings(begun, others)
-    assert plan.positions.tolist() == positions.tolist()
-    start = plan.num_context_tokens if are_contexts_silent else 0
-    if start == len(positions):
-        return
-    query, key, value = random_heads(len(positions), seed)
-    found = plan(0, query[start:], key, value)
-    expected = dense(query, key, value, is_seen)[start:]
-    torch.testing.assert_close(found, expected)
-    weights = torch.randn(expected.shape, dtype=torch.float64)
-    assert_same_gradients(found, expected, (query, key, value), weights)
+    assert_attends_as_the_dense_mask(
+        plan, visible_with_beginnings(begun, others), are_contexts_silent, seed
+    )
 
 
 @given(groups=groups_of_any_layout, order=st.randoms(use_true_random=False))

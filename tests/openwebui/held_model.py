@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any
+
+from local_server import LocalServer
 
 _TOKEN_CHARS = 3
 """What this model counts as a token."""
@@ -28,7 +30,7 @@ class Spoken:
 
 
 @dataclass
-class HeldModel:
+class HeldModel(LocalServer):
     """The server; `bodies` holds every chat request that reached it."""
 
     answer: Callable[[dict[str, Any]], Spoken]
@@ -42,47 +44,7 @@ class HeldModel:
     was_left: threading.Event = field(default_factory=threading.Event)
     """Set when a client has left a held reply."""
 
-    def __enter__(self) -> Self:
-        is_ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(is_ready)))
-        self._thread.start()
-        assert is_ready.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    async def _serve(self, is_ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=2**26)
-        self.port = server.sockets[0].getsockname()[1]
-        is_ready.set()
-        await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._answer_one(reader, writer)
-        except (asyncio.CancelledError, ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         path = head.split(" ")[1]
         num_bytes = head.partition("content-length:")[2].partition("\r\n")[0].strip()
@@ -108,9 +70,11 @@ class HeldModel:
             writer.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             await writer.drain()
         if spoken.is_held:
-            return await self._hold(reader)
+            await self._hold(reader)
+            return False
         writer.write(b"data: [DONE]\n\n")
         await writer.drain()
+        return False
 
     async def _hold(self, reader: asyncio.StreamReader) -> None:
         """Say no more until the client leaves or the test is over."""
@@ -120,11 +84,12 @@ class HeldModel:
         self.was_left.set()
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, content: dict[str, Any]) -> None:
+async def _send(writer: asyncio.StreamWriter, status: int, content: dict[str, Any]) -> bool:
     encoded = json.dumps(content).encode()
     head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n"
     writer.write(f"{head}Content-Length: {len(encoded)}\r\n\r\n".encode() + encoded)
     await writer.drain()
+    return False
 
 
 def _usage(body: dict[str, Any], spoken: Spoken) -> dict[str, int]:

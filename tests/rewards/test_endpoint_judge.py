@@ -92,7 +92,7 @@ def test_calls_of_a_batch_overlap_within_the_limit(tmp_path) -> None:
             server.url,
             tmp_path,
             max_outage_seconds=0,
-            endpoint={"request_timeout_seconds": 0.3, "max_retries": 0},
+            endpoint={"request_timeout_seconds": 1.5, "max_retries": 0},
         ) as judge,
         pytest.raises(RewardError, match="has not answered"),
     ):

@@ -10,6 +10,7 @@ What it leaves out: gradients (see `shared_prefix`), prompts (see `prefill`), pa
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -250,13 +251,30 @@ def _scores(query: Tensor, key: Tensor) -> Tensor:
     return flat.div_(root).view(*query.shape[:-1], -1)
 
 
-class DecodingStep:
-    """Attention of one step over the rows of several cohorts (see `network.Attend`)."""
+class RowCaches(Protocol):
+    """Keys and values of some rows that decode together."""
 
-    def __init__(self, cohorts: Sequence[Cohort]) -> None:
-        """Attend with the rows of these cohorts, one cohort after the other."""
-        self.cohorts = tuple(cohorts)
-        self._num_rows = [cohort.num_rows for cohort in cohorts]
+    @property
+    def num_rows(self) -> int:
+        """Rows that are running."""
+
+    def attend(
+        self,
+        layer: int,
+        query: Float[Tensor, "n H d"],
+        key: Float[Tensor, "n K d"],
+        value: Float[Tensor, "n K d"],
+    ) -> Float[Tensor, "n H d"]:
+        """Keep the new token of each row and attend to all that it has kept."""
+
+
+class DecodingStep:
+    """Attention of one step over the rows of several caches (see `network.Attend`)."""
+
+    def __init__(self, caches: Sequence[RowCaches]) -> None:
+        """Attend with the rows of these caches, one after the other."""
+        self.caches = tuple(caches)
+        self._num_rows = [each.num_rows for each in caches]
 
     def __call__(
         self,
@@ -266,11 +284,11 @@ class DecodingStep:
         value: Float[Tensor, "N K d"],
     ) -> Float[Tensor, "Q H d"]:
         """Attend; there is one token for each row."""
-        if len(self.cohorts) == 1:
-            return self.cohorts[0].attend(layer, query, key, value)
+        if len(self.caches) == 1:
+            return self.caches[0].attend(layer, query, key, value)
         parts = zip(
             *(part.split_with_sizes(self._num_rows) for part in (query, key, value)), strict=True
         )
         return torch.cat(
-            [cohort.attend(layer, *part) for cohort, part in zip(self.cohorts, parts, strict=True)]
+            [each.attend(layer, *part) for each, part in zip(self.caches, parts, strict=True)]
         )

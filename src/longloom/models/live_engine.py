@@ -28,7 +28,7 @@ from longloom.models.prefill import run_pieces
 from longloom.models.prefix_cache import PrefixCache
 from longloom.models.running_rows import RunningRows
 from longloom.models.sampled_rows import draw_next, settings_of
-from longloom.models.shelves import ShelfStep, row_cache
+from longloom.models.shelves import row_cache, shelf_step
 from longloom.models.weight_layout import head_for_sampling
 from longloom.records import SampleRequest
 
@@ -202,7 +202,7 @@ class LiveEngine:
         if not len(self._running):
             return []
         layout = self._running.layout()
-        attend = ShelfStep(layout.shelves)
+        attend = shelf_step(layout.shelves)
         fed = torch.tensor([row.tokens[-1] for row in layout.rows], device=self._network.device)
         positions = [shelf.positions() for shelf in layout.shelves]
         states = self._network.hidden(fed, torch.cat(positions), attend)

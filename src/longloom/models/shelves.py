@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from longloom.models.decoding import DecodingStep
 from longloom.models.network import Network
 
 SMALLEST_SHELF_TOKENS = 256
@@ -103,6 +104,11 @@ class Shelf:
             self._lengths = torch.tensor(self.lengths, device=self._network.device)
         return self._lengths
 
+    @property
+    def num_rows(self) -> int:
+        """Rows that are running."""
+        return len(self.lengths)
+
     def begin_step(self) -> None:
         """Make ready to attend with one more token of each row; every row must have room."""
         lengths, longest = self.positions(), max(self.lengths) + 1
@@ -166,29 +172,8 @@ class Shelf:
         )
 
 
-class ShelfStep:
-    """Attention of one step over the rows of several shelves (see `network.Attend`)."""
-
-    def __init__(self, shelves: Sequence[Shelf]) -> None:
-        """Attend with all rows of these shelves, one shelf after the other."""
-        self._shelves = tuple(shelves)
-        self._num_rows = [len(shelf.lengths) for shelf in shelves]
-        for shelf in shelves:
-            shelf.begin_step()
-
-    def __call__(
-        self,
-        layer: int,
-        query: Float[Tensor, "Q H d"],
-        key: Float[Tensor, "N K d"],
-        value: Float[Tensor, "N K d"],
-    ) -> Float[Tensor, "Q H d"]:
-        """Attend; there is one token for each row."""
-        if len(self._shelves) == 1:
-            return self._shelves[0].attend(layer, query, key, value)
-        parts = zip(
-            *(part.split_with_sizes(self._num_rows) for part in (query, key, value)), strict=True
-        )
-        return torch.cat(
-            [shelf.attend(layer, *part) for shelf, part in zip(self._shelves, parts, strict=True)]
-        )
+def shelf_step(shelves: Sequence[Shelf]) -> DecodingStep:
+    """Return the attention of one step over all rows of these shelves, one after the other."""
+    for shelf in shelves:
+        shelf.begin_step()
+    return DecodingStep(shelves)

@@ -194,14 +194,14 @@ class Service:
     async def _counted(self, reading: Reading) -> AsyncGenerator[Part, None]:
         """Yield the parts of a reading, and count how it ends."""
         self._num_readings += 1
-        outcome = "cancelled"
+        outcome = "failed"
         parts = reading.parts()
         try:
             async for part in parts:
                 yield part
             outcome = "answered"
-        except Exception:
-            outcome = "failed"
+        except (GeneratorExit, asyncio.CancelledError):
+            outcome = "cancelled"
             raise
         finally:
             self._num_readings -= 1
