@@ -13,8 +13,8 @@ from typing import Any
 
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
-from longloom.models.endpoint_chat import open_endpoint_chat
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.chat import open_endpoint_chat
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.records import (
     Context,
     Rollout,

@@ -17,9 +17,9 @@ from enum import StrEnum
 from typing import Any, Self
 
 from local_server import LocalServer
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.config import EndpointConfig
 
 KEY = "secret-key-of-the-test"
 Answer = Callable[[dict[str, Any]], str]

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal import Journal
-from longloom.models.live_sampler import StreamedToken
+from longloom.models.live.sampler import StreamedToken
 from longloom.records import Completion, FinishReason, SampleRequest
 from longloom.serving.backends import Backend
 from longloom.serving.config import ServingConfig

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from longloom.errors import RewardError
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.rewards import JudgeConfig, Verdict
 from longloom.rewards.endpoint_judge import EndpointJudge
 from scripted_endpoint import (

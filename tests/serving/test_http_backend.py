@@ -10,8 +10,8 @@ import openai
 import pytest
 
 from longloom.memory import MemoryConfig
-from longloom.models.endpoint_chat import open_endpoint_chat
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.chat import open_endpoint_chat
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.serving.config import ServingConfig
 from longloom.serving.http_backend import HttpBackend
 from longloom.text.estimated_tokens import EstimatedTokens

@@ -2,7 +2,7 @@
 
 `ChatSampler` is what an agent sees: text in, text out. `Sampler` is a model in this process, which
 draws tokens; `longloom.rollout.TokenChat` makes a chat sampler of it, and
-`longloom.models.endpoint_chat` one of a server.
+`longloom.models.endpoint.chat` one of a server.
 """
 
 from typing import Protocol

@@ -8,7 +8,7 @@ from longloom.engines.local_config import LocalEngineConfig
 from longloom.engines.machine import MachineUse, resolve
 from longloom.errors import ConfigError
 from longloom.models.folder import read_settings
-from longloom.models.live_sampler import LiveSampler
+from longloom.models.live.sampler import LiveSampler
 from longloom.models.loading import load_network
 from longloom.models.local_sampler import LocalSampler
 from longloom.models.network import Network

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Self
 
 from longloom.errors import ModelError, RewardError
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_errors import EndpointRefusedError, EndpointUnavailableError
-from longloom.models.endpoint_limits import Clock, Sleep
-from longloom.models.endpoint_messages import ChatReply, user_request
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.errors import EndpointRefusedError, EndpointUnavailableError
+from longloom.models.endpoint.limits import Clock, Sleep
+from longloom.models.endpoint.messages import ChatReply, user_request
 from longloom.rewards.judge import PromptJudge, Verdict, parse_verdict
 from longloom.rewards.judge_config import JudgeConfig
 from longloom.runlog.closing import ClosesOnExit

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.config import EndpointConfig
 
 
 class JudgeConfig(FrozenConfig):

@@ -4,7 +4,7 @@ The steps of one reading wait for each other, so speed comes from many readings 
 served in the order of their arrival, all would end late together; with the oldest first the early
 ones end early, and the backend keeps few long prefixes warm.
 
-What it leaves out: requests per minute, which `longloom.models.endpoint_limits` keeps.
+What it leaves out: requests per minute, which `longloom.models.endpoint.limits` keeps.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from longloom.models.endpoint_wire import reply_counts
+from longloom.models.endpoint.wire import reply_counts
 from longloom.models.protocols import ChatSampler
 from longloom.records import FinishReason, Purpose, Reply, ReplyRequest, TokenUsage
 from longloom.rollout.asking import WrappedChat

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 
 from longloom.errors import ModelError
-from longloom.models.endpoint_chat import EndpointChat
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_context import is_too_long
-from longloom.models.endpoint_errors import EndpointContextLengthError
-from longloom.models.endpoint_lanes import LaneTransport
-from longloom.models.endpoint_stream import EventLines
-from longloom.models.endpoint_wire import UnusableBodyError, error_of, retry_after_seconds
+from longloom.models.endpoint.chat import EndpointChat
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.context import is_too_long
+from longloom.models.endpoint.errors import EndpointContextLengthError
+from longloom.models.endpoint.lanes import LaneTransport
+from longloom.models.endpoint.stream import EventLines
+from longloom.models.endpoint.wire import UnusableBodyError, error_of, retry_after_seconds
 from longloom.models.protocols import ChatSampler
 from longloom.serving.answer_parts import Part, error_line
 from longloom.serving.backends import ChatCall, PromptSize, Relayed, TooLongError

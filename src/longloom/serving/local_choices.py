@@ -9,9 +9,9 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from longloom.errors import ModelError
-from longloom.models.endpoint_thinking import ThinkingDeltas
+from longloom.models.endpoint.thinking import ThinkingDeltas
+from longloom.models.live.text_stream import TextStream
 from longloom.models.protocols import Sampler
-from longloom.models.text_stream import TextStream
 from longloom.records import Delta, FinishReason, SampleRequest, SamplingParams
 from longloom.rollout.recent_prompts import TokenisedPrompt
 from longloom.serving.answer_parts import Part

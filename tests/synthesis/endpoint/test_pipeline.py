@@ -13,7 +13,7 @@ import pytest
 
 from longloom.errors import ModelError
 from longloom.executor import InlineExecutor
-from longloom.models.endpoint_cache import EndpointCache
+from longloom.models.endpoint.cache import EndpointCache
 from longloom.records import Example, RewardRule, TaskType
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_files import read_facts

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from longloom.errors import DataError
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.client import EndpointClient
 from longloom.records import BlockKind, Document, DocumentKind, RewardRule, TaskType
 from longloom.synthesis.documents.building import DocumentBuilder
 from longloom.synthesis.endpoint.attempts import AttemptConfig, PosedQuestion

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_errors import EndpointUnavailableError
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.errors import EndpointUnavailableError
 from longloom.records import BlockKind, Document, DocumentKind
 from longloom.synthesis.documents.building import DocumentBuilder
 from longloom.synthesis.endpoint.destinations import describe_destinations

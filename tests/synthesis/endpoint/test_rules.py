@@ -3,7 +3,7 @@
 import pytest
 
 from longloom.errors import ConfigError, DataError
-from longloom.models.endpoint_messages import ChatReply
+from longloom.models.endpoint.messages import ChatReply
 from longloom.synthesis.endpoint.difficulty import difficulty_bin, equal_draws, pass_at_k
 from longloom.synthesis.endpoint.fencing import fence_texts, speaks_to_a_model
 from longloom.synthesis.endpoint.parsing import (

@@ -9,8 +9,8 @@ from longloom.config import parse_config
 from longloom.engines.machine import resolve
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
-from longloom.models.endpoint_chat import open_endpoint_chat
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.chat import open_endpoint_chat
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.models.folder import read_settings
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.catalogue import load_config

@@ -7,7 +7,7 @@ from longloom.errors import ConfigError, ContextLengthError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.evidence import Notes
 from longloom.memory.journal import Journal
-from longloom.models.endpoint_thinking import split_thinking
+from longloom.models.endpoint.thinking import split_thinking
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.verbs.read_documents import LoadedDocuments

@@ -218,8 +218,8 @@ def _local(
 
 
 async def _remote(opened: AsyncExitStack, wanted: ReadModel, serving: ServingConfig) -> Backend:
-    from longloom.models.endpoint_chat import open_endpoint_chat
-    from longloom.models.endpoint_config import EndpointConfig, read_api_key
+    from longloom.models.endpoint.chat import open_endpoint_chat
+    from longloom.models.endpoint.config import EndpointConfig, read_api_key
     from longloom.serving.http_backend import HttpBackend
     from longloom.text.tokenizer import FolderTokenizer
 

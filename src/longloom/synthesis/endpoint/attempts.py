@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_messages import ChatModel, ChatReply, user_request
+from longloom.models.endpoint.messages import ChatModel, ChatReply, user_request
 from longloom.records import Example, RewardRule, Split, TaskType
 from longloom.rewards import RewardConfig, extract_answer, extract_choice, rule_reward
 from longloom.synthesis.endpoint.fencing import fence_texts

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from longloom.models.endpoint_messages import ChatModel
+from longloom.models.endpoint.messages import ChatModel
 from longloom.records import RewardRule
 from longloom.synthesis.endpoint.attempts import AttemptConfig, Attempts, PosedQuestion, attempt
 from longloom.synthesis.endpoint.yields import Dropped, Yield, run_each

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.synthesis.endpoint.attempts import AttemptConfig
 from longloom.synthesis.endpoint.closed_book import ClosedBookConfig
 from longloom.synthesis.endpoint.nl2sql import Nl2SqlConfig

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from longloom.models.endpoint_config import KEY_VARIABLES, EndpointConfig
+from longloom.models.endpoint.config import KEY_VARIABLES, EndpointConfig
 from longloom.records import Document
 
 MAX_NAMES = 20

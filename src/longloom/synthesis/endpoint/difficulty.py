@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from longloom.errors import DataError
-from longloom.models.endpoint_messages import ChatModel
+from longloom.models.endpoint.messages import ChatModel
 from longloom.synthesis.endpoint.attempts import AttemptConfig, PosedQuestion, attempt
 from longloom.synthesis.endpoint.yields import Dropped, Yield, run_each
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from longloom.config import FrozenConfig
 from longloom.errors import DataError
-from longloom.models.endpoint_messages import ChatModel, ChatRequest, user_request
+from longloom.models.endpoint.messages import ChatModel, ChatRequest, user_request
 from longloom.synthesis.endpoint.parsing import ReplyFormatError, ReplyShape, parse_json
 from longloom.synthesis.endpoint.prompts import fill_prompt
 from longloom.synthesis.endpoint.sql_execution import (

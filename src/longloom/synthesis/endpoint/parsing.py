@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longloom.errors import ModelError
-from longloom.models.endpoint_messages import ChatReply
+from longloom.models.endpoint.messages import ChatReply
 
 MAX_REPLY_CHARACTERS = 200_000
 _THINK_END = "</think>"

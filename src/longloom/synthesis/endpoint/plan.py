@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from longloom.models.endpoint_config import EndpointConfig
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.synthesis.endpoint.config import EndpointSynthesisConfig
 
 WITHOUT_ENDPOINT = (

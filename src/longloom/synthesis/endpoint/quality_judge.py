@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_messages import ChatModel, user_request
+from longloom.models.endpoint.messages import ChatModel, user_request
 from longloom.records import Document
 from longloom.synthesis.endpoint.fencing import fence_texts, speaks_to_a_model
 from longloom.synthesis.endpoint.parsing import ReplyShape, parse_json

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_messages import ChatModel, user_request
+from longloom.models.endpoint.messages import ChatModel, user_request
 from longloom.rewards import cover_exact_match, normalize_answer
 from longloom.synthesis.endpoint.attempts import AttemptConfig, PosedQuestion, attempt
 from longloom.synthesis.endpoint.fencing import speaks_to_a_model

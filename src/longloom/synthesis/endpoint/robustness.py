@@ -7,7 +7,7 @@ the question. The caller builds the extended context; it is `PosedQuestion.conte
 from collections.abc import Sequence
 
 from longloom.errors import DataError
-from longloom.models.endpoint_messages import ChatModel
+from longloom.models.endpoint.messages import ChatModel
 from longloom.synthesis.endpoint.attempts import AttemptConfig, PosedQuestion, attempt
 from longloom.synthesis.endpoint.yields import Dropped, Yield, run_each
 

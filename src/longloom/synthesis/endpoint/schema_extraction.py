@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_messages import ChatModel, ChatRequest, user_request
+from longloom.models.endpoint.messages import ChatModel, ChatRequest, user_request
 from longloom.records import Document
 from longloom.synthesis.endpoint.fencing import fence_documents, speaks_to_a_model
 from longloom.synthesis.endpoint.parsing import ReplyFormatError, ReplyShape, parse_json

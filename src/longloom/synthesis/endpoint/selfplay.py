@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from longloom.models.endpoint_messages import user_request
+from longloom.models.endpoint.messages import user_request
 from longloom.records import Document
 from longloom.rewards import Verdict, judge_prompt, normalize_answer, parse_verdict
 from longloom.synthesis.endpoint.attempts import PosedQuestion, attempt

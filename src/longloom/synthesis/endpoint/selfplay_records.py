@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from longloom.config import FrozenConfig
-from longloom.models.endpoint_messages import ChatModel
+from longloom.models.endpoint.messages import ChatModel
 from longloom.records import Document, RewardRule, TaskType
 from longloom.synthesis.endpoint.attempts import AttemptConfig
 from longloom.synthesis.endpoint.closed_book import ClosedBookConfig

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from longloom.models.endpoint_messages import ChatReply
+from longloom.models.endpoint.messages import ChatReply
 from longloom.records import Document, RewardRule, TaskType
 from longloom.rewards import cover_exact_match, normalize_answer, numeric_match, parse_number
 from longloom.synthesis.endpoint.fencing import fence_documents, speaks_to_a_model

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig, read_api_key
-from longloom.models.endpoint_messages import ChatModel
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.config import EndpointConfig, read_api_key
+from longloom.models.endpoint.messages import ChatModel
 from longloom.records import Document
 from longloom.synthesis.endpoint.config import EndpointSynthesisConfig
 from longloom.synthesis.endpoint.destinations import describe_destinations

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from longloom.models.endpoint_errors import EndpointRefusedError
+from longloom.models.endpoint.errors import EndpointRefusedError
 from longloom.synthesis.endpoint.parsing import ReplyFormatError
 
 InputT = TypeVar("InputT")

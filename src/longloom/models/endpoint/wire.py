@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict
 
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_messages import ChatReply, ChatRequest
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.messages import ChatReply, ChatRequest
 
 _KEY_VERSION = "longloom.endpoint/1"
 _CHARACTERS_PER_TOKEN = 3

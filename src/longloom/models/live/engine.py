@@ -7,7 +7,7 @@ order while the caches have room. An answer is admitted for what it needs now, n
 when the caches are full, the newest row gives its place back and waits, and goes on later where it
 was: what it has drawn is then part of its prompt. What a request draws depends on its key alone.
 
-What it leaves out: threads and event loops (see `live_sampler`); it is used from one thread. Groups
+What it leaves out: threads and event loops (see `sampler`); it is used from one thread. Groups
 that share one copy of a long prompt are the business of `generate`, which trains; here an equal
 prompt is computed once and copied.
 """
@@ -20,15 +20,15 @@ from collections.abc import Set as AbstractSet
 import torch
 
 from longloom.errors import ContextLengthError, ModelError
-from longloom.models.filling import Filling, shared_out
-from longloom.models.live_records import LiveFigures, LiveRow, RowEvent
+from longloom.models.live.filling import Filling, shared_out
+from longloom.models.live.pace import Pace
+from longloom.models.live.prefix_cache import PrefixCache
+from longloom.models.live.records import LiveFigures, LiveRow, RowEvent
+from longloom.models.live.running_rows import RunningRows
+from longloom.models.live.shelves import row_cache, shelf_step
 from longloom.models.network import Network
-from longloom.models.pace import Pace
 from longloom.models.prefill import run_pieces
-from longloom.models.prefix_cache import PrefixCache
-from longloom.models.running_rows import RunningRows
 from longloom.models.sampled_rows import draw_next, settings_of
-from longloom.models.shelves import row_cache, shelf_step
 from longloom.models.weight_layout import head_for_sampling
 from longloom.records import SampleRequest
 

@@ -6,7 +6,7 @@ There is no standard field: vLLM and SGLang say `max_model_len`, routers `contex
 
 from typing import Any
 
-from longloom.models.endpoint import EndpointClient
+from longloom.models.endpoint.client import EndpointClient
 
 _FIELDS = ("max_model_len", "context_length", "context_window", "loaded_context_length")
 _LLAMA_CPP = "llamacpp"

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from longloom.models.endpoint_messages import ChatReply
-from longloom.models.endpoint_wire import UnusableBodyError, clean_text, reply_counts, stated_code
+from longloom.models.endpoint.messages import ChatReply
+from longloom.models.endpoint.wire import UnusableBodyError, clean_text, reply_counts, stated_code
 from longloom.records import Delta
 
 _DONE = b"[DONE]"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from longloom.errors import ConfigError, ContextLengthError, ModelError
-from longloom.models.endpoint_chat import EndpointChat, open_endpoint_chat, seed_of
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_errors import EndpointRefusedError, EndpointUnavailableError
+from longloom.models.endpoint.chat import EndpointChat, open_endpoint_chat, seed_of
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.errors import EndpointRefusedError, EndpointUnavailableError
 from longloom.records import Delta, FinishReason, Reply, ReplyRequest, SamplingParams, TokenUsage
 from longloom.text.tokenizer import FolderTokenizer
 from scripted_endpoint import (

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from longloom.models.drawing import DrawSettings
-from longloom.models.live_records import LiveRow
+from longloom.models.live.records import LiveRow
+from longloom.models.live.shelves import Shelf, shelf_tokens
 from longloom.models.network import Network
 from longloom.models.sampled_rows import settings_of
-from longloom.models.shelves import Shelf, shelf_tokens
 
 
 @dataclass(frozen=True, slots=True)

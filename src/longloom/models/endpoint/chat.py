@@ -15,13 +15,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from longloom.errors import ConfigError, ModelError
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_errors import EndpointContextLengthError, EndpointRefusedError
-from longloom.models.endpoint_messages import ChatReply, user_request
-from longloom.models.endpoint_shown import ShownAttempts
-from longloom.models.endpoint_thinking import split_thinking
-from longloom.models.endpoint_window import ask_window
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.errors import EndpointContextLengthError, EndpointRefusedError
+from longloom.models.endpoint.messages import ChatReply, user_request
+from longloom.models.endpoint.shown import ShownAttempts
+from longloom.models.endpoint.thinking import split_thinking
+from longloom.models.endpoint.window import ask_window
 from longloom.records import FinishReason, Reply, ReplyRequest, TokenUsage
 from longloom.text.estimated_tokens import EstimatedTokens
 from longloom.text.token_starts import TextTokens
@@ -92,7 +92,7 @@ class EndpointChat:
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request; it may be asked for several times.
 
-        Pieces are shown once (see `endpoint_shown`).
+        Pieces are shown once (see `shown`).
 
         Raises:
             EndpointContextLengthError: prompt and reply do not fit the window.

@@ -8,7 +8,7 @@ that of the last attempt, is what counts.
 
 from collections.abc import Callable
 
-from longloom.models.endpoint_thinking import ThinkingDeltas
+from longloom.models.endpoint.thinking import ThinkingDeltas
 from longloom.records import Delta
 
 OnDelta = Callable[[Delta], None]

@@ -1,7 +1,7 @@
 """One attempt at a call: post it, read what comes back, say what went wrong.
 
 Failures that may pass raise `PassingFailureError`, for which the client tries again; the others are
-those of `endpoint_errors.py`. A task that is cancelled here closes its connection, by which servers
+those of `errors.py`. A task that is cancelled here closes its connection, by which servers
 notice that nobody waits any more.
 """
 
@@ -12,17 +12,17 @@ from typing import Any
 
 import httpx
 
-from longloom.models.endpoint_config import KEY_VARIABLES, EndpointConfig
-from longloom.models.endpoint_context import is_too_long, stated_window
-from longloom.models.endpoint_errors import (
+from longloom.models.endpoint.config import KEY_VARIABLES, EndpointConfig
+from longloom.models.endpoint.context import is_too_long, stated_window
+from longloom.models.endpoint.errors import (
     EndpointContextLengthError,
     EndpointRefusedError,
     EndpointSetupError,
 )
-from longloom.models.endpoint_lanes import LaneTransport
-from longloom.models.endpoint_messages import ChatReply
-from longloom.models.endpoint_stream import EventLines, StreamedReply, StreamError
-from longloom.models.endpoint_wire import (
+from longloom.models.endpoint.lanes import LaneTransport
+from longloom.models.endpoint.messages import ChatReply
+from longloom.models.endpoint.stream import EventLines, StreamedReply, StreamError
+from longloom.models.endpoint.wire import (
     UnusableBodyError,
     error_of,
     has_error,

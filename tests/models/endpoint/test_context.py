@@ -1,7 +1,7 @@
 import pytest
 
-from longloom.models.endpoint_context import is_too_long, stated_window
-from longloom.models.endpoint_window import stated_in_card
+from longloom.models.endpoint.context import is_too_long, stated_window
+from longloom.models.endpoint.window import stated_in_card
 
 WORDINGS = [
     # OpenAI

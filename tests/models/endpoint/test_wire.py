@@ -6,10 +6,10 @@ import pytest
 
 from longloom.config import parse_config
 from longloom.errors import ConfigError, ModelError
-from longloom.models.endpoint_cache import CACHE_FILE, EndpointCache
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_limits import CallLimits
-from longloom.models.endpoint_wire import (
+from longloom.models.endpoint.cache import CACHE_FILE, EndpointCache
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.limits import CallLimits
+from longloom.models.endpoint.wire import (
     UnusableBodyError,
     error_of,
     parse_reply,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from longloom.errors import ModelError
-from longloom.models.endpoint_messages import ChatReply
+from longloom.models.endpoint.messages import ChatReply
 from longloom.runlog.closing import ClosesOnExit
 from longloom.runlog.database import DatabaseFile
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longloom.models.text_stream import TextStream
+from longloom.models.live.text_stream import TextStream
 from longloom.text.tokenizer import FolderTokenizer
 
 

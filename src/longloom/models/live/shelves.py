@@ -6,7 +6,7 @@ use, each is attended in one call, and at most half of a row's place is empty.
 
 What it leaves out: sharing. Rows with equal prompts have a copy each; computing the prompt once is
 worth far more than keeping it once where a request seldom has more than one row (training, whose
-groups are large, keeps it once: see `decoding`). `live_engine` decides which rows there may be.
+groups are large, keeps it once: see `decoding`). `engine` decides which rows there may be.
 """
 
 import math

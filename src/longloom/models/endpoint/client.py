@@ -22,18 +22,18 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig, read_api_key
-from longloom.models.endpoint_errors import (
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.config import EndpointConfig, read_api_key
+from longloom.models.endpoint.errors import (
     EndpointRefusedError,
     EndpointSetupError,
     EndpointUnavailableError,
 )
-from longloom.models.endpoint_limits import CallLimits, Clock, Sleep
-from longloom.models.endpoint_messages import ChatReply, ChatRequest, user_request
-from longloom.models.endpoint_transport import EndpointTransport, OnDelta, PassingFailureError
-from longloom.models.endpoint_usage import EndpointUsage
-from longloom.models.endpoint_wire import cache_key, estimated_tokens, request_body
+from longloom.models.endpoint.limits import CallLimits, Clock, Sleep
+from longloom.models.endpoint.messages import ChatReply, ChatRequest, user_request
+from longloom.models.endpoint.transport import EndpointTransport, OnDelta, PassingFailureError
+from longloom.models.endpoint.usage import EndpointUsage
+from longloom.models.endpoint.wire import cache_key, estimated_tokens, request_body
 
 logger = logging.getLogger(__name__)
 

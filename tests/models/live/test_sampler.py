@@ -9,7 +9,7 @@ import pytest
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.folder import load_model
-from longloom.models.live_sampler import LiveSampler
+from longloom.models.live.sampler import LiveSampler
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import FinishReason, SampleRequest, SamplingParams
 from longloom.text.tokenizer import FolderTokenizer

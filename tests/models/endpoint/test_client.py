@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig, read_api_key
-from longloom.models.endpoint_errors import (
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.config import EndpointConfig, read_api_key
+from longloom.models.endpoint.errors import (
     EndpointRefusedError,
     EndpointSetupError,
     EndpointUnavailableError,
 )
-from longloom.models.endpoint_messages import ChatReply, user_request
+from longloom.models.endpoint.messages import ChatReply, user_request
 from longloom.rewards import PromptJudge, Verdict
 from scripted_endpoint import (
     KEY,
@@ -223,10 +223,10 @@ def test_other_settings_are_other_calls(tmp_path: Path) -> None:
 _KILLED = """
 import asyncio, sys
 from pathlib import Path
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_cache import EndpointCache
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_messages import user_request
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.cache import EndpointCache
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.messages import user_request
 
 async def main():
     config = EndpointConfig(url=sys.argv[1], model="scripted", concurrency=1)
@@ -304,9 +304,9 @@ def test_cut_reply_is_no_answer_to_ask() -> None:
 
 _MEASURED = """
 import asyncio, sys, time
-from longloom.models.endpoint import EndpointClient
-from longloom.models.endpoint_config import EndpointConfig
-from longloom.models.endpoint_messages import user_request
+from longloom.models.endpoint.client import EndpointClient
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.endpoint.messages import user_request
 
 async def main():
     async with EndpointClient(EndpointConfig(url=sys.argv[1], model="m"), api_key="") as client:

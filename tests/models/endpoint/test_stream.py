@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longloom.models.endpoint_shown import ShownAttempts
-from longloom.models.endpoint_stream import EventLines, StreamedReply, StreamError
-from longloom.models.endpoint_thinking import ThinkingDeltas, split_thinking
-from longloom.models.endpoint_wire import UnusableBodyError
+from longloom.models.endpoint.shown import ShownAttempts
+from longloom.models.endpoint.stream import EventLines, StreamedReply, StreamError
+from longloom.models.endpoint.thinking import ThinkingDeltas, split_thinking
+from longloom.models.endpoint.wire import UnusableBodyError
 from longloom.records import Delta
 
 CHUNKS: list[dict[str, Any]] = [

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 
 from longloom.errors import ModelError
-from longloom.models.live_engine import LiveEngine
-from longloom.models.live_records import LiveRow, RowEvent
+from longloom.models.live.engine import LiveEngine
+from longloom.models.live.records import LiveRow, RowEvent
 from longloom.models.network import Network
 from longloom.models.weight_layout import pack_for_sampling
 from longloom.records import Completion, FinishReason, SampleRequest

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Float
 from torch import Tensor
 
-from longloom.models.live_records import LiveRow
+from longloom.models.live.records import LiveRow
 from longloom.models.prefill import Piece
 
 

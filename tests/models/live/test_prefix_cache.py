@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from longloom.models.prefix_cache import PrefixCache
+from longloom.models.live.prefix_cache import PrefixCache
 
 
 def made(num_tokens, seed=0):

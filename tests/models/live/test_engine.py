@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from longloom.errors import ContextLengthError, ModelError
-from longloom.models import pace, shelves
+from longloom.models.live import pace, shelves
 from longloom.models.folder import load_model
 from longloom.models.generate import generate
-from longloom.models.live_engine import LiveEngine
-from longloom.models.shelves import shelf_tokens
+from longloom.models.live.engine import LiveEngine
+from longloom.models.live.shelves import shelf_tokens
 from longloom.records import FinishReason, SampleRequest, SamplingParams
 from tiny_models import WINDOW_TOKENS
 
