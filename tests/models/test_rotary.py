@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from longloom.errors import ConfigError, ModelError
+from longloom.models.folder import load_model
+from longloom.models.qwen3 import rotation_at
 from longloom.models.rotary import (
     NO_SCALING,
     RotaryScaling,
@@ -183,10 +185,7 @@ def test_our_qwen3_with_yarn_equals_that_of_transformers(yarn_folder):
 
 
 def test_frequencies_stay_exact_in_short_types(tiny_folder):
-    from longloom.models.loading import load_network
-
-    network = load_network(tiny_folder, dtype=torch.bfloat16)
-    cos, _ = network._rotation(torch.tensor([1_000]))
-    shape = network.shape
+    shape = load_model(tiny_folder).shape
+    cos, _ = rotation_at(torch.tensor([1_000]), shape, torch.bfloat16)
     exact = 1_000.0 * shape.rope_theta ** (-2 / shape.head_dim)
     assert float(cos[0, 0, 1]) == pytest.approx(math.cos(exact), abs=4e-3)  # bf16 alone

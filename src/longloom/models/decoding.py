@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 
 _FULL_FRACTION = 0.75
 """Caches are copied together when no more than this much of them is in use."""
@@ -34,7 +34,7 @@ class Cohort:
 
     def __init__(
         self,
-        network: Network,
+        network: SampledNetwork,
         lengths: Sequence[int],
         group_sizes: Sequence[int],
         *,

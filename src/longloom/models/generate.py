@@ -17,7 +17,7 @@ from torch import Tensor
 from longloom.models.admission import WaitingGroups
 from longloom.models.decoding import Cohort, DecodingStep
 from longloom.models.drawing import DrawSettings, OutputHead
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 from longloom.models.prefill import prefill
 from longloom.models.sampled_rows import SampledRow, draw_next, settings_of
 from longloom.records import Completion, SampleRequest
@@ -44,7 +44,7 @@ class Progress:
 
 @torch.inference_mode()
 def generate(
-    network: Network,
+    network: SampledNetwork,
     requests: Sequence[SampleRequest],
     *,
     end_ids: AbstractSet[int],
@@ -114,7 +114,7 @@ class _Rollouts:
 
     def __init__(
         self,
-        network: Network,
+        network: SampledNetwork,
         requests: Sequence[SampleRequest],
         end_ids: AbstractSet[int],
         max_batch_tokens: int,

@@ -55,11 +55,8 @@ class Attend(Protocol):
         """
 
 
-class Network(Protocol):
-    """A causal language model without its output matrix."""
-
-    recomputes_layers: bool
-    """Whether backward passes compute each layer again instead of keeping its insides."""
+class SampledNetwork(Protocol):
+    """A causal language model without its output matrix, as sampling sees it."""
 
     @property
     def sizes(self) -> NetworkShape:
@@ -91,6 +88,13 @@ class Network(Protocol):
         output needs. In the last layer it then passes `attend` the queries of the other Q tokens
         alone; if it does not, it drops their hidden states at the end.
         """
+
+
+class Network(SampledNetwork, Protocol):
+    """One that can be trained and saved too."""
+
+    recomputes_layers: bool
+    """Whether backward passes compute each layer again instead of keeping its insides."""
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the trained weights by their name in a Hugging Face model folder."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from longloom.models.attention import attention_part, merge_parts
 from longloom.models.decoding import Cache
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 
 PASS_TOKENS = 4_096
 """Tokens computed at once."""
@@ -41,7 +41,7 @@ class Piece:
 
 
 def prefill(
-    network: Network,
+    network: SampledNetwork,
     prompts: Sequence[Sequence[int]],
     caches: Sequence[Cache],
     *,
@@ -66,7 +66,7 @@ def prefill(
     return torch.stack(states)
 
 
-def run_pieces(network: Network, pieces: Sequence[Piece]) -> Float[Tensor, "P D"]:
+def run_pieces(network: SampledNetwork, pieces: Sequence[Piece]) -> Float[Tensor, "P D"]:
     """Fill the caches of P pieces in one pass; return the hidden state of each last token."""
     device = network.device
     tokens = [token for piece in pieces for token in piece.prompt[piece.body]]

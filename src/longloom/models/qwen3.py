@@ -252,7 +252,7 @@ class Qwen3(nn.Module):
         num_silent: int = 0,
     ) -> Float[Tensor, "Q D"]:
         """Return the final hidden states; see `network.Network`."""
-        rotation = self._rotation(positions)
+        rotation = rotation_at(positions, self.shape, self.dtype)
         hidden = self.model.embed_tokens(token_ids)
         last = len(self.model.layers) - 1
         for index, layer in enumerate(self.model.layers):
@@ -264,12 +264,14 @@ class Qwen3(nn.Module):
         normalised: Tensor = self.model.norm(hidden)
         return normalised
 
-    def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return cosines and sines [N, 1, d] in fp32, cast to the network's type."""
-        shape = self.shape
-        frequencies, factor = rotary_frequencies(
-            shape.rope_scaling, shape.rope_theta, shape.head_dim, positions.device
-        )
-        angles = positions[:, None].float() * frequencies
-        angles = torch.cat([angles, angles], dim=-1)[:, None]
-        return (angles.cos() * factor).to(self.dtype), (angles.sin() * factor).to(self.dtype)
+
+def rotation_at(
+    positions: Int[Tensor, " N"], shape: Qwen3Shape, dtype: torch.dtype
+) -> tuple[Float[Tensor, "N 1 d"], Float[Tensor, "N 1 d"]]:
+    """Return the cosines and sines of these positions, computed in fp32."""
+    frequencies, factor = rotary_frequencies(
+        shape.rope_scaling, shape.rope_theta, shape.head_dim, positions.device
+    )
+    angles = positions[:, None].float() * frequencies
+    angles = torch.cat([angles, angles], dim=-1)[:, None]
+    return (angles.cos() * factor).to(dtype), (angles.sin() * factor).to(dtype)

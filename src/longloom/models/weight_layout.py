@@ -15,10 +15,9 @@ from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from longloom.models.drawing import OutputHead
-from longloom.models.network import Network
 
 _PLANNED_ROWS = 32
 """For so many rows the order is made; it serves one or hundreds as well."""
@@ -33,21 +32,18 @@ class Head(Protocol):
         """Return the logits of these states in fp32."""
 
 
-class PackedLinear(nn.Module):
+class PackedLinear:
     """A linear layer whose matrix is in oneDNN's order; without gradients."""
 
-    def __init__(self, weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"] | None) -> None:
-        super().__init__()
-        self.in_features, self.out_features = weight.shape[1], weight.shape[0]
+    def __init__(self, weight: Float[Tensor, "O I"]) -> None:
         with torch.no_grad():
             self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _PLANNED_ROWS)
-            self._bias = None if bias is None else bias.detach()
         # The overload itself: finding it anew takes as long as multiplying one row.
         self._multiply = torch.ops.mkldnn._linear_pointwise.default
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Multiply rows [..., I] by the matrix [O, I]."""
-        output: Tensor = self._multiply(rows, self._packed, self._bias, "none", [], "")
+    def __call__(self, rows: Float[Tensor, "N I"]) -> Float[Tensor, "N O"]:
+        """Multiply rows by the matrix."""
+        output: Tensor = self._multiply(rows, self._packed, None, "none", [], "")
         return output
 
 
@@ -55,7 +51,7 @@ class _PackedHead:
     """An output matrix in oneDNN's order (see `Head`)."""
 
     def __init__(self, weight: Float[Tensor, "V D"]) -> None:
-        self._linear = PackedLinear(weight, None)
+        self._linear = PackedLinear(weight)
 
     def logits(self, hidden: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
         """Return the logits of these states."""
@@ -63,32 +59,15 @@ class _PackedHead:
         return logits
 
 
-def pack_for_sampling(network: Network) -> None:
-    """Store the matrices of a network in oneDNN's order, one after the other.
-
-    From then on it can be sampled, but neither trained nor saved; results may differ by rounding.
-    Other devices and types than fp32 on CPU are left alone, and so are the embedding, the output
-    matrix (see `head_for_sampling`) and the networks of transformers.
-    """
-    if not isinstance(network, nn.Module):
-        return
-    head = network.head_weight
-    for module in list(network.modules()):
-        for name, child in list(module.named_children()):
-            if type(child) is not nn.Linear or child.weight is head:
-                continue
-            if _is_packed_faster(child.weight):
-                setattr(module, name, PackedLinear(child.weight, child.bias))
-
-
 def head_for_sampling(weight: Float[Tensor, "V D"]) -> Head:
     """Return what makes the logits of sampled rows, packed if a copy takes little memory."""
-    if _is_packed_faster(weight) and weight.nbytes <= _MOST_COPIED_BYTES:
+    if is_packed_faster(weight) and weight.nbytes <= _MOST_COPIED_BYTES:
         return _PackedHead(weight)
     return OutputHead(weight)
 
 
-def _is_packed_faster(weight: Tensor) -> bool:
+def is_packed_faster(weight: Tensor) -> bool:
+    """Return whether a matrix is multiplied faster in the other order: fp32 on CPU."""
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32

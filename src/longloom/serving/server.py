@@ -80,7 +80,9 @@ def bind(host: str, port: int) -> socket.socket:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(found[0], socket.SOCK_STREAM)
+        # Only where the protocol is named does asyncio turn off Nagle's algorithm, with which the
+        # first piece of an answer waits 40 ms for the client to acknowledge the headers.
+        listening = socket.socket(*found[:3])
     except OSError as error:
         raise ConfigError(f"host {host!r} is no address of this machine: {error}") from None
     try:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from longloom.errors import ContextLengthError, ModelError
-from longloom.models.live import pace, shelves
 from longloom.models.folder import load_model
 from longloom.models.generate import generate
+from longloom.models.live import pace, shelves
 from longloom.models.live.engine import LiveEngine
 from longloom.models.live.shelves import shelf_tokens
 from longloom.records import FinishReason, SampleRequest, SamplingParams

@@ -26,7 +26,7 @@ from longloom.models.live.prefix_cache import PrefixCache
 from longloom.models.live.records import LiveFigures, LiveRow, RowEvent
 from longloom.models.live.running_rows import RunningRows
 from longloom.models.live.shelves import row_cache, shelf_step
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 from longloom.models.prefill import run_pieces
 from longloom.models.sampled_rows import draw_next, settings_of
 from longloom.models.weight_layout import head_for_sampling
@@ -38,7 +38,7 @@ class LiveEngine:
 
     def __init__(
         self,
-        network: Network,
+        network: SampledNetwork,
         *,
         end_ids: AbstractSet[int],
         max_cache_tokens: int,

@@ -10,7 +10,7 @@ from torch import Tensor
 from longloom.models.drawing import DrawSettings
 from longloom.models.live.records import LiveRow
 from longloom.models.live.shelves import Shelf, shelf_tokens
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 from longloom.models.sampled_rows import settings_of
 
 
@@ -29,7 +29,7 @@ class Layout:
 class RunningRows:
     """Rows by the width of their shelf, in the shelf's order."""
 
-    def __init__(self, network: Network, widest: int) -> None:
+    def __init__(self, network: SampledNetwork, widest: int) -> None:
         """Make no shelf yet; none will be wider than `widest` tokens."""
         self._network, self._widest = network, widest
         self._shelves: dict[int, Shelf] = {}

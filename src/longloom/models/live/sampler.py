@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 
 from longloom.errors import ModelError
 from longloom.models.live.engine import LiveEngine
+from longloom.models.live.fused_qwen3 import network_for_sampling
 from longloom.models.live.records import LiveRow, RowEvent
-from longloom.models.network import Network
-from longloom.models.weight_layout import pack_for_sampling
+from longloom.models.network import SampledNetwork
 from longloom.records import Completion, FinishReason, SampleRequest
 from longloom.runlog.closing import ClosesOnExit
 from longloom.text.tokenizer import Tokenizer
@@ -77,7 +77,7 @@ class LiveSampler(ClosesOnExit):
 
     def __init__(
         self,
-        network: Network,
+        network: SampledNetwork,
         tokenizer: Tokenizer,
         *,
         max_cache_tokens: int = 65_536,
@@ -87,12 +87,12 @@ class LiveSampler(ClosesOnExit):
 
         Args:
             network: what is sampled; it can neither be trained nor saved from then on, since its
-                matrices are stored in another order (see `weight_layout`).
+                matrices may be taken out of it (see `fused_qwen3`).
             tokenizer: its tokenizer.
             max_cache_tokens: bounds the memory of running requests; a larger one is refused.
             prefix_cache_tokens: bounds the memory of earlier prompts that are kept beside them.
         """
-        pack_for_sampling(network)
+        network = network_for_sampling(network)
         self._tokenizer = tokenizer
         self._engine = LiveEngine(
             network,

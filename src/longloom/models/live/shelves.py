@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from longloom.models.decoding import DecodingStep
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 
 SMALLEST_SHELF_TOKENS = 256
 """Rows shorter than this share the first shelf."""
@@ -33,7 +33,7 @@ def shelf_tokens(num_tokens: int) -> int:
     return width
 
 
-def row_cache(network: Network, num_tokens: int) -> Float[Tensor, "L 2 1 K T d"]:
+def row_cache(network: SampledNetwork, num_tokens: int) -> Float[Tensor, "L 2 1 K T d"]:
     """Return room for the keys and values of one row; what it holds has no meaning."""
     shape = network.sizes
     return torch.empty(
@@ -46,7 +46,7 @@ def row_cache(network: Network, num_tokens: int) -> Float[Tensor, "L 2 1 K T d"]
 class Shelf:
     """Keys and values of n rows, in the order in which they came [L, 2, N, K, S, d]; n <= N."""
 
-    def __init__(self, network: Network, width: int) -> None:
+    def __init__(self, network: SampledNetwork, width: int) -> None:
         """Make an empty shelf for rows of at most `width` tokens (S)."""
         self._network = network
         self.width = width
