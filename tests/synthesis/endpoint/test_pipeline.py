@@ -58,10 +58,10 @@ def settings(corpus: Path, url: str, **changes: Any) -> SynthesisConfig:
             "last_backoff_seconds": 0.02,
             "request_timeout_seconds": 2.0,
         },
-        "limits": {"max_clusters": 12, "documents_per_cluster": 4, "max_table_contexts": 8},
+        "limits": {"max_clusters": 6, "documents_per_cluster": 4, "max_table_contexts": 4},
         "categories": ["multi_fact", "causal"],
         "self_play": {
-            "num_rounds": 2,
+            "num_rounds": 1,
             "solver": {"num_samples": 3},
             "closed_book": {"num_samples": 2},
             "num_votes": 1,
