@@ -7,7 +7,7 @@ prompt of a rollout group once, for sampling and for training alike (G(P+R) toke
 
     loading.py -> qwen3.py                 ->  generate.py -> local_sampler.py   (sampling)
                -> transformers_network.py  ->  local_policy.py                   (training)
-                                           ->  live/                           (serving)
+                                           ->  live/  (serving)
 
 Read `network.py`, `shared_prefix.py`, `loading.py`.
 """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.generate import Progress, generate
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 from longloom.records import Completion, SampleRequest
 from longloom.text.tokenizer import Tokenizer
 
@@ -19,7 +19,7 @@ class LocalSampler:
 
     def __init__(
         self,
-        network: Network,
+        network: SampledNetwork,
         tokenizer: Tokenizer,
         *,
         max_batch_tokens: int = 65_536,

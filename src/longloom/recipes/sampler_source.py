@@ -8,10 +8,11 @@ from longloom.engines.local_config import LocalEngineConfig
 from longloom.engines.machine import MachineUse, resolve
 from longloom.errors import ConfigError
 from longloom.models.folder import read_settings
+from longloom.models.fused_qwen3 import network_for_sampling
 from longloom.models.live.sampler import LiveSampler
 from longloom.models.loading import load_network
 from longloom.models.local_sampler import LocalSampler
-from longloom.models.network import Network
+from longloom.models.network import SampledNetwork
 from longloom.models.rotary import read_scaling, yarn_by_factor
 from longloom.text.tokenizer import FolderTokenizer
 
@@ -55,7 +56,7 @@ def open_live_sampler(
     return LiveSampler(network, FolderTokenizer(folder), max_cache_tokens=max_cache_tokens)
 
 
-def _open_network(folder: Path, yarn_factor: float | None, use: MachineUse) -> Network:
+def _open_network(folder: Path, yarn_factor: float | None, use: MachineUse) -> SampledNetwork:
     yarn = None
     if yarn_factor is not None:
         settings = read_settings(folder)
@@ -67,7 +68,8 @@ def _open_network(folder: Path, yarn_factor: float | None, use: MachineUse) -> N
                 "out, the folder's scaling is applied"
             )
         yarn = yarn_by_factor(settings, yarn_factor)
-    return load_network(folder, device=use.device, dtype=use.dtype, yarn=yarn)
+    network = load_network(folder, device=use.device, dtype=use.dtype, yarn=yarn)
+    return network_for_sampling(network)
 
 
 def check_yarn_factor(yarn_factor: float | None, model: str) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.folder import load_model
-from longloom.models.live.fused_qwen3 import FusedQwen3
 from longloom.models.live.sampler import LiveSampler
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import FinishReason, SampleRequest, SamplingParams
@@ -167,21 +166,21 @@ def test_what_can_never_fit_is_refused_before_it_is_begun(sampler):
 
 
 def test_the_window_is_no_wider_than_the_caches(model, tokenizer):
-    with LiveSampler(load_model_again(model), tokenizer, max_cache_tokens=300) as sampler:
+    with LiveSampler(model, tokenizer, max_cache_tokens=300) as sampler:
         assert sampler.window_tokens == 300
     with LiveSampler(model, tokenizer) as sampler:
         assert sampler.window_tokens == WINDOW_TOKENS
 
 
 def test_a_failure_of_the_network_reaches_every_caller_and_the_next_is_answered(
-    sampler, monkeypatch
+    sampler, model, monkeypatch
 ):
-    def broken(network, token_ids, positions, attend, **settings):
+    def broken(token_ids, positions, attend, **settings):
         raise RuntimeError("out of memory")
 
     async def run_all():
         with monkeypatch.context() as patch:
-            patch.setattr(FusedQwen3, "hidden", broken)
+            patch.setattr(model, "hidden", broken)
             failed = await asyncio.gather(
                 *(sampler.sample(request((1, 2), number)) for number in range(3)),
                 streamed(sampler, request((1, 2), "streamed")),

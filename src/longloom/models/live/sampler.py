@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 
 from longloom.errors import ModelError
 from longloom.models.live.engine import LiveEngine
-from longloom.models.live.fused_qwen3 import network_for_sampling
 from longloom.models.live.records import LiveRow, RowEvent
 from longloom.models.network import SampledNetwork
 from longloom.records import Completion, FinishReason, SampleRequest
@@ -86,13 +85,11 @@ class LiveSampler(ClosesOnExit):
         """Start the engine thread.
 
         Args:
-            network: what is sampled; it can neither be trained nor saved from then on, since its
-                matrices may be taken out of it (see `fused_qwen3`).
+            network: what is sampled (`fused_qwen3.network_for_sampling` makes a faster one).
             tokenizer: its tokenizer.
             max_cache_tokens: bounds the memory of running requests; a larger one is refused.
             prefix_cache_tokens: bounds the memory of earlier prompts that are kept beside them.
         """
-        network = network_for_sampling(network)
         self._tokenizer = tokenizer
         self._engine = LiveEngine(
             network,

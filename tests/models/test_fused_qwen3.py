@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from longloom.models.folder import load_model
+from longloom.models.fused_qwen3 import FusedQwen3, network_for_sampling
 from longloom.models.generate import generate
-from longloom.models.live.fused_qwen3 import FusedQwen3, network_for_sampling
 from longloom.records import SampleRequest, SamplingParams
 
 
