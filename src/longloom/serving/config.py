@@ -47,3 +47,6 @@ class ServingConfig(FrozenConfig):
     progress: Literal["off", "sections", "plan"] = "plan"
     """What a reading shows while it reads, as reasoning: nothing, a line for every section, or the
     model's plan too. A request may say otherwise."""
+    progress_seconds: float = Field(default=1.0, ge=0)
+    """Progress is shown at most this often; what comes faster is joined. Pages like Open WebUI's
+    save the whole chat at every status. 0 shows every section by itself."""

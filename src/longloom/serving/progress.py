@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from longloom.rollout import Event, EventKind
+from longloom.serving.answer_parts import Part
+
+_TURNS = (EventKind.STARTED, EventKind.ANSWER_STARTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +18,21 @@ class Progress:
     """A piece of reasoning; may be empty."""
     status: Mapping[str, Any] | None
     """The `event` of the chunk."""
+    is_turn: bool = False
+    """Whether another phase begins: it is shown at once."""
+
+    def joined(self, later: "Progress") -> "Progress":
+        """Return both as one: all of the text, the later status."""
+        return Progress(
+            text=self.text + later.text,
+            status=later.status or self.status,
+            is_turn=self.is_turn or later.is_turn,
+        )
+
+    def as_part(self) -> Part:
+        """Return the piece of an answer that shows it."""
+        delta = {"reasoning_content": self.text} if self.text else {}
+        return Part(delta=delta, event=self.status)
 
 
 def describe(event: Event, verbosity: str) -> Progress | None:
@@ -29,7 +47,7 @@ def describe(event: Event, verbosity: str) -> Progress | None:
     if verbosity == "plan" and event.plan and event.kind is EventKind.SECTION_READ:
         text += f"  plan: {' '.join(event.plan.split())}\n"
     status = {"type": "status", "data": {"description": line, "done": is_done}}
-    return Progress(text=text, status=status)
+    return Progress(text=text, status=status, is_turn=event.kind in _TURNS)
 
 
 def _line(event: Event) -> str | None:

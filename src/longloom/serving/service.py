@@ -163,6 +163,7 @@ class Service:
         settings = ReadingSettings(
             params=params,
             progress=reading_options.progress or config.progress,
+            progress_seconds=config.progress_seconds,
             key=f"serve/{secrets.token_hex(8)}",
         )
         reading = Reading(
