@@ -37,10 +37,10 @@ class ProgressPace:
         """Return what was held back."""
         if self._held is None:
             return []
-        shown = self._held.as_part()
+        shown = self._held.as_parts()
         self._held = None
         self._due_at = self._clock() + self._seconds
-        return [shown]
+        return shown
 
     def wait_seconds(self) -> float | None:
         """Return in how many seconds `release` is due; None if nothing is held back."""

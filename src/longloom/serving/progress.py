@@ -1,13 +1,15 @@
 """Say how far a reading is: a line of reasoning, and a status that Open WebUI shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from longloom.rollout import Event, EventKind
 from longloom.serving.answer_parts import Part
 
 _TURNS = (EventKind.STARTED, EventKind.ANSWER_STARTED)
+_MOST_CHARS = 8_192
+"""Of one piece: clients that read lines with aiohttp break off at one of 128 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +31,12 @@ class Progress:
             is_turn=self.is_turn or later.is_turn,
         )
 
-    def as_part(self) -> Part:
-        """Return the piece of an answer that shows it."""
-        delta = {"reasoning_content": self.text} if self.text else {}
-        return Part(delta=delta, event=self.status)
+    def as_parts(self) -> list[Part]:
+        """Return the pieces of an answer that show it; the last of them has the status."""
+        starts = range(0, max(1, len(self.text)), _MOST_CHARS)
+        texts = [self.text[start : start + _MOST_CHARS] for start in starts]
+        parts = [Part(delta={"reasoning_content": text} if text else {}) for text in texts]
+        return [*parts[:-1], replace(parts[-1], event=self.status)]
 
 
 def describe(event: Event, verbosity: str) -> Progress | None:
