@@ -133,19 +133,7 @@ def run_with(arriving: Callable[[Arrived], AsyncGenerator[None, None]]) -> list[
     """Return what is shown of what arrives, and when, on a loop whose waits take no time."""
 
     async def run() -> list[tuple[float, str]]:
-        arrived: def test_much_text_is_shown_in_several_pieces_under_one_status() -> None:
-    pace = ProgressPace(1.0, clock=HandClock())
-    pace.add(progress("a"))
-    lines = [f"line {number} " + "\u00e4" * 100 for number in range(1_000)]
-    assert all(pace.add(progress(line)) == [] for line in lines)
-    pieces = pace.release()
-    assert "".join(p.delta["reasoning_content"] for p in pieces) == "\n".join([*lines, ""])
-    assert all(len(p.delta["reasoning_content"].encode()) < 65_536 for p in pieces)
-    assert [p.event is not None for p in pieces] == [False] * (len(pieces) - 1) + [True]
-    assert [part.delta for part in Progress(text="", status={"type": "status"}).as_parts()] == [{}]
-
-
-Arrived = asyncio.Queue()
+        arrived: Arrived = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         async def feed() -> None:
@@ -189,19 +177,7 @@ def test_what_is_held_is_shown_before_the_end() -> None:
 
 def test_nothing_goes_on_once_the_iterator_is_closed() -> None:
     async def run() -> int:
-        arrived: def test_much_text_is_shown_in_several_pieces_under_one_status() -> None:
-    pace = ProgressPace(1.0, clock=HandClock())
-    pace.add(progress("a"))
-    lines = [f"line {number} " + "\u00e4" * 100 for number in range(1_000)]
-    assert all(pace.add(progress(line)) == [] for line in lines)
-    pieces = pace.release()
-    assert "".join(p.delta["reasoning_content"] for p in pieces) == "\n".join([*lines, ""])
-    assert all(len(p.delta["reasoning_content"].encode()) < 65_536 for p in pieces)
-    assert [p.event is not None for p in pieces] == [False] * (len(pieces) - 1) + [True]
-    assert [part.delta for part in Progress(text="", status={"type": "status"}).as_parts()] == [{}]
-
-
-Arrived = asyncio.Queue()
+        arrived: Arrived = asyncio.Queue()
         arrived.put_nowait(progress("a"))
         arrived.put_nowait(progress("b"))
         clock = asyncio.get_running_loop().time
