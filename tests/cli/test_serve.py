@@ -84,6 +84,10 @@ def test_without_the_extra_the_pip_line_is_named(longloom, monkeypatch) -> None:
     (("--set", "serving.max_runing=1"), "did you mean 'max_running'"),
     (("--set", "serving.top_p=2"), "top_p"),
     (("--set", "memory.chunk=2"), "memory.chunk"),
+    (("--endpoint", "http://127.0.0.1:1/v1", "--model-name", "m", "--set", "memory.chunk=2"),
+     "memory.chunk"),
+    (("--endpoint", "http://127.0.0.1:1/v1", "--model-name", "m", "--set", "engine.devic=x"),
+     "did you mean 'device'"),
     (("--model", "nowhere", "--port", "0"), "nowhere"),
     (("--yarn-factor", "0.5"), "yarn_factor"),
 ])  # fmt: skip

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,12 +135,12 @@ def test_long_file_is_read_answered_and_kept(ui: WebUI) -> None:
     assert message["done"] is True
     lines = [line for line in statuses(message) if line]
     assert re.fullmatch(r"Reading \S+ tokens in \d+ sections", lines[0])
-    num_sections = max(int(number) for number in re.findall(r"Section (\d+) of", " ".join(lines)))
+    assert "All sections are read; answering" in lines
+    thinking = output_text(message, "reasoning")
+    num_sections = max(int(number) for number in re.findall(r"Section \d+ of (\d+)", thinking))
     assert num_sections > 5
     for number in range(1, num_sections + 1):
-        assert any(line.startswith(f"Section {number} of ") for line in lines)
-    thinking = output_text(message, "reasoning")
-    assert f"Section {num_sections} of {num_sections}" in thinking
+        assert f"Section {number} of " in thinking
     assert "plan: Look for the mill at Orrin." in thinking
     usage = message["usage"]
     assert usage["prompt_tokens"] > 200_000 / 8
@@ -165,8 +166,18 @@ def test_progress_reaches_the_page_while_it_reads(ui: WebUI) -> None:
         elif str(detail.get("type")).startswith("response.output_text"):
             kinds.append("answer")
     first_answer = kinds.index("answer")
-    assert kinds[:first_answer].count("status") > 3
-    assert kinds[:first_answer].count("thinking") > 3
+    assert kinds[:first_answer].count("status") > 1
+    assert kinds[:first_answer].count("thinking") > 1
+
+
+def test_large_file_is_not_slowed_by_its_statuses(ui: WebUI) -> None:
+    """Open WebUI saves the chat, the file in it included, at every status."""
+    begin = time.monotonic()
+    message = ui.ask(ASKED, ui.upload("large ledger.txt", report(8_000_000))).finish()
+    seconds = time.monotonic() - begin
+    assert message["content"].strip().endswith(ANSWER)
+    assert message["usage"]["longloom"]["steps"] > 1_000
+    assert 1 < len(statuses(message)) < seconds + 4
 
 
 def test_short_chat_reaches_the_model_as_it_is(ui: WebUI, model: HeldModel) -> None:
@@ -184,15 +195,16 @@ def test_stop_ends_the_model_within_a_second_and_asking_again_goes_on(
 ) -> None:
     attached = ui.upload("ledger3.txt", report(100_000, ending=HELD))
     turn = ui.ask(ASKED, attached)
-    stopped_at = None
-    for _ in turn.events():
-        if stopped_at is None and model.is_held.is_set() and turn.task_ids:
+    stopped_at, is_shown = None, False
+    for event in turn.events():
+        is_shown = is_shown or (event["type"] == "status" and "Section " in str(event["data"]))
+        if stopped_at is None and is_shown and model.is_held.is_set() and turn.task_ids:
             stopped_at = turn.stop()
     assert stopped_at is not None
     assert model.was_left.wait(10)
     assert model.left_at[-1] - stopped_at < 1.0
     message = turn.saved()
-    assert any(line.startswith("Section 1 of ") for line in statuses(message))
+    assert any(line.startswith("Section ") for line in statuses(message))
     assert message["content"].strip() == ""
     again = ui.ask(ASKED, attached).finish()
     assert again["content"].strip().endswith(ANSWER)

@@ -171,13 +171,13 @@ def test_models_too_small_for_instructions_are_read_with_as_they_were_trained() 
 
 def test_memory_and_answer_suit_the_window() -> None:
     config = ReadModel(endpoint="http://a/v1", model_name="m").config(None, (), None)
-    paper = reading_memory(config, (), 262_144)
+    paper = reading_memory(config.memory, (), 262_144)
     assert (paper.chunk_tokens, paper.memory_tokens, paper.thinking_tokens) == (
         32_000,
         15_000,
         15_000,
     )
-    small = reading_memory(config, (), 32_768)
+    small = reading_memory(config.memory, (), 32_768)
     assert (small.chunk_tokens, small.memory_tokens, small.thinking_tokens) == (
         16_384,
         4_096,
@@ -186,7 +186,7 @@ def test_memory_and_answer_suit_the_window() -> None:
     assert small.citations
     stated = ("memory.memory_tokens=9000", "memory.thinking_tokens=0", "memory.citations=false")
     config = ReadModel(endpoint="http://a/v1", model_name="m").config(None, stated, None)
-    own = reading_memory(config, stated, 32_768)
+    own = reading_memory(config.memory, stated, 32_768)
     assert (own.memory_tokens, own.thinking_tokens, own.citations) == (9_000, 0, False)
     assert (answer_tokens(config, 32_768), answer_tokens(config, 10**6)) == (8_192, 50_000)
 

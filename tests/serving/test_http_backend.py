@@ -91,6 +91,18 @@ def upstream_reads(path: str, headers: dict[str, str], body: bytes) -> Sent:
 LONG = f"<text>\n{FILLER * 150}{FACT}\n{FILLER * 150}</text>\n\n{QUESTION}"
 
 
+@pytest.mark.parametrize(("most_of_estimate", "status"), [(0.85, 200), (0.7, 400)])
+def test_an_estimate_somewhat_over_the_limit_refuses_nothing(most_of_estimate, status) -> None:
+    """A text of as many tokens as are taken may have a quarter more by estimate."""
+    most = round(EstimatedTokens().count(LONG) * most_of_estimate)
+    with (
+        RawUpstream(upstream_reads) as upstream,
+        before(upstream, max_document_tokens=most) as server,
+    ):
+        response = post(server, json.dumps(chat(LONG, max_tokens=50)).encode())
+    assert response.status_code == status
+
+
 def test_a_request_that_fits_arrives_byte_for_byte_and_so_does_the_answer() -> None:
     odd = b'{ "model":"upstream",\n\t"messages" : [{"role":"user","content":"\\u00e4\xc3\xa4"}],'
     odd += b'"top_k":5, "x":{"y":[1.50,1e2]}, "top_k":6 ,"chat_template_kwargs":{"t":true}}\n'

@@ -93,6 +93,22 @@ def test_the_stream_shows_progress_then_answer_then_citations_then_counts() -> N
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
 
 
+def test_progress_between_the_first_and_the_answer_is_joined_at_its_pace() -> None:
+    def shown(seconds: float) -> tuple[list[str], list[str]]:
+        service = make_service(progress_seconds=seconds)
+        chunks = chunks_of(post(service, long_request(stream=True)))
+        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+        thinking = "".join(delta.get("reasoning_content", "") for delta in deltas)
+        events = [chunk["event"]["data"]["description"] for chunk in chunks if "event" in chunk]
+        return events, [line.split(",")[0] for line in thinking.splitlines()]
+
+    each, lines = shown(0)
+    joined, same_lines = shown(3_600)
+    assert len(each) > 5
+    assert joined == [each[0], "All sections are read; answering"] == [each[0], each[-1]]
+    assert same_lines == lines
+
+
 def test_citations_name_the_document_and_the_place() -> None:
     document = FILLER * 100 + FACT + "\n" + FILLER * 100
     source = '<source id="1" name="harbour.txt" resource-type="file">'

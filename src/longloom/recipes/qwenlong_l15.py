@@ -4,8 +4,8 @@ Values marked inferred are not in the paper; `docs/departures.md` gives the reas
 judge is gpt-oss-120b: serve it and set `judge`.
 """
 
-from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
+from longloom.recipes.paper_memory import PAPER_MEMORY
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantages import AdvantageConfig
@@ -72,10 +72,7 @@ def qwenlong_l15() -> RunConfig:
             prose_fraction=0.5,  # ours
             template="l1",
         ),
-        # Section 2.3: one call for each section and one for the answer.
-        memory=MemoryConfig(
-            chunk_tokens=32_000, memory_tokens=15_000, num_repairs=0, overflow="cut"
-        ),
+        memory=PAPER_MEMORY,
         memory_document_tokens=127_000,  # Fig. 6: 128K with the question
         num_memory_examples=2_000,  # inferred
         stages=(

@@ -11,7 +11,8 @@ class ServingConfig(FrozenConfig):
     """What a server takes on, and how it answers where a request does not say."""
 
     max_document_tokens: PositiveInt = 4_000_000
-    """Longer requests are refused (QwenLong-L1.5, section 2.3: up to 4M)."""
+    """Longer requests are refused (QwenLong-L1.5, section 2.3: up to 4M); where tokens are only
+    estimated, those that are longer by more than a quarter."""
     max_body_bytes: PositiveInt = 64 * 1024 * 1024
     """Larger requests are refused while they come in."""
     max_held_bytes: PositiveInt = 512 * 1024 * 1024
@@ -47,3 +48,6 @@ class ServingConfig(FrozenConfig):
     progress: Literal["off", "sections", "plan"] = "plan"
     """What a reading shows while it reads, as reasoning: nothing, a line for every section, or the
     model's plan too. A request may say otherwise."""
+    progress_seconds: float = Field(default=1.0, ge=0)
+    """Progress is shown at most this often; what comes faster is joined. Pages like Open WebUI's
+    save the whole chat at every status. 0 shows every section by itself."""

@@ -1,10 +1,15 @@
 """Say how far a reading is: a line of reasoning, and a status that Open WebUI shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from longloom.rollout import Event, EventKind
+from longloom.serving.answer_parts import Part
+
+_TURNS = (EventKind.STARTED, EventKind.ANSWER_STARTED)
+_MOST_CHARS = 8_192
+"""Of one piece: clients that read lines with aiohttp break off at one of 128 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +20,23 @@ class Progress:
     """A piece of reasoning; may be empty."""
     status: Mapping[str, Any] | None
     """The `event` of the chunk."""
+    is_turn: bool = False
+    """Whether another phase begins: it is shown at once."""
+
+    def joined(self, later: "Progress") -> "Progress":
+        """Return both as one: all of the text, the later status."""
+        return Progress(
+            text=self.text + later.text,
+            status=later.status or self.status,
+            is_turn=self.is_turn or later.is_turn,
+        )
+
+    def as_parts(self) -> list[Part]:
+        """Return the pieces of an answer that show it; the last of them has the status."""
+        starts = range(0, max(1, len(self.text)), _MOST_CHARS)
+        texts = [self.text[start : start + _MOST_CHARS] for start in starts]
+        parts = [Part(delta={"reasoning_content": text} if text else {}) for text in texts]
+        return [*parts[:-1], replace(parts[-1], event=self.status)]
 
 
 def describe(event: Event, verbosity: str) -> Progress | None:
@@ -29,7 +51,7 @@ def describe(event: Event, verbosity: str) -> Progress | None:
     if verbosity == "plan" and event.plan and event.kind is EventKind.SECTION_READ:
         text += f"  plan: {' '.join(event.plan.split())}\n"
     status = {"type": "status", "data": {"description": line, "done": is_done}}
-    return Progress(text=text, status=status)
+    return Progress(text=text, status=status, is_turn=event.kind in _TURNS)
 
 
 def _line(event: Event) -> str | None:

@@ -10,6 +10,7 @@ in the agent's journal, if it keeps one.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,8 @@ from longloom.rollout.asking import asked_example
 from longloom.serving.answer_call import AnswerCall
 from longloom.serving.answer_parts import Part, usage_of
 from longloom.serving.backends import Backend, ChatCall
-from longloom.serving.progress import describe
+from longloom.serving.pacing import ProgressPace, paced
+from longloom.serving.progress import Progress, describe
 from longloom.serving.reading_request import ReadingRequest
 from longloom.serving.turns import SYSTEM_ROLES
 
@@ -44,6 +46,8 @@ class ReadingSettings:
     """How tokens are drawn; the limit is the answer's."""
     progress: str
     """`off`, `sections` or `plan`."""
+    progress_seconds: float
+    """Least time between two pieces of progress."""
     key: str
     """Names the random streams."""
 
@@ -81,7 +85,7 @@ class Reading:
         self._reader = reader
         self._on_event = on_event
         self._context = joined_context(wanted.documents)
-        self._arrived: asyncio.Queue[Part | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Part | Progress | None] = asyncio.Queue()
         self._counts = _Counts()
         self._system: list[dict[str, Any]] = [
             dict(m) for m in wanted.messages if m.get("role") in SYSTEM_ROLES
@@ -105,10 +109,13 @@ class Reading:
             answer=answer,
             show=self._show_answer,
         )
+        clock = asyncio.get_running_loop().time
+        pace = ProgressPace(self._settings.progress_seconds, clock=clock)
         working = asyncio.create_task(self._read(sampler))
         try:
-            while (part := await self._arrived.get()) is not None:
-                yield part
+            async with aclosing(paced(self._arrived, pace)) as parts:
+                async for part in parts:
+                    yield part
             await working
         finally:
             working.cancel()
@@ -145,8 +152,7 @@ class Reading:
             return  # the answer is shown as it is drawn, readings by their sections
         shown = describe(event, self._settings.progress)
         if shown is not None:
-            delta = {"reasoning_content": shown.text} if shown.text else {}
-            self._arrived.put_nowait(Part(delta=delta, event=shown.status))
+            self._arrived.put_nowait(shown)
 
     def _show_answer(self, part: Part) -> None:
         """Show a part of the answer; reasons why answers ended come after the citations."""

@@ -32,6 +32,8 @@ MakeAgent = Callable[[], Agent]
 _SAMPLE_CHARS = 4_096
 _NUM_SAMPLES = 64
 _SAMPLE_ERROR_FRACTION = 0.25
+_ESTIMATE_ERROR_FRACTION = 0.25
+"""An estimate so much over the limit may be within it by the model's own tokenizer."""
 _EXPLICIT = ("document", "documents")
 
 
@@ -137,11 +139,11 @@ class Service:
             raise refused(400, str(error), code="unsupported_content", param="messages") from None
         if request is None:
             raise too_long(size.num_tokens, size.num_answer_tokens, self.window_tokens)
-        most = self.config.max_document_tokens
-        num_tokens = await asyncio.to_thread(
-            count_roughly, [text for _, text in request.documents], self.backend.chat.tokens, most
-        )
-        if num_tokens > most:
+        tokens, most = self.backend.chat.tokens, self.config.max_document_tokens
+        accepted = most if tokens.is_exact else round(most * (1 + _ESTIMATE_ERROR_FRACTION))
+        texts = [text for _, text in request.documents]
+        num_tokens = await asyncio.to_thread(count_roughly, texts, tokens, accepted)
+        if num_tokens > accepted:
             raise too_long(num_tokens, size.num_answer_tokens, most)
         return request
 
@@ -163,6 +165,7 @@ class Service:
         settings = ReadingSettings(
             params=params,
             progress=reading_options.progress or config.progress,
+            progress_seconds=config.progress_seconds,
             key=f"serve/{secrets.token_hex(8)}",
         )
         reading = Reading(

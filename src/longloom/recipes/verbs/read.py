@@ -159,7 +159,7 @@ def read_all(
                 window = min(chat.window_tokens, model.window_tokens or chat.window_tokens)
                 plan = ReadPlan(
                     config=config,
-                    memory=reading_memory(config, overrides, window),
+                    memory=reading_memory(config.memory, overrides, window),
                     answer_tokens=answer_tokens(config, window),
                     mode=mode,
                     documents=loaded,

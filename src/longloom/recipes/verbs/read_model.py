@@ -1,26 +1,27 @@
-"""The model of `longloom read`, and the settings that suit its window."""
+"""The model of `longloom read`, and the settings that suit its window.
+
+What loads torch is imported where it is used: a server before an endpoint needs none of it.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from longloom.config import parse_config
-from longloom.engines.machine import resolve
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.models.endpoint.chat import open_endpoint_chat
 from longloom.models.endpoint.config import EndpointConfig
-from longloom.models.folder import read_settings
 from longloom.models.protocols import ChatSampler
-from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import TINY_BASE, resolve_model
-from longloom.recipes.run_config import RunConfig
-from longloom.recipes.sampler_source import check_yarn_factor, open_sampler
-from longloom.recipes.verbs.lengths import longest_stage
 from longloom.rollout import TokenChat
 from longloom.runlog.digests import joined_digest, sampled_digest
 from longloom.text.tokenizer import FolderTokenizer
+
+if TYPE_CHECKING:
+    from longloom.recipes.run_config import RunConfig
 
 SMALL_RECIPE = "tiny-cpu"
 LARGE_RECIPE = "qwenlong-l15"
@@ -68,9 +69,12 @@ class ReadModel:
             )
         if self.window_tokens is not None and self.window_tokens < 1:
             raise ConfigError(f"window is {self.window_tokens} tokens; expected at least 1")
-        check_yarn_factor(self.yarn_factor, self.endpoint or self.model)
+        if self.yarn_factor is not None:
+            from longloom.recipes.sampler_source import check_yarn_factor
 
-    def config(self, recipe: str | None, overrides: Sequence[str], seed: int | None) -> RunConfig:
+            check_yarn_factor(self.yarn_factor, self.endpoint or self.model)
+
+    def config(self, recipe: str | None, overrides: Sequence[str], seed: int | None) -> "RunConfig":
         """Return the settings: of `recipe`, or of the one that suits the model's size.
 
         Raises:
@@ -78,6 +82,9 @@ class ReadModel:
             EngineError: the device is not there.
             ModelError: there is no such model folder.
         """
+        from longloom.engines.machine import resolve
+        from longloom.recipes.catalogue import load_config
+
         if recipe is None:
             # What is wrong with the settings is said before the model is looked for.
             small = load_config(SMALL_RECIPE, overrides=overrides, seed=seed)
@@ -89,6 +96,8 @@ class ReadModel:
     def _is_small(self) -> bool:
         if self.endpoint is not None:
             return False
+        from longloom.models.folder import read_settings
+
         settings = read_settings(resolve_model(self.model))
         sizes = (
             (settings.get("max_position_embeddings"), _SMALL_WINDOW_TOKENS),
@@ -98,7 +107,7 @@ class ReadModel:
 
 
 @asynccontextmanager
-async def open_read_model(model: ReadModel, config: RunConfig) -> AsyncIterator[ChatSampler]:
+async def open_read_model(model: ReadModel, config: "RunConfig") -> AsyncIterator[ChatSampler]:
     """Open the model, and close it at the end.
 
     Raises:
@@ -116,7 +125,9 @@ async def open_read_model(model: ReadModel, config: RunConfig) -> AsyncIterator[
         yield chat
 
 
-def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
+def _local_chat(model: ReadModel, config: "RunConfig") -> ChatSampler:
+    from longloom.recipes.sampler_source import open_sampler
+
     folder = resolve_model(model.model)
     sampler = open_sampler(folder, yarn_factor=model.yarn_factor, config=config.engine)
     window = model.window_tokens
@@ -131,15 +142,16 @@ def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
     return TokenChat(sampler, name=name)
 
 
-def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: int) -> MemoryConfig:
-    """Return how the memory agent reads for a user.
+def reading_memory(
+    memory: MemoryConfig, overrides: Sequence[str], window_tokens: int
+) -> MemoryConfig:
+    """Return how the memory agent reads for a user, by a recipe's settings and the user's own.
 
     The answer is traced back, and a reply that cannot be used is asked for again, which training
     does not do. Where the window is smaller than those of the paper, sections take
     half of it, the memory an eighth, and thinking as much again, unless the settings say otherwise.
     """
     stated = {override.partition("=")[0] for override in overrides}
-    memory = config.memory
     if "memory.citations" not in stated:
         memory = memory.replace(citations=True)
     if memory.wording == "compact":
@@ -157,8 +169,10 @@ def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: i
     return memory
 
 
-def answer_tokens(config: RunConfig, window_tokens: int) -> int:
+def answer_tokens(config: "RunConfig", window_tokens: int) -> int:
     """Return the most tokens of an answer: those of training, at most a quarter of the window."""
+    from longloom.recipes.verbs.lengths import longest_stage
+
     return min(
         longest_stage(config).max_response_tokens, max(1, window_tokens // _WINDOW_PER_ANSWER)
     )

@@ -9,22 +9,26 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from longloom.config import apply_overrides, parse_config
+from longloom.config import FrozenConfig, apply_overrides, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.recipes.model_source import TINY_BASE, resolve_model
-from longloom.recipes.run_config import RunConfig
-from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
-from longloom.recipes.verbs.read_model import ReadModel, reading_memory
+from longloom.recipes.paper_memory import PAPER_MEMORY
+from longloom.recipes.verbs.read_model import LARGE_RECIPE, ReadModel, reading_memory
 from longloom.serving import Backend, ServingConfig
 from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
+
+if TYPE_CHECKING:
+    from longloom.recipes.run_config import RunConfig
 
 logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "readings.sqlite"
 _SERVING = "serving."
+_MEMORY = "memory."
 _PACKAGES = ("fastapi", "uvicorn")
 
 
@@ -115,8 +119,10 @@ def serve(
 class _Settings:
     """How requests are answered and read."""
 
-    config: RunConfig
-    """The recipe's settings."""
+    config: "RunConfig | None"
+    """The recipe's settings; None where only those of the memory matter."""
+    base: MemoryConfig
+    """How the recipe reads."""
     stated: tuple[str, ...]
     """Those of them that the user stated."""
     serving: ServingConfig
@@ -124,7 +130,7 @@ class _Settings:
 
     def memory(self, window_tokens: int) -> MemoryConfig:
         """Return how requests are read; the form of the answer is what the request asks for."""
-        memory = reading_memory(self.config, self.stated, window_tokens)
+        memory = reading_memory(self.base, self.stated, window_tokens)
         is_stated = any(override.startswith("memory.answer_form=") for override in self.stated)
         return memory if is_stated else memory.replace(answer_form="free")
 
@@ -156,6 +162,7 @@ async def _serve(
         if wanted.endpoint is not None:
             backend = await _remote(opened, wanted, serving)
         else:
+            assert settings.config is not None
             backend = _local(settings.config, wanted, name, serving)
         window_tokens = backend.chat.window_tokens
         agent = MemoryAgent(settings.memory(window_tokens), journal=_open_journal(opened, journal))
@@ -190,11 +197,34 @@ def _settings(wanted: ReadModel, recipe: str | None, overrides: Sequence[str]) -
     own = [override.removeprefix(_SERVING) for override in overrides if _is_own(override)]
     rest = tuple(override for override in overrides if not _is_own(override))
     changed = apply_overrides(ServingConfig().model_dump(), own)
+    config, base = None, _endpoint_memory(wanted, recipe, rest)
+    if base is None:
+        config = wanted.config(recipe, rest, None)
+        base = config.memory
     return _Settings(
-        config=wanted.config(recipe, rest, None),
-        stated=rest,
-        serving=parse_config(ServingConfig, changed),
+        config=config, base=base, stated=rest, serving=parse_config(ServingConfig, changed)
     )
+
+
+class _EndpointSettings(FrozenConfig):
+    """What a recipe's settings come to before an endpoint."""
+
+    memory: MemoryConfig = PAPER_MEMORY
+    """How the memory agent reads."""
+
+
+def _endpoint_memory(
+    wanted: ReadModel, recipe: str | None, overrides: Sequence[str]
+) -> MemoryConfig | None:
+    """Return how an endpoint reads by the default recipe; None where more of a recipe is asked for.
+
+    Whole recipes load torch: 270 MB that a server before an endpoint has no use for.
+    """
+    is_default = wanted.endpoint is not None and recipe in (None, LARGE_RECIPE)
+    if not is_default or not all(override.startswith(_MEMORY) for override in overrides):
+        return None
+    changed = apply_overrides(_EndpointSettings().model_dump(mode="json"), overrides)
+    return parse_config(_EndpointSettings, changed).memory
 
 
 def _is_own(override: str) -> bool:
@@ -202,8 +232,9 @@ def _is_own(override: str) -> bool:
 
 
 def _local(
-    config: RunConfig, wanted: ReadModel, name: str | None, serving: ServingConfig
+    config: "RunConfig", wanted: ReadModel, name: str | None, serving: ServingConfig
 ) -> Backend:
+    from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
     from longloom.serving.local_backend import LocalBackend
 
     prepare_torch(config.num_threads, config.engine)
