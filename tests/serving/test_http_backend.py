@@ -306,3 +306,23 @@ def test_tokens_are_counted_by_estimate() -> None:
         False,
         None,
     )
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_answer_that_is_handed_on_counts_for_the_key(is_stream: bool) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 900}
+    sent = Sent((json.dumps({**reply("ten"), "usage": usage}).encode(),))
+    if is_stream:
+        counts = b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
+        sent = Sent((counts, b"data: [DONE]\n\n"), kind="text/event-stream")
+    asked = json.dumps(chat("Hello", stream=is_stream)).encode()
+    with (
+        RawUpstream(lambda *_: sent) as upstream,
+        before(upstream, tokens_per_minute=60) as server,
+    ):
+        first, second = post(server, asked), post(server, asked)
+    assert first.content == b"".join(sent.pieces)
+    assert [first.status_code, second.status_code] == [200, 429]
+    assert len(upstream.chats) == 1
+    # A token a second is paid back, from 60 on.
+    assert int(second.headers["retry-after"]) + 60 == pytest.approx(911, abs=3)
