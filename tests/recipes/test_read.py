@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,11 @@ def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
+
+
+def test_a_question_of_any_bytes_is_asked(document) -> None:
+    question = os.fsdecode(b"Wof\xfcr?")  # as the command line gives it
+    with ScriptedEndpoint(lambda body: "Therefore, the answer is 5.") as endpoint:
+        reading = ask(endpoint, document, question=question, window_tokens=20_000)
+    assert reading.question == "Wof\ufffdr?"
+    assert "Wof\ufffdr?" in prompt_of(endpoint.bodies[0])

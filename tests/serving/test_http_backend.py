@@ -92,7 +92,8 @@ LONG = f"<text>\n{FILLER * 150}{FACT}\n{FILLER * 150}</text>\n\n{QUESTION}"
 
 
 def test_a_request_that_fits_arrives_byte_for_byte_and_so_does_the_answer() -> None:
-    odd = b'{ "model":"upstream",\n\t"messages" : [{"role":"user","content":"\\u00e4\xc3\xa4"}],'
+    odd = b'{ "model":"upstream",\n\t"messages" : [{"role":"user",'
+    odd += b'"content":"\\u00e4\xc3\xa4\\ud800"}],'
     odd += b'"top_k":5, "x":{"y":[1.50,1e2]}, "top_k":6 ,"chat_template_kwargs":{"t":true}}\n'
     pieces = (b'{"choices" : [ ]', b', "reasoning_content":"\xc3', b'\xa4", "odd":1.50}')
     sent = Sent(pieces, kind="application/json; charset=utf-8", headers=("X-Other: 1",))

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from longloom.models.endpoint.stream import EventLines
-from longloom.models.endpoint.wire import UnusableBodyError, clean_text, reply_counts
+from longloom.models.endpoint.wire import UnusableBodyError, reply_counts
+from longloom.text.lone_surrogates import without_lone_surrogates
 from longloom.text.token_starts import TextTokens
 
 _MOST_HELD_BYTES = 4 * 1024 * 1024
@@ -84,7 +85,7 @@ class AnswerTokens:
         for choice in choices if isinstance(choices, list) else []:
             if isinstance(choice, dict):
                 for text in _texts(choice.get("delta") or choice.get("message")):
-                    self._texts.append(clean_text(text))
+                    self._texts.append(without_lone_surrogates(text))
                     self._num_chars += len(self._texts[-1])
         if self._num_chars >= _COUNTED_CHARS:
             self._count_texts()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from longloom.serving.refusals import RefusedError, refused
+from longloom.text.lone_surrogates import json_without_lone_surrogates
 
 _MOST_CHOICES = 8
 _Text = Annotated[str, Field(max_length=1_000)]
@@ -143,14 +144,14 @@ RequestT = TypeVar("RequestT", bound=RequestModel)
 
 
 def parse_request(request_class: type[RequestT], body: bytes) -> tuple[RequestT, dict[str, Any]]:
-    """Return a request and its JSON, unknown fields included.
+    """Return a request and its JSON, unknown fields included; without lone surrogates.
 
     Raises:
-        RefusedError: the body is no JSON (NaN, lone surrogates and JSON that is nested deeply are
-            none), or a field is wrong.
+        RefusedError: the body is no JSON (NaN and JSON that is nested deeply are none), or a field
+            is wrong.
     """
     try:
-        parsed = from_json(body, allow_inf_nan=False)
+        parsed = _parsed(body)
     except ValueError as error:
         raise refused(
             400, f"the body of {len(body)} bytes is not JSON: {error}", code="invalid_json"
@@ -180,6 +181,16 @@ def text_of(message: Message) -> str:
             param="messages",
         )
     return "\n".join(part.text or "" for part in message.content)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        mended = json_without_lone_surrogates(body)
+        if mended == body:
+            raise
+        return from_json(mended, allow_inf_nan=False)
 
 
 def _wrong_field(error: ValidationError) -> RefusedError:

@@ -22,6 +22,7 @@ from longloom.recipes.verbs.read_one import MODES, ReadingChat, ReadPlan, read_o
 from longloom.recipes.verbs.read_records import Reading, SectionNote, write_readings
 from longloom.rollout import Emit, Event
 from longloom.rollout.call_limits import OldestFirst
+from longloom.text.lone_surrogates import without_lone_surrogates
 
 __all__ = ["ReadModel", "Reading", "SectionNote", "default_journal", "read", "read_all"]
 
@@ -141,6 +142,7 @@ def read_all(
         ModelError: the model cannot be loaded or reached.
     """
     model.check()
+    questions = [without_lone_surrogates(question) for question in questions]
     _check(questions, mode, output)
     config = model.config(recipe, overrides, seed)
     if model.endpoint is None:
