@@ -24,6 +24,7 @@ WINDOW_TOKENS = 500
 class LetterTokenizer:
     """One token per character; only their number matters."""
 
+    name = "letters"
     end_id = END
     end_ids = frozenset({END})
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from longloom.errors import ModelError
+from longloom.errors import ConfigError, ModelError
 from longloom.memory.budget import SectionBudget, TokenCounts
 from longloom.memory.calls import Calls
 from longloom.memory.config import MemoryConfig
@@ -132,7 +132,16 @@ class MemoryAgent:
         )
 
     def _first_key(self, attempt: Attempt, sampler: ChatSampler) -> str:
-        """Return the journal's key before anything was read: all that shapes every step."""
+        """Return the journal's key before anything was read: all that shapes every step.
+
+        Raises:
+            ConfigError: the model has no name, so that another one might take its steps over.
+        """
+        if not sampler.name and not isinstance(self._journal, NoJournal):
+            raise ConfigError(
+                "the model has no name, and a journal is kept by names; expected one that tells "
+                "its weights apart from others, as in TokenChat(sampler, name=...)"
+            )
         settings = self._config.model_dump(mode="json", exclude=_SHAPES_THE_ANSWER_ALONE)
         shaping = {
             "model": sampler.name,

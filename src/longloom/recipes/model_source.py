@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from longloom.errors import ModelError
+from longloom.runlog.digests import joined_digest, sampled_digest
 
 TINY_BASE = "tiny-base"
 
@@ -24,3 +25,16 @@ def resolve_model(name: str) -> Path:
             f"{TINY_BASE!r} or the path of a downloaded Hugging Face folder"
         )
     return folder
+
+
+def identity_of(folder: Path, yarn_factor: float | None = None) -> str:
+    """Return a name for journals: of the folder, and a digest of settings and weights.
+
+    2 MiB of each file of weights are read (see `sampled_digest`).
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    digest = joined_digest(sampled_digest(path) for path in [folder / "config.json", *weights])
+    return f"{folder.name}@{digest}" + (f"-yarn{yarn_factor:g}" if yarn_factor else "")

@@ -11,7 +11,7 @@ class TokenChat:
     """Speaks to a `Sampler`; see `models.protocols.ChatSampler`."""
 
     def __init__(self, sampler: Sampler, *, name: str = "") -> None:
-        """Take the sampler and the name of its model, for records and journals."""
+        """Take the sampler and the name of its model; a journal is kept for named ones alone."""
         self._sampler = sampler
         self._name = name
 

@@ -42,6 +42,7 @@ class LocalBackend:
         name: str,
         config: ServingConfig,
         window_tokens: int | None = None,
+        identity: str = "",
     ) -> None:
         """Take who computes.
 
@@ -50,12 +51,13 @@ class LocalBackend:
             name: the model's name.
             config: limits and defaults.
             window_tokens: a smaller window than the sampler's.
+            identity: tells the weights apart from others of the name, for journals.
         """
         self._sampler = sampler
         self._name = name
         self._config = config
         self._chat = _WindowedChat(
-            sampler, name=name, window_tokens=window_tokens or sampler.window_tokens
+            sampler, name=identity or name, window_tokens=window_tokens or sampler.window_tokens
         )
         self._tokens = TokenizerTokens(sampler.tokenizer)
 

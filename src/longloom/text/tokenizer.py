@@ -7,6 +7,7 @@ the one that ends a turn, `render_chat` puts a space after its first character, 
 as plain characters. Tags of the prompts (`<memory>`, `<think>`) are no special tokens and stay.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ PLAIN_CHAT = "{% for message in messages %}{{ message['content'] }}{{ '\\n\\n' }
 
 class Tokenizer(Protocol):
     """What the rest of Longloom needs of a tokenizer."""
+
+    @property
+    def name(self) -> str:
+        """Tells it apart from tokenizers that make other tokens or prompts; for journal keys."""
 
     @property
     def end_id(self) -> int:
@@ -68,7 +73,8 @@ class FolderTokenizer:
         from tokenizers import Tokenizer as FastTokenizer
 
         try:
-            self._tokenizer = FastTokenizer.from_file(str(folder / "tokenizer.json"))
+            serialised = (folder / "tokenizer.json").read_bytes()
+            self._tokenizer = FastTokenizer.from_buffer(serialised)
             settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
             template_file = folder / "chat_template.jinja"
             template = (
@@ -94,9 +100,17 @@ class FolderTokenizer:
             raise ModelError(f"end token {end_token!r} of {folder} is not in its vocabulary")
         self._end_id: int = end_id
         self._end_ids = frozenset({end_id, *_more_end_ids(folder)})
+        digest = hashlib.blake2b(serialised, digest_size=16)
+        digest.update(json.dumps([template, settings, sorted(self._end_ids)]).encode("utf-8"))
+        self._name = f"tokenizer {digest.hexdigest()}"
         added = self._tokenizer.get_added_tokens_decoder().values()
         specials = sorted((token.content for token in added if token.special), key=len)
         self._special = re.compile("|".join(map(re.escape, reversed(specials))) or r"(?!)")
+
+    @property
+    def name(self) -> str:
+        """Tells it apart by what its files hold, wherever they are."""
+        return self._name
 
     @property
     def end_id(self) -> int:

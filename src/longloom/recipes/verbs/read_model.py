@@ -14,12 +14,11 @@ from longloom.models.endpoint.config import EndpointConfig
 from longloom.models.folder import read_settings
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import check_yarn_factor, open_sampler
 from longloom.recipes.verbs.lengths import longest_stage
 from longloom.rollout import TokenChat
-from longloom.runlog.digests import joined_digest, sampled_digest
 from longloom.text.tokenizer import FolderTokenizer
 
 SMALL_RECIPE = "tiny-cpu"
@@ -124,11 +123,7 @@ def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
         raise ConfigError(
             f"window is {window} tokens; expected 1 to {sampler.window_tokens}, the model's own"
         )
-    weights = sorted(folder.glob("*.safetensors"))
-    digest = joined_digest(sampled_digest(path) for path in [folder / "config.json", *weights])
-    # Two models of one name share no steps of the journal.
-    name = f"{folder.name}@{digest}" + (f"-yarn{model.yarn_factor:g}" if model.yarn_factor else "")
-    return TokenChat(sampler, name=name)
+    return TokenChat(sampler, name=identity_of(folder, model.yarn_factor))
 
 
 def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: int) -> MemoryConfig:

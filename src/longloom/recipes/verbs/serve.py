@@ -14,7 +14,7 @@ from longloom.config import apply_overrides, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
-from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
 from longloom.recipes.verbs.read_model import ReadModel, reading_memory
@@ -214,7 +214,13 @@ def _local(
         sampler.close()
         raise ConfigError(f"window is {window_tokens} tokens; expected 1 to {own}, the model's own")
     name = name or (TINY_BASE if wanted.model == TINY_BASE else folder.resolve().name)
-    return LocalBackend(sampler, name=name, config=serving, window_tokens=window_tokens)
+    return LocalBackend(
+        sampler,
+        name=name,
+        config=serving,
+        window_tokens=window_tokens,
+        identity=identity_of(folder, wanted.yarn_factor),
+    )
 
 
 async def _remote(opened: AsyncExitStack, wanted: ReadModel, serving: ServingConfig) -> Backend:
