@@ -71,6 +71,7 @@ BAD = {
     "an unknown way to read": body(longloom={"read": "perhaps"}),
     "documents that are none": body(longloom={"documents": [5]}),
     "both fields of documents": body(longloom={"document": "a", "documents": ["b"]}),
+    "documents without a text": body(longloom={"documents": [" ", {"text": ""}]}),
     "a model that is a number": body(model=5),
 }
 
@@ -104,6 +105,7 @@ def test_a_bad_body_is_refused_with_an_error_object(name: str) -> None:
     body(max_tokens=None, stop=None, temperature=None, n=None, stream=None, tools=None),
     body(stop=["", "x"], user="x", metadata={"a": "b"}, store=False, parallel_tool_calls=True),
     body(model=None),
+    body(longloom={"document": None, "documents": None, "question": None, "unknown": 5}),
     body(messages=[{"role": role, "content": "x"} for role in
                    ("system", "developer", "user", "assistant", "tool", "function")]),
     b" \n\t" + body() + b"\n ",

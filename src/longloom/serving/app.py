@@ -39,6 +39,13 @@ _EVENT = {
     "required": ["data"],
 }
 """One event of a stream."""
+_READ_HEADER = {
+    "name": "X-Longloom-Read",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["auto", "never"]},
+    "description": "Goes before the field `longloom.read`.",
+}
 _COMPONENTS = "#/components/schemas/{model}"
 
 
@@ -78,7 +85,7 @@ def _add_chat(app: FastAPI, service: Service) -> None:
             200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **_errors(400, 404, 408, 413, 415, 429, 500, 502, 503, 504),
         },
-        openapi_extra=_body_of("ChatCompletionRequest"),
+        openapi_extra={**_body_of("ChatCompletionRequest"), "parameters": [_READ_HEADER]},
         summary="Answer a chat",
     )
     async def chat_completions(request: Request) -> Response:
@@ -88,7 +95,7 @@ def _add_chat(app: FastAPI, service: Service) -> None:
         """
         options = CallOptions(
             holder=request.state.holder,
-            read_header=request.headers.get("x-longloom-read", ""),
+            read_header=request.headers.get("x-longloom-read"),
         )
         return ChatResponse(request, service, app.state.stopping, options)
 

@@ -33,7 +33,6 @@ MakeAgent = Callable[[], Agent]
 _SAMPLE_CHARS = 4_096
 _NUM_SAMPLES = 64
 _SAMPLE_ERROR_FRACTION = 0.25
-_EXPLICIT = ("document", "documents")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +41,8 @@ class CallOptions:
 
     holder: str
     """Whose key it was sent with."""
-    read_header: str
-    """The header `X-Longloom-Read`; empty if there is none."""
+    read_header: str | None
+    """The header `X-Longloom-Read`; None if there is none."""
 
 
 class Service:
@@ -88,8 +87,7 @@ class Service:
         self.backend.check(call)
         size = await self.backend.measure(call)
         self.quotas.spend(options.holder, size.num_tokens)
-        given = (call.fields.get("longloom") or {}).keys() & set(_EXPLICIT)
-        if size.fits and not given:
+        if size.fits and not wanted.has_documents:
             try:
                 return self._counted_answer(await self.backend.relay(call), size, options)
             except TooLongError:
@@ -265,7 +263,7 @@ def _reading_options(call: ChatCall, options: CallOptions) -> ReadingOptions:
         RefusedError: the header has another value.
     """
     stated = call.request.longloom or ReadingOptions()
-    if not options.read_header:
+    if options.read_header is None:
         return stated
     if options.read_header not in ("auto", "never"):
         raise refused(

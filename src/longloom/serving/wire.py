@@ -4,14 +4,15 @@ Fields that are not listed are kept for the backend that a request is passed on 
 strict: the text "5" is no number.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from longloom.serving.refusals import RefusedError, refused
 from longloom.text.lone_surrogates import json_without_lone_surrogates
 
+_DOCUMENTS = ("document", "documents")
 _MOST_CHOICES = 8
 _Text = Annotated[str, Field(max_length=1_000)]
 
@@ -54,14 +55,53 @@ class StreamOptions(RequestModel):
     """Whether the last chunk counts tokens."""
 
 
-class ReadingOptions(RequestModel):
-    """How a request is treated that does not fit the window; the field `longloom`."""
+class ReadDocument(RequestModel):
+    """A document with a name."""
 
+    name: str = ""
+    """What citations call it; `document` if it has none."""
+    text: str
+    """Its text."""
+
+
+class ReadingOptions(RequestModel):
+    """How a request is read; the field `longloom`.
+
+    A request that says what its documents are is read whether or not it would fit the window. One
+    of `document` and `documents` may be given.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "required": ["document", "documents"],
+                "properties": {name: {"not": {"type": "null"}} for name in _DOCUMENTS},
+            }
+        }
+    )
+
+    document: str | None = None
+    """The text to read; the question is then `question`, or the last message of the user."""
+    documents: Annotated[list[str | ReadDocument], Field(min_length=1)] | None = None
+    """The texts to read, in order; names that come again get a number."""
+    question: str | None = None
+    """What is asked. Alone, it is asked of the largest text of the messages."""
     read: Literal["auto", "never"] | None = None
     """`auto` reads what does not fit section by section; `never` refuses it as other servers do.
     The header `X-Longloom-Read` says the same."""
     progress: Literal["off", "sections", "plan"] | None = None
     """What a reading shows as reasoning while it reads."""
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the request says what its documents are."""
+        return self.document is not None or self.documents is not None
+
+    @model_validator(mode="after")
+    def _documents_are_one(self) -> Self:
+        if self.document is not None and self.documents is not None:
+            raise ValueError("both document and documents are given; expected one of them")
+        return self
 
 
 class ChatCompletionRequest(RequestModel):
