@@ -5,6 +5,7 @@ import pytest
 
 from longloom.errors import ConfigError, ModelError
 from longloom.memory import MemoryAgent, MemoryConfig
+from longloom.memory.work import at_once, in_thread
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import Completion, FinishReason
@@ -136,6 +137,25 @@ def test_each_turn_has_its_own_random_stream_and_its_own_limit(tokenizer):
     ]
     limits = [request.params.max_new_tokens for request in sampler.requests]
     assert limits == [40, 40, 40, 40, 7]
+
+
+@pytest.mark.parametrize("segments", [1, 2])
+def test_work_in_threads_reads_the_same(tokenizer, segments):
+    config = COMPACT.replace(citations=True, segments=segments)
+
+    def read(work):
+        sampler = ScriptedSampler(tokenizer, [note("third line")] * 4 + ["third line"] * 2)
+        events = []
+        (rollout,) = run_attempts(
+            MemoryAgent(config, work=work),
+            [make_attempt(DOCUMENT)],
+            sampler=TokenChat(sampler),
+            emit=events.append,
+        )
+        (answered,) = [event for event in events if event.kind is EventKind.ANSWERED]
+        return rollout.final_text, sorted(sampler.prompts()), answered.citations
+
+    assert read(in_thread) == read(at_once)
 
 
 class DictJournal(dict):

@@ -14,7 +14,7 @@ from typing import Any
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.protocols import ChatSampler, Sampler
-from longloom.records import SamplingParams
+from longloom.records import Reply, ReplyRequest, SamplingParams
 from longloom.rollout import TokenChat
 from longloom.rollout.recent_prompts import TokenisedPrompt, recent_prompts
 from longloom.serving.answer_parts import AnswerWriter, Part, usage_of
@@ -99,8 +99,7 @@ class LocalBackend:
     async def measure(self, call: ChatCall) -> PromptSize:
         """Return how long a request is; see `backends.Backend`."""
         messages = [_plain(message) for message in call.request.messages]
-        num_chars = sum(len(message["content"]) for message in messages)
-        if num_chars > _INLINE_CHARS:
+        if _is_long(messages):
             return await asyncio.to_thread(self._measure, messages, call.request)
         return self._measure(messages, call.request)
 
@@ -123,7 +122,10 @@ class LocalBackend:
     ) -> AsyncGenerator[Part, None]:
         """Answer other messages with the settings of a request; see `backends.Backend`."""
         request = call.request
-        prompt = self._prompt([_plain(Message.model_validate(message)) for message in messages])
+        chat = [_plain(Message.model_validate(message)) for message in messages]
+        prompt = (
+            await asyncio.to_thread(self._prompt, chat) if _is_long(chat) else self._prompt(chat)
+        )
         room = self._chat.window_tokens - len(prompt.ids)
         num_new = min(request.answer_limit or room, room)
         if num_new < 1 or (request.answer_limit or 0) > room:
@@ -220,11 +222,20 @@ class _WindowedChat(TokenChat):
     def window_tokens(self) -> int:
         return self._window_tokens
 
+    async def reply(self, request: ReplyRequest) -> Reply:
+        if len(request.message) > _INLINE_CHARS and request.prompt_ids is None:
+            await asyncio.to_thread(self.num_prompt_tokens, request.message)  # is kept for the call
+        return await super().reply(request)
+
 
 async def _once(
     writer: AnswerWriter, parts: AsyncGenerator[Part, None]
 ) -> AsyncGenerator[bytes, None]:
     yield await writer.whole(parts)
+
+
+def _is_long(messages: Sequence[Mapping[str, str]]) -> bool:
+    return sum(len(message["content"]) for message in messages) > _INLINE_CHARS
 
 
 def _plain(message: Message) -> dict[str, str]:

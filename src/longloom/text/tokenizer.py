@@ -129,12 +129,14 @@ class FolderTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`; special tokens written out in it are recognised."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        # As a batch of one, which lets other threads run; without offsets it takes half the time.
+        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        ids: list[int] = encoding.ids
         return ids
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Return ids and, for each, its half-open character span in `text`."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        (encoding,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
         return encoding.ids, encoding.offsets
 
     def decode(self, token_ids: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from longloom.config import apply_overrides, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
+from longloom.memory.work import in_thread
 from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
@@ -158,7 +159,9 @@ async def _serve(
         else:
             backend = _local(settings.config, wanted, name, serving)
         window_tokens = backend.chat.window_tokens
-        agent = MemoryAgent(settings.memory(window_tokens), journal=_open_journal(opened, journal))
+        agent = MemoryAgent(
+            settings.memory(window_tokens), journal=_open_journal(opened, journal), work=in_thread
+        )
         service = Service(backend, lambda: agent, serving, keys=door.keys)
         address = ServedAddress(
             url=_url(door.host, listening),
