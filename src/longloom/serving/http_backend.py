@@ -64,6 +64,10 @@ class HttpBackend:
         """What agents read with."""
         return self._chat
 
+    def chat_for(self, holder: str) -> ChatSampler:
+        """Return what agents read with: what is kept at the server is the server's business."""
+        return self._chat
+
     async def open(self) -> None:
         """Prepare connections; they are made when they are used."""
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}

@@ -56,9 +56,9 @@ class LocalBackend:
         self._sampler = sampler
         self._name = name
         self._config = config
-        self._chat = _WindowedChat(
-            sampler, name=identity or name, window_tokens=window_tokens or sampler.window_tokens
-        )
+        self._identity = identity or name
+        self._window_tokens = window_tokens or sampler.window_tokens
+        self._chat = self.chat_for("")
         self._tokens = TokenizerTokens(sampler.tokenizer)
 
     @property
@@ -70,6 +70,15 @@ class LocalBackend:
     def chat(self) -> ChatSampler:
         """What agents read with."""
         return self._chat
+
+    def chat_for(self, holder: str) -> "_WindowedChat":
+        """Return what agents read with for the holder of a key; see `backends.Backend`."""
+        return _WindowedChat(
+            self._sampler,
+            name=self._identity,
+            window_tokens=self._window_tokens,
+            cache_salt=holder,
+        )
 
     async def open(self) -> None:
         """Do nothing: the model is loaded."""
@@ -141,7 +150,7 @@ class LocalBackend:
         )
         stream = f"seed-{request.seed}" if request.seed is not None else secrets.token_hex(16)
         choices = [
-            DrawnChoice(self._sampler, prompt, params, request, index=index, stream=stream)
+            DrawnChoice(self._sampler, prompt, params, call, index=index, stream=stream)
             for index in range(request.num_choices)
         ]
         async with aclosing(merged([choice.parts() for choice in choices])) as parts:
@@ -214,8 +223,8 @@ class LocalBackend:
 class _WindowedChat(TokenChat):
     """A chat sampler with a smaller window than its model's."""
 
-    def __init__(self, sampler: Sampler, *, name: str, window_tokens: int) -> None:
-        super().__init__(sampler, name=name)
+    def __init__(self, sampler: Sampler, *, name: str, window_tokens: int, cache_salt: str) -> None:
+        super().__init__(sampler, name=name, cache_salt=cache_salt)
         self._window_tokens = window_tokens
 
     @property

@@ -114,7 +114,12 @@ class ChatResponse(Response):
             self._num_body_bytes = len(body)
             request, fields = await parsed_body(ChatCompletionRequest, body)
             self._is_stream = request.is_stream
-            call = ChatCall(request=request, body=body, fields=fields)
+            call = ChatCall(
+                request=request,
+                body=body,
+                fields=fields,
+                holder=self._options.holder if service.keys else "",
+            )
             await _while_connected(self._request, self._reply(call, send))
 
     async def _reply(self, call: ChatCall, send: Send) -> None:

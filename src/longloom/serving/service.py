@@ -27,8 +27,8 @@ from longloom.serving.split import MAX_KEPT_CHARS, split_request
 from longloom.serving.wire import ReadingOptions
 from longloom.text.token_starts import TextTokens
 
-MakeAgent = Callable[[], Agent]
-"""Returns an agent that reads one request."""
+MakeAgent = Callable[[str], Agent]
+"""From the holder of a key, empty where none is needed, to an agent that reads for it alone."""
 
 _SAMPLE_CHARS = 4_096
 _NUM_SAMPLES = 64
@@ -178,8 +178,10 @@ class Service:
             wanted,
             settings,
             backend=self.backend,
-            agent=self._make_agent(),
-            reader=LimitedChat(self.backend.chat, self._calls, self._calls.next_age()),
+            agent=self._make_agent(call.holder),
+            reader=LimitedChat(
+                self.backend.chat_for(call.holder), self._calls, self._calls.next_age()
+            ),
             on_event=ReadingCosts(self.metrics, self.quotas, options.holder).add,
         )
         writer = AnswerWriter(

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from longloom.errors import ContextLengthError, ModelError
-from longloom.models.live import pace, shelves
 from longloom.models.folder import load_model
 from longloom.models.generate import generate
+from longloom.models.live import pace, shelves
 from longloom.models.live.engine import LiveEngine
 from longloom.models.live.shelves import shelf_tokens
 from longloom.records import FinishReason, SampleRequest, SamplingParams
@@ -128,6 +128,25 @@ def test_equal_prompts_of_concurrent_requests_are_computed_once(model):
     figures = live.figures()
     assert figures.num_filled_tokens == 50
     assert figures.num_reused_tokens == 4 * 50
+    assert_same(rows, expected(model, [row.request for row in rows]))
+
+
+def test_requests_of_different_holders_share_nothing(model):
+    holders = ("a", "b", "a")
+    prompt = list(range(40))
+    together = engine(model, prefix_cache_tokens=1_000)
+    rows = [
+        together.submit(replace(request(prompt, place), cache_salt=holder))
+        for place, holder in enumerate(holders)
+    ]
+    run(together)
+    assert together.figures().num_filled_tokens == 80
+    after = [
+        together.submit(replace(request(prompt, holder), cache_salt=holder))
+        for holder in ("b", "c")
+    ]
+    run(together)
+    assert [row.num_cached_tokens for row in (*rows, *after)] == [0, 0, 40, 32, 0]
     assert_same(rows, expected(model, [row.request for row in rows]))
 
 

@@ -159,10 +159,12 @@ async def _serve(
         else:
             backend = _local(settings.config, wanted, name, serving)
         window_tokens = backend.chat.window_tokens
-        agent = MemoryAgent(
-            settings.memory(window_tokens), journal=_open_journal(opened, journal), work=in_thread
-        )
-        service = Service(backend, lambda: agent, serving, keys=door.keys)
+        memory, steps = settings.memory(window_tokens), _open_journal(opened, journal)
+
+        def make_agent(holder: str) -> MemoryAgent:
+            return MemoryAgent(memory, journal=steps, salt=holder, work=in_thread)
+
+        service = Service(backend, make_agent, serving, keys=door.keys)
         address = ServedAddress(
             url=_url(door.host, listening),
             model=backend.name,
