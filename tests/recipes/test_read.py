@@ -11,6 +11,7 @@ from longloom.recipes import api
 from longloom.recipes.verbs.read import ReadModel, default_journal, read_all
 from longloom.recipes.verbs.read_model import answer_tokens, reading_memory
 from longloom.rollout import Event
+from repository import ROOT
 from scripted_endpoint import Fault, ScriptedEndpoint, always_fails, prompt_of
 from tiny_folder import toy
 
@@ -198,6 +199,29 @@ def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys) -> None:
+    page = (ROOT / "docs" / "memory.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    line = "The lease was signed by Ada Marsh and ends in 2031."
+    (tmp_path / "report.txt").write_text(f"Minutes.\n{line}\n")
+    monkeypatch.chdir(tmp_path)
+
+    def answer(body: dict[str, Any]) -> str:
+        return f"Therefore, the answer is {'2031' if 'When' in prompt_of(body) else 'Ada Marsh'}."
+
+    card = {"id": "qwenlong", "max_model_len": 32_000}
+    with ScriptedEndpoint(answer, card=card) as endpoint:
+        exec(example.replace("http://127.0.0.1:8001/v1", endpoint.url), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        "Ada Marsh",
+        f"report.txt, line 2 {line}",
+        "Who signed the lease? Ada Marsh",
+        "When does it end? 2031",
+    ]
+    assert len(json.loads((tmp_path / "answers.json").read_text())["readings"]) == 2
 
 
 def test_a_question_of_any_bytes_is_asked(document) -> None:
