@@ -201,6 +201,21 @@ def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
     assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
 
 
+def test_a_server_is_asked_as_it_wants_to_be(document) -> None:
+    stated = ["endpoint.limit_field=max_completion_tokens", "endpoint.sends_sampling=false"]
+    with ScriptedEndpoint(reader) as endpoint:
+        ask(endpoint, document, overrides=[*stated, "endpoint.extra_body={top_k: 5}"])
+        ask(endpoint, document, overrides=["memory.citations=false"])
+    asked, usual = endpoint.bodies[0], endpoint.bodies[-1]
+    assert {"max_completion_tokens", "top_k"} <= set(asked)
+    assert not {"max_tokens", "temperature", "top_p"} & set(asked)
+    assert {"max_tokens", "temperature", "top_p"} <= set(usual)
+    with pytest.raises(ConfigError, match="no endpoint is given"):
+        api.read(document, QUESTION, overrides=stated)
+    with pytest.raises(ConfigError, match="limit_field"):
+        ask(endpoint, document, overrides=["endpoint.limit_feild=max_tokens"])
+
+
 def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys) -> None:
     page = (ROOT / "docs" / "memory.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -53,9 +53,15 @@ async def _no_wait(seconds: float) -> None:
 
 
 @contextmanager
-def before(upstream: RawUpstream, **settings: Any) -> Iterator[Served]:
+def before(
+    upstream: RawUpstream, connection: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Served]:
     endpoint = EndpointConfig(
-        url=upstream.url, model="upstream", first_backoff_seconds=0.01, max_retries=2
+        url=upstream.url,
+        model="upstream",
+        first_backoff_seconds=0.01,
+        max_retries=2,
+        **connection or {},
     )
     backend = OpenedBackend(endpoint, ServingConfig(**settings))
     with Served(make_service(backend, memory=MEMORY, **settings)) as server:
@@ -327,3 +333,21 @@ def test_an_answer_that_is_handed_on_counts_for_the_key(is_stream: bool) -> None
     assert len(upstream.chats) == 1
     # A token a second is paid back, from 60 on.
     assert int(second.headers["retry-after"]) + 60 == pytest.approx(911, abs=3)
+
+
+@pytest.mark.parametrize("stated", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("wanted", ["max_tokens", "max_completion_tokens"])
+def test_limits_are_sent_by_the_name_that_the_server_knows(stated: str, wanted: str) -> None:
+    asked = [json.dumps(chat(content, **{stated: 60})).encode() for content in ("Hello", LONG)]
+    with (
+        RawUpstream(upstream_reads) as upstream,
+        before(upstream, {"limit_field": wanted}) as server,
+    ):
+        for body in asked:
+            assert post(server, body).status_code == 200
+    relayed, *read = upstream.chats
+    assert relayed == asked[0]
+    limits = [{name: json.loads(body).get(name) for name in (stated, wanted)} for body in read]
+    assert all(found[wanted] for found in limits)
+    assert limits[-1][wanted] == 60
+    assert stated == wanted or all(found[stated] is None for found in limits)

@@ -138,6 +138,10 @@ class HttpBackend:
         fields |= {"messages": list(messages), "stream": True}
         fields |= {"stream_options": {"include_usage": True}}
         fields.setdefault("model", self.name)
+        if call.request.answer_limit is not None:  # by the name that the server knows
+            for name in ("max_tokens", "max_completion_tokens"):
+                fields.pop(name, None)
+            fields[self._config.limit_field] = call.request.answer_limit
         async with self._answering(json.dumps(fields).encode()) as response:
             events = EventLines(self._config.max_reply_bytes)
             has_ended = False

@@ -31,10 +31,10 @@ def request_body(config: EndpointConfig, request: ChatRequest) -> dict[str, Any]
         "messages": [
             {"role": message.role, "content": message.content} for message in request.messages
         ],
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_tokens": request.max_new_tokens,
+        config.limit_field: request.max_new_tokens,
     }
+    if config.sends_sampling:
+        body |= {"temperature": request.temperature, "top_p": request.top_p}
     if config.sends_seed:
         body["seed"] = request.seed + request.sample_index
     if request.stop:

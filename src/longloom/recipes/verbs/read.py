@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from longloom.config import overrides_of
 from longloom.errors import ConfigError, DataError, ModelError
 from longloom.memory.journal import Journal, NoJournal
 from longloom.memory.journal_file import JournalFile
@@ -71,7 +72,7 @@ def read(
         journal: a file that keeps every step, so that the same call goes on after an interruption.
         recipe: whose settings are used; `tiny-cpu` for folders with small windows, else
             `qwenlong-l15`.
-        overrides: changed settings as `memory.a=b`, `evaluation.a=b`.
+        overrides: changed settings as `memory.a=b`, `evaluation.a=b`, `endpoint.a=b`.
         seed: replaces the recipe's seed.
         on_event: is told of every section.
 
@@ -144,6 +145,8 @@ def read_all(
     model.check()
     questions = [without_lone_surrogates(question) for question in questions]
     _check(questions, mode, output)
+    connecting, overrides = overrides_of("endpoint", overrides)
+    connection = model.connection(connecting)
     config = model.config(recipe, overrides, seed)
     if model.endpoint is None:
         prepare_torch(config.num_threads, config.engine)
@@ -157,7 +160,7 @@ def read_all(
             steps = opened.enter_context(JournalFile(Path(journal)))
 
         async def run() -> tuple[Reading, ...]:
-            async with open_read_model(model, config) as chat:
+            async with open_read_model(model, config, connection) as chat:
                 window = min(chat.window_tokens, model.window_tokens or chat.window_tokens)
                 plan = ReadPlan(
                     config=config,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.config import parse_config
+from longloom.config import apply_overrides, parse_config
 from longloom.engines.machine import resolve
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
@@ -69,6 +69,25 @@ class ReadModel:
             raise ConfigError(f"window is {self.window_tokens} tokens; expected at least 1")
         check_yarn_factor(self.yarn_factor, self.endpoint or self.model)
 
+    def connection(self, overrides: Sequence[str]) -> EndpointConfig | None:
+        """Return how the server is asked; None for a model in this process.
+
+        Args:
+            overrides: changed settings of `EndpointConfig` as `a=b`.
+
+        Raises:
+            ConfigError: a setting is refused, or there is no server.
+        """
+        if self.endpoint is None:
+            if overrides:
+                raise ConfigError(
+                    f"endpoint.{overrides[0]} is set, but no endpoint is given; give one or leave "
+                    "the setting out"
+                )
+            return None
+        plain = parse_config(EndpointConfig, {"url": self.endpoint, "model": self.model_name})
+        return parse_config(EndpointConfig, apply_overrides(plain.model_dump(), overrides))
+
     def config(self, recipe: str | None, overrides: Sequence[str], seed: int | None) -> RunConfig:
         """Return the settings: of `recipe`, or of the one that suits the model's size.
 
@@ -97,18 +116,19 @@ class ReadModel:
 
 
 @asynccontextmanager
-async def open_read_model(model: ReadModel, config: RunConfig) -> AsyncIterator[ChatSampler]:
+async def open_read_model(
+    model: ReadModel, config: RunConfig, connection: EndpointConfig | None
+) -> AsyncIterator[ChatSampler]:
     """Open the model, and close it at the end.
 
     Raises:
         ConfigError: the window is refused, or the server does not say it.
         ModelError: the model cannot be loaded or reached.
     """
-    if model.endpoint is None:
+    if connection is None:
         yield _local_chat(model, config)
         return
     tokenizer = FolderTokenizer(Path(model.tokenizer).expanduser()) if model.tokenizer else None
-    connection = parse_config(EndpointConfig, {"url": model.endpoint, "model": model.model_name})
     async with open_endpoint_chat(
         connection, window_tokens=model.window_tokens, tokenizer=tokenizer
     ) as chat:

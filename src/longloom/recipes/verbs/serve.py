@@ -10,11 +10,12 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.config import apply_overrides, parse_config
+from longloom.config import apply_overrides, overrides_of, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.memory.work import in_thread
+from longloom.models.endpoint.config import EndpointConfig
 from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
@@ -25,7 +26,6 @@ from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
 logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "readings.sqlite"
-_SERVING = "serving."
 _PACKAGES = ("fastapi", "uvicorn")
 
 
@@ -78,7 +78,7 @@ def serve(
         journal: a folder that keeps what was read, so that readings go on where they stopped.
         recipe: whose memory settings are used; by default those that suit the model's window, as
             `longloom read` chooses them.
-        overrides: changed settings as `memory.a=b` and `serving.a=b`.
+        overrides: changed settings as `memory.a=b`, `serving.a=b` and `endpoint.a=b`.
         on_ready: is told the address when requests are taken.
 
     Returns:
@@ -122,6 +122,8 @@ class _Settings:
     """Those of them that the user stated."""
     serving: ServingConfig
     """The server's."""
+    connection: EndpointConfig | None
+    """How the endpoint is asked; None for a model in this process."""
 
     def memory(self, window_tokens: int) -> MemoryConfig:
         """Return how requests are read; the form of the answer is what the request asks for."""
@@ -154,8 +156,8 @@ async def _serve(
     serving = settings.serving
     async with AsyncExitStack() as opened:
         listening = opened.enter_context(closing(bind(door.host, door.port)))
-        if wanted.endpoint is not None:
-            backend = await _remote(opened, wanted, serving)
+        if settings.connection is not None:
+            backend = await _remote(opened, wanted, settings.connection, serving)
         else:
             backend = _local(settings.config, wanted, name, serving)
         window_tokens = backend.chat.window_tokens
@@ -191,19 +193,16 @@ def _check_installed() -> None:
 
 
 def _settings(wanted: ReadModel, recipe: str | None, overrides: Sequence[str]) -> _Settings:
-    """Return a recipe's settings, and the server's, whose overrides begin with `serving.`."""
-    own = [override.removeprefix(_SERVING) for override in overrides if _is_own(override)]
-    rest = tuple(override for override in overrides if not _is_own(override))
+    """Return settings of the recipe, of the server (`serving.`) and the endpoint (`endpoint.`)."""
+    own, rest = overrides_of("serving", overrides)
+    connecting, rest = overrides_of("endpoint", rest)
     changed = apply_overrides(ServingConfig().model_dump(), own)
     return _Settings(
         config=wanted.config(recipe, rest, None),
-        stated=rest,
+        stated=tuple(rest),
         serving=parse_config(ServingConfig, changed),
+        connection=wanted.connection(connecting),
     )
-
-
-def _is_own(override: str) -> bool:
-    return override.startswith(_SERVING)
 
 
 def _local(
@@ -228,18 +227,15 @@ def _local(
     )
 
 
-async def _remote(opened: AsyncExitStack, wanted: ReadModel, serving: ServingConfig) -> Backend:
+async def _remote(
+    opened: AsyncExitStack, wanted: ReadModel, connection: EndpointConfig, serving: ServingConfig
+) -> Backend:
     from longloom.models.endpoint.chat import open_endpoint_chat
-    from longloom.models.endpoint.config import EndpointConfig, read_api_key
+    from longloom.models.endpoint.config import read_api_key
     from longloom.serving.http_backend import HttpBackend
     from longloom.text.tokenizer import FolderTokenizer
 
-    settings = {
-        "url": wanted.endpoint,
-        "model": wanted.model_name,
-        "concurrency": serving.max_reading_calls,
-    }
-    config = parse_config(EndpointConfig, settings)
+    config = connection.replace(concurrency=serving.max_reading_calls)
     counting = FolderTokenizer(Path(wanted.tokenizer)) if wanted.tokenizer is not None else None
     chat = await opened.enter_async_context(
         open_endpoint_chat(config, window_tokens=wanted.window_tokens, tokenizer=counting)
