@@ -9,7 +9,6 @@ from longloom.errors import ConfigError, ModelError
 from longloom.models.rotary import (
     NO_SCALING,
     RotaryScaling,
-    YarnConfig,
     attention_factor,
     read_scaling,
     rotary_frequencies,
@@ -17,6 +16,7 @@ from longloom.models.rotary import (
     with_yarn,
     yarn_by_factor,
 )
+from longloom.models.yarn_config import YarnConfig
 from tiny_architectures import configuration
 
 CPU = torch.device("cpu")

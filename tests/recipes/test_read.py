@@ -1,6 +1,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,27 @@ def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
+
+
+def test_a_server_is_asked_without_loading_torch(document) -> None:
+    program = (
+        "import sys\n"
+        "from longloom.cli.main import app\n"
+        "try:\n"
+        "    app(sys.argv[1:])\n"
+        "finally:\n"
+        "    print('loaded:', *{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    with ScriptedEndpoint(reader) as endpoint:
+        words = ["read", str(document), "-q", QUESTION, "--endpoint", endpoint.url]
+        words += ["--model-name", "scripted", "--window", "4000", "--no-journal"]
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+        )
+    assert "shade-861" in ended.stdout, ended.stderr
+    loaded = ended.stdout.rpartition("loaded: ")[2].split()
+    assert "longloom" in loaded
+    assert not {"torch", "transformers", "safetensors"} & set(loaded)
 
 
 def test_a_server_is_asked_as_it_wants_to_be(document) -> None:

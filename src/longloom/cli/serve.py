@@ -8,7 +8,7 @@ import typer
 from longloom.cli.options import Model, Overrides, YarnFactor
 
 if TYPE_CHECKING:
-    from longloom.recipes.api import ServedAddress
+    from longloom.recipes.verbs.serve import ServedAddress
 
 _EXIT_AT_ONCE = 130
 _TINY_BASE = "tiny-base"
@@ -44,9 +44,9 @@ def serve(
     overrides: Overrides = None,
 ) -> int:
     """Serve a model; requests beyond its window are read section by section."""
-    from longloom.recipes import api
+    from longloom.recipes.verbs.serve import serve as serve_until_stopped
 
-    stopped_in_order = api.serve(
+    stopped_in_order = serve_until_stopped(
         model=model,
         endpoint=endpoint,
         model_name=model_name,

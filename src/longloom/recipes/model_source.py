@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from longloom.errors import ModelError
+from longloom.errors import ConfigError, ModelError
 from longloom.runlog.digests import joined_digest, sampled_digest
 
 TINY_BASE = "tiny-base"
@@ -38,3 +38,20 @@ def identity_of(folder: Path, yarn_factor: float | None = None) -> str:
     weights = sorted(folder.glob("*.safetensors"))
     digest = joined_digest(sampled_digest(path) for path in [folder / "config.json", *weights])
     return f"{folder.name}@{digest}" + (f"-yarn{yarn_factor:g}" if yarn_factor else "")
+
+
+def check_yarn_factor(yarn_factor: float | None, model: str) -> None:
+    """Refuse factors that mean nothing, before anything is loaded.
+
+    Raises:
+        ConfigError: the factor does not lengthen, or the model is an endpoint.
+    """
+    if yarn_factor is None:
+        return
+    if not 1 < yarn_factor < float("inf"):
+        raise ConfigError(f"yarn_factor is {yarn_factor}; expected more than 1, as 4")
+    if model.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"yarn_factor is {yarn_factor:g}, but {model} is an endpoint; expected a model folder; "
+            "set rotary scaling where the endpoint is served"
+        )

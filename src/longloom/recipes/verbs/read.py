@@ -11,7 +11,6 @@ from longloom.errors import ConfigError, DataError, ModelError
 from longloom.memory.journal import Journal, NoJournal
 from longloom.memory.journal_file import JournalFile
 from longloom.recipes.model_source import TINY_BASE
-from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.verbs.read_documents import LoadedDocuments, load_documents
 from longloom.recipes.verbs.read_model import (
     ReadModel,
@@ -149,6 +148,8 @@ def read_all(
     connection = model.connection(connecting)
     config = model.config(recipe, overrides, seed)
     if model.endpoint is None:
+        from longloom.recipes.sampler_source import prepare_torch  # loads torch
+
         prepare_torch(config.num_threads, config.engine)
     names = [documents] if isinstance(documents, Path | str) else documents
     is_small = model.endpoint is None and config.memory.wording == "compact"

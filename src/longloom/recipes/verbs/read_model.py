@@ -1,4 +1,7 @@
-"""The model of `longloom read`, and the settings that suit its window."""
+"""The model of `longloom read`, and the settings that suit its window.
+
+A server is asked without loading torch.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.config import apply_overrides, parse_config
-from longloom.engines.machine import resolve
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.models.endpoint.chat import open_endpoint_chat
 from longloom.models.endpoint.config import EndpointConfig
-from longloom.models.folder import read_settings
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
+from longloom.recipes.model_source import (
+    TINY_BASE,
+    check_yarn_factor,
+    identity_of,
+    resolve_model,
+)
 from longloom.recipes.run_config import RunConfig
-from longloom.recipes.sampler_source import check_yarn_factor, open_sampler
 from longloom.recipes.verbs.lengths import longest_stage
 from longloom.rollout import TokenChat
 from longloom.text.tokenizer import FolderTokenizer
@@ -100,6 +105,8 @@ class ReadModel:
             # What is wrong with the settings is said before the model is looked for.
             small = load_config(SMALL_RECIPE, overrides=overrides, seed=seed)
             if self.endpoint is None:
+                from longloom.engines.machine import resolve  # loads torch
+
                 resolve(small.engine)
             recipe = SMALL_RECIPE if self._is_small() else LARGE_RECIPE
         return load_config(recipe, overrides=overrides, seed=seed)
@@ -107,6 +114,8 @@ class ReadModel:
     def _is_small(self) -> bool:
         if self.endpoint is not None:
             return False
+        from longloom.models.folder import read_settings  # loads torch
+
         settings = read_settings(resolve_model(self.model))
         sizes = (
             (settings.get("max_position_embeddings"), _SMALL_WINDOW_TOKENS),
@@ -136,6 +145,8 @@ async def open_read_model(
 
 
 def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
+    from longloom.recipes.sampler_source import open_sampler  # loads torch
+
     folder = resolve_model(model.model)
     sampler = open_sampler(folder, yarn_factor=model.yarn_factor, config=config.engine)
     window = model.window_tokens

@@ -18,7 +18,6 @@ from longloom.memory.work import in_thread
 from longloom.models.endpoint.config import EndpointConfig
 from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
 from longloom.recipes.run_config import RunConfig
-from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
 from longloom.recipes.verbs.read_model import ReadModel, reading_memory
 from longloom.serving import Backend, ServingConfig
 from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
@@ -208,6 +207,7 @@ def _settings(wanted: ReadModel, recipe: str | None, overrides: Sequence[str]) -
 def _local(
     config: RunConfig, wanted: ReadModel, name: str | None, serving: ServingConfig
 ) -> Backend:
+    from longloom.recipes.sampler_source import open_live_sampler, prepare_torch  # loads torch
     from longloom.serving.local_backend import LocalBackend
 
     prepare_torch(config.num_threads, config.engine)
