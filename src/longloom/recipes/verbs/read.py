@@ -10,6 +10,7 @@ from longloom.config import overrides_of
 from longloom.errors import ConfigError, DataError, ModelError
 from longloom.memory.journal import Journal, NoJournal
 from longloom.memory.journal_file import JournalFile
+from longloom.models.protocols import ChatSampler
 from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.verbs.read_documents import LoadedDocuments, load_documents
 from longloom.recipes.verbs.read_model import (
@@ -171,22 +172,33 @@ def read_all(
                     documents=loaded,
                     journal=steps,
                 )
-                limits = OldestFirst(MAX_CALLS)
-                readings = [
-                    read_one(
-                        plan,
-                        question,
-                        chat=ReadingChat(chat, limits, limits.next_age(), model.window_tokens),
-                        emit=_emit_of(number, on_event),
-                    )
-                    for number, question in enumerate(questions)
-                ]
-                return tuple(await asyncio.gather(*readings))
+                return await _readings(plan, questions, chat, model.window_tokens, on_event)
 
         found = asyncio.run(run())
     if output is not None:
         write_readings(Path(output), found)
     return found
+
+
+async def _readings(
+    plan: ReadPlan,
+    questions: Sequence[str],
+    chat: ChatSampler,
+    window_tokens: int | None,
+    on_event: EmitOfQuestion | None,
+) -> tuple[Reading, ...]:
+    """Read for all questions at the same time, the first with precedence."""
+    limits = OldestFirst(MAX_CALLS)
+    readings = [
+        read_one(
+            plan,
+            question,
+            chat=ReadingChat(chat, limits, limits.next_age(), window_tokens),
+            emit=_emit_of(number, on_event),
+        )
+        for number, question in enumerate(questions)
+    ]
+    return tuple(await asyncio.gather(*readings))
 
 
 def default_journal() -> Path:
