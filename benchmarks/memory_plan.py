@@ -117,7 +117,7 @@ def run_case(case: Case, folder: Path) -> dict[str, float]:
     from longloom.engines.local import LocalEngine
     from longloom.engines.local_config import LocalEngineConfig
     from longloom.engines.memory_plan import StageWork, plan_memory
-    from longloom.training.losses import LossConfig
+    from longloom.training.loss_config import LossConfig
 
     config = LocalEngineConfig(device="cpu", **dict(case.settings))
     work = StageWork(
@@ -175,7 +175,7 @@ def sampled(engine, case: Case) -> list:  # noqa: ANN001
 def update_of(sequences: list):  # noqa: ANN201
     """Return one update over the sequences."""
     from longloom.training.engine import Update
-    from longloom.training.losses import LossDenominators
+    from longloom.training.loss_config import LossDenominators
 
     num_tokens = sum(len(sequence.response_ids) for sequence in sequences)
     return Update(

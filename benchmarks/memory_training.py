@@ -123,7 +123,8 @@ def add_gradient(network: Any, chosen: Sequence[Any], num_tokens: int) -> None:
     import torch
 
     from longloom.models.local_policy import score_sequences
-    from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
+    from longloom.training.loss_config import LossConfig, LossDenominators
+    from longloom.training.losses import policy_gradient_loss
 
     logprobs, _ = score_sequences(network, chosen, temperature=1.0)
     lengths = torch.tensor([len(each.response_ids) for each in chosen])

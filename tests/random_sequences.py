@@ -5,7 +5,7 @@ import random
 
 from longloom.records import TrainingSequence
 from longloom.training.engine import Update
-from longloom.training.losses import LossDenominators
+from longloom.training.loss_config import LossDenominators
 
 
 def sequences_of(seed=0, *, prompts=(7, 1, 12), group_size=3, old=False):

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal import Journal
+from longloom.memory.work import in_thread
 from longloom.models.live.sampler import StreamedToken
 from longloom.records import Completion, FinishReason, SampleRequest
 from longloom.serving.backends import Backend
@@ -136,8 +137,11 @@ def make_service(
     config = ServingConfig(**settings)
     if model is None or isinstance(model, ScriptedTokens):
         model = LocalBackend(model or ScriptedTokens(), name=MODEL, config=config)
-    agent = MemoryAgent(memory, journal=journal)
-    return Service(model, lambda: agent, config, keys=ApiKeys(keys))
+
+    def make_agent(holder: str) -> MemoryAgent:
+        return MemoryAgent(memory, journal=journal, salt=holder, work=in_thread)
+
+    return Service(model, make_agent, config, keys=ApiKeys(keys))
 
 
 class Served:

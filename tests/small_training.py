@@ -10,10 +10,10 @@ from longloom.engines.local import LocalEngine
 from longloom.records import Reward, TaskType
 from longloom.rollout import SinglePassAgent
 from longloom.runlog import MetricLog
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.checkpoints import CheckpointConfig
-from longloom.training.entropy_control import AepoConfig
 from longloom.training.loop import last_step, train_stage
-from longloom.training.losses import LossConfig
+from longloom.training.loss_config import LossConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.stage import TrainingConfig
 from longloom.training.stage_inputs import StageInputs

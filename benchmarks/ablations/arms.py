@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ablations.settings import AblationSettings
-from longloom.training.advantages import AdvantageConfig, AdvantageKind
+from longloom.training.advantage_config import AdvantageConfig, AdvantageKind
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.checkpoints import CheckpointConfig
 from longloom.training.curriculum import RetrospectiveConfig
-from longloom.training.entropy_control import AepoConfig
-from longloom.training.negative_clipping import NegativeClippingConfig
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.selection import SelectionConfig
 from longloom.training.sft import SftConfig

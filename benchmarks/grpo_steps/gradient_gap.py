@@ -29,7 +29,8 @@ from longloom.models.local_policy import score_sequences
 from longloom.models.network import Network
 from longloom.records import TrainingSequence
 from longloom.text.tokenizer import FolderTokenizer
-from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
+from longloom.training.loss_config import LossConfig, LossDenominators
+from longloom.training.losses import policy_gradient_loss
 
 FIRST_WORD_ID = 300
 """Answers are drawn from here on: past the special tokens and the bytes."""

@@ -36,9 +36,10 @@ from longloom.records import (
 )
 from longloom.rewards import score_all
 from longloom.rollout import Attempt, SinglePassAgent, TokenChat, run_attempts
-from longloom.training.advantages import AdvantageConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.batch import prepare_batch
-from longloom.training.entropy_control import AepoConfig, AepoState
+from longloom.training.entropy_control import AepoState
 from longloom.training.stage import TrainingConfig
 from longloom.training.updates import take_updates
 

@@ -15,11 +15,13 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 __all__ = [
+    "ReadModel",
     "__version__",
     "evaluate",
     "import_examples",
     "merge",
     "read",
+    "read_all",
     "run",
     "serve",
     "synthesize",

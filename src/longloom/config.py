@@ -67,6 +67,13 @@ def apply_overrides(settings: Mapping[str, object], overrides: Sequence[str]) ->
     return changed
 
 
+def overrides_of(group: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides `group.a=b`, as `a=b`, and all others."""
+    prefix = f"{group}."
+    own = [override.removeprefix(prefix) for override in overrides if override.startswith(prefix)]
+    return own, [override for override in overrides if not override.startswith(prefix)]
+
+
 def read_yaml(text: str) -> Any:
     """Return the plain values of a YAML text; `on`, `off`, `yes` and `no` are words.
 

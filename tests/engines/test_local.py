@@ -10,7 +10,7 @@ from longloom.models.folder import load_model
 from longloom.models.local_policy import score_sequences
 from longloom.records import SampleRequest, SamplingParams, TrainingSequence
 from longloom.training.engine import Update
-from longloom.training.losses import LossConfig, LossDenominators
+from longloom.training.loss_config import LossConfig, LossDenominators
 
 LOSS = LossConfig()
 

@@ -10,7 +10,7 @@ from longloom.engines.local import LocalEngine
 from longloom.engines.local_config import LocalEngineConfig
 from longloom.engines.optimizer_file import OPTIMIZER_FILE, read_optimizer, write_optimizer
 from longloom.errors import CheckpointError
-from longloom.training.losses import LossConfig
+from longloom.training.loss_config import LossConfig
 from random_sequences import sequences_of, update_of
 from tiny_architectures import write_architecture
 from tiny_models import TinyShape, write_model

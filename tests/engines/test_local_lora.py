@@ -11,7 +11,7 @@ from longloom.engines.reference import without_adapters
 from longloom.errors import CheckpointError
 from longloom.models.loading import load_network
 from longloom.models.local_policy import score_sequences
-from longloom.training.losses import LossConfig
+from longloom.training.loss_config import LossConfig
 from random_sequences import sequences_of, update_of
 
 LORA = LoraConfig(rank=4, alpha=8.0)

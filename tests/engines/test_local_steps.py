@@ -13,12 +13,8 @@ from longloom.engines.optimizer_file import read_optimizer
 from longloom.errors import EngineError
 from longloom.models.loading import load_network
 from longloom.records import TrainingSequence
-from longloom.training.losses import (
-    LossConfig,
-    LossDenominators,
-    SupervisedLossConfig,
-    policy_gradient_loss,
-)
+from longloom.training.loss_config import LossConfig, LossDenominators, SupervisedLossConfig
+from longloom.training.losses import policy_gradient_loss
 from random_sequences import sequences_of, update_of
 from tiny_architectures import write_architecture
 from tiny_models import TinyShape, write_model

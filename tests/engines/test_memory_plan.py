@@ -17,7 +17,7 @@ from longloom.models.loading import load_network
 from longloom.models.local_policy import score_sequences
 from longloom.models.prefill import PASS_TOKENS
 from longloom.records import SampleRequest, SamplingParams, TrainingSequence
-from longloom.training.losses import LossConfig
+from longloom.training.loss_config import LossConfig
 from random_sequences import sequences_of, update_of
 from tiny_architectures import write_architecture
 

@@ -1,7 +1,11 @@
+import json
+import shutil
+
 import pytest
 
-from longloom.errors import ModelError
+from longloom.errors import ConfigError, ModelError
 from longloom.memory import MemoryAgent, MemoryConfig
+from longloom.memory.work import at_once, in_thread
 from longloom.models.folder import load_model
 from longloom.models.local_sampler import LocalSampler
 from longloom.records import Completion, FinishReason
@@ -133,6 +137,50 @@ def test_each_turn_has_its_own_random_stream_and_its_own_limit(tokenizer):
     ]
     limits = [request.params.max_new_tokens for request in sampler.requests]
     assert limits == [40, 40, 40, 40, 7]
+
+
+def test_work_in_threads_reads_the_same(tokenizer):
+    config = COMPACT.replace(citations=True)
+
+    def read(work):
+        sampler = ScriptedSampler(tokenizer, [note("third line")] * 4 + ["third line"])
+        events = []
+        (rollout,) = run_attempts(
+            MemoryAgent(config, work=work),
+            [make_attempt(DOCUMENT)],
+            sampler=TokenChat(sampler),
+            emit=events.append,
+        )
+        (answered,) = [event for event in events if event.kind is EventKind.ANSWERED]
+        return rollout.final_text, sampler.prompts(), answered.citations
+
+    assert read(in_thread) == read(at_once)
+
+
+class DictJournal(dict):
+    def put(self, key, record):
+        self[key] = record
+
+
+def test_a_journal_serves_one_model_with_one_tokenizer(tokenizer, tmp_path, tiny_folder):
+    journal = DictJournal()
+
+    def num_calls(name, tokenizer):
+        sampler = ScriptedSampler(tokenizer, [note("m")] * 4 + ["answer"])
+        agent = MemoryAgent(COMPACT, journal=journal)
+        run_attempts(agent, [make_attempt(DOCUMENT)], sampler=TokenChat(sampler, name=name))
+        return len(sampler.requests)
+
+    shutil.copytree(tiny_folder, tmp_path / "other")
+    settings = json.loads((tmp_path / "other" / "tokenizer_config.json").read_text("utf-8"))
+    settings["added_later"] = True
+    (tmp_path / "other" / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    assert num_calls("model@1", tokenizer) == 5
+    assert num_calls("model@1", FolderTokenizer(tiny_folder)) == 1  # the answer alone
+    assert num_calls("model@2", tokenizer) == 5
+    assert num_calls("model@1", FolderTokenizer(tmp_path / "other")) == 5
+    with pytest.raises(ConfigError, match="the model has no name"):
+        num_calls("", tokenizer)
 
 
 def test_a_failure_of_the_model_gives_a_failed_rollout_with_the_turns_so_far(tokenizer):

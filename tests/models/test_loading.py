@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from longloom.errors import ModelError
 from longloom.models.loading import load_network, save_network
 from longloom.models.qwen3 import Qwen3
-from longloom.models.rotary import YarnConfig
 from longloom.models.transformers_network import TransformersNetwork
+from longloom.models.yarn_config import YarnConfig
 from tiny_architectures import write_architecture
 
 TOKENS = torch.tensor([[5, 6, 7, 8, 9, 200, 201]])

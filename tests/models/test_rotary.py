@@ -11,7 +11,6 @@ from longloom.models.qwen3 import rotation_at
 from longloom.models.rotary import (
     NO_SCALING,
     RotaryScaling,
-    YarnConfig,
     attention_factor,
     read_scaling,
     rotary_frequencies,
@@ -19,6 +18,7 @@ from longloom.models.rotary import (
     with_yarn,
     yarn_by_factor,
 )
+from longloom.models.yarn_config import YarnConfig
 from tiny_architectures import configuration
 
 CPU = torch.device("cpu")

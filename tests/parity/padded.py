@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from longloom.training.losses import LossDenominators, policy_gradient_loss
+from longloom.training.loss_config import LossDenominators
+from longloom.training.losses import policy_gradient_loss
 
 NEEDS = "needs its own environment: run `make test-parity`"
 

@@ -16,8 +16,9 @@ from longloom.training.advantages import (
     group_mean_std_advantages,
     mean_only_advantages,
 )
-from longloom.training.losses import LossConfig
-from longloom.training.negative_clipping import NegativeClippingConfig, negative_keep_mask
+from longloom.training.loss_config import LossConfig
+from longloom.training.negative_clipping import negative_keep_mask
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 from parity.padded import NEEDS, grouped_rewards, our_loss, random_batch
 
 pytest.importorskip("trl", reason=f"TRL {NEEDS}")

@@ -6,10 +6,8 @@ import torch
 from longloom.models.logprob_head import logprobs_and_entropies
 from longloom.training.advantages import group_mean_std_advantages, mean_only_advantages
 from longloom.training.entropy_control import batch_entropy
-from longloom.training.losses import (
-    LossConfig,
-    k3_kl,
-)
+from longloom.training.loss_config import LossConfig
+from longloom.training.losses import k3_kl
 from parity.padded import NEEDS, grouped_rewards, our_loss, random_batch
 
 verl = pytest.importorskip("verl.trainer.ppo.core_algos", reason=f"verl {NEEDS}")

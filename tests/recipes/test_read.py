@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from longloom.recipes import api
 from longloom.recipes.verbs.read import ReadModel, default_journal, read_all
 from longloom.recipes.verbs.read_model import answer_tokens, reading_memory
 from longloom.rollout import Event
+from repository import ROOT
 from scripted_endpoint import Fault, ScriptedEndpoint, always_fails, prompt_of
 from tiny_folder import toy
 
@@ -171,13 +175,13 @@ def test_models_too_small_for_instructions_are_read_with_as_they_were_trained() 
 
 def test_memory_and_answer_suit_the_window() -> None:
     config = ReadModel(endpoint="http://a/v1", model_name="m").config(None, (), None)
-    paper = reading_memory(config.memory, (), 262_144)
+    paper = reading_memory(config, (), 262_144)
     assert (paper.chunk_tokens, paper.memory_tokens, paper.thinking_tokens) == (
         32_000,
         15_000,
         15_000,
     )
-    small = reading_memory(config.memory, (), 32_768)
+    small = reading_memory(config, (), 32_768)
     assert (small.chunk_tokens, small.memory_tokens, small.thinking_tokens) == (
         16_384,
         4_096,
@@ -186,7 +190,7 @@ def test_memory_and_answer_suit_the_window() -> None:
     assert small.citations
     stated = ("memory.memory_tokens=9000", "memory.thinking_tokens=0", "memory.citations=false")
     config = ReadModel(endpoint="http://a/v1", model_name="m").config(None, stated, None)
-    own = reading_memory(config.memory, stated, 32_768)
+    own = reading_memory(config, stated, 32_768)
     assert (own.memory_tokens, own.thinking_tokens, own.citations) == (9_000, 0, False)
     assert (answer_tokens(config, 32_768), answer_tokens(config, 10**6)) == (8_192, 50_000)
 
@@ -197,3 +201,70 @@ def test_journal_lies_in_the_cache_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_journal() == tmp_path / ".cache/longloom/journal.sqlite"
+
+
+def test_a_server_is_asked_without_loading_torch(document) -> None:
+    program = (
+        "import sys\n"
+        "from longloom.cli.main import app\n"
+        "try:\n"
+        "    app(sys.argv[1:])\n"
+        "finally:\n"
+        "    print('loaded:', *{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    with ScriptedEndpoint(reader) as endpoint:
+        words = ["read", str(document), "-q", QUESTION, "--endpoint", endpoint.url]
+        words += ["--model-name", "scripted", "--window", "4000", "--no-journal"]
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+        )
+    assert "shade-861" in ended.stdout, ended.stderr
+    loaded = ended.stdout.rpartition("loaded: ")[2].split()
+    assert "longloom" in loaded
+    assert not {"torch", "transformers", "safetensors"} & set(loaded)
+
+
+def test_a_server_is_asked_as_it_wants_to_be(document) -> None:
+    stated = ["endpoint.limit_field=max_completion_tokens", "endpoint.sends_sampling=false"]
+    with ScriptedEndpoint(reader) as endpoint:
+        ask(endpoint, document, overrides=[*stated, "endpoint.extra_body={top_k: 5}"])
+        ask(endpoint, document, overrides=["memory.citations=false"])
+    asked, usual = endpoint.bodies[0], endpoint.bodies[-1]
+    assert {"max_completion_tokens", "top_k"} <= set(asked)
+    assert not {"max_tokens", "temperature", "top_p"} & set(asked)
+    assert {"max_tokens", "temperature", "top_p"} <= set(usual)
+    with pytest.raises(ConfigError, match="no endpoint is given"):
+        api.read(document, QUESTION, overrides=stated)
+    with pytest.raises(ConfigError, match="limit_field"):
+        ask(endpoint, document, overrides=["endpoint.limit_feild=max_tokens"])
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys) -> None:
+    page = (ROOT / "docs" / "memory.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    line = "The lease was signed by Ada Marsh and ends in 2031."
+    (tmp_path / "report.txt").write_text(f"Minutes.\n{line}\n")
+    monkeypatch.chdir(tmp_path)
+
+    def answer(body: dict[str, Any]) -> str:
+        return f"Therefore, the answer is {'2031' if 'When' in prompt_of(body) else 'Ada Marsh'}."
+
+    card = {"id": "qwenlong", "max_model_len": 32_000}
+    with ScriptedEndpoint(answer, card=card) as endpoint:
+        exec(example.replace("http://127.0.0.1:8001/v1", endpoint.url), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        "Ada Marsh",
+        f"report.txt, line 2 {line}",
+        "Who signed the lease? Ada Marsh",
+        "When does it end? 2031",
+    ]
+    assert len(json.loads((tmp_path / "answers.json").read_text())["readings"]) == 2
+
+
+def test_a_question_of_any_bytes_is_asked(document) -> None:
+    question = os.fsdecode(b"Wof\xfcr?")  # as the command line gives it
+    with ScriptedEndpoint(lambda body: "Therefore, the answer is 5.") as endpoint:
+        reading = ask(endpoint, document, question=question, window_tokens=20_000)
+    assert reading.question == "Wof\ufffdr?"
+    assert "Wof\ufffdr?" in prompt_of(endpoint.bodies[0])

@@ -9,7 +9,7 @@ from longloom.engines import machine
 from longloom.errors import ConfigError, DataError
 from longloom.merging.config import MergeConfig
 from longloom.models.folder import read_settings
-from longloom.models.rotary import YarnConfig
+from longloom.models.yarn_config import YarnConfig
 from longloom.recipes import api, background, pipeline
 from longloom.recipes.catalogue import RECIPES, load_config
 from longloom.recipes.model_source import resolve_model

@@ -29,7 +29,7 @@ BAD = {
     "a number": b"1",
     "null": b"null",
     "invalid UTF-8": b'{"messages":[{"role":"user","content":"\xff\xfe"}]}',
-    "a lone surrogate": b'{"messages":[{"role":"user","content":"\\ud800"}]}',
+    "half an escape": b'{"messages":[{"role":"user","content":"\\ud800\\ud8"}]}',
     "deep lists": b'{"messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
     "a deep unknown field": b'{"messages":[{"role":"user","content":"x"}],"x":' + b"[" * 5_000,
@@ -71,6 +71,7 @@ BAD = {
     "an unknown way to read": body(longloom={"read": "perhaps"}),
     "documents that are none": body(longloom={"documents": [5]}),
     "both fields of documents": body(longloom={"document": "a", "documents": ["b"]}),
+    "documents without a text": body(longloom={"documents": [" ", {"text": ""}]}),
     "a model that is a number": body(model=5),
 }
 
@@ -104,6 +105,7 @@ def test_a_bad_body_is_refused_with_an_error_object(name: str) -> None:
     body(max_tokens=None, stop=None, temperature=None, n=None, stream=None, tools=None),
     body(stop=["", "x"], user="x", metadata={"a": "b"}, store=False, parallel_tool_calls=True),
     body(model=None),
+    body(longloom={"document": None, "documents": None, "question": None, "unknown": 5}),
     body(messages=[{"role": role, "content": "x"} for role in
                    ("system", "developer", "user", "assistant", "tool", "function")]),
     b" \n\t" + body() + b"\n ",
@@ -112,6 +114,33 @@ def test_an_unusual_body_is_answered(content: bytes) -> None:
     response = post(content)
     assert response.status_code == 200, response.text
     assert response.json()["model"] == MODEL
+
+
+def test_lone_surrogates_are_replaced_before_anybody_reads_them() -> None:
+    model = ScriptedTokens()
+    halves = "a\\ud800b\\udc00\\ud83d\\ude00\\\\ud800"
+    asked = '{"messages":[{"role":"user","content":"' + halves + '"}],"x\\udfff":"\\ud800"}'
+
+    async def run() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(make_app(make_service(model)))
+        json_only = {"content-type": "application/json"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return [
+                await client.post(path, content=content, headers=json_only)
+                for path, content in (
+                    ("/v1/chat/completions", asked),
+                    ("/v1/chat/completions", json.dumps(long_request()).replace("rain", halves)),
+                    ("/tokenize", '{"prompt":"' + halves + '"}'),
+                    ("/tokenize", asked),
+                )
+            ]
+
+    answered, read, counted, counted_chat = asyncio.run(run())
+    assert [answered.status_code, read.status_code] == [200, 200]
+    assert "a\ufffdb\ufffd\U0001f600\\ud800" in model.prompts[0]
+    assert "a\ufffdb\ufffd\U0001f600\\ud800" in model.prompts[1]
+    assert counted.json()["count"] == len("a\ufffdb\ufffd\U0001f600\\ud800".encode())
+    assert counted_chat.json()["count"] > counted.json()["count"]
 
 
 def test_marks_of_turns_in_a_message_are_text() -> None:

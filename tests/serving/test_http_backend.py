@@ -53,9 +53,15 @@ async def _no_wait(seconds: float) -> None:
 
 
 @contextmanager
-def before(upstream: RawUpstream, **settings: Any) -> Iterator[Served]:
+def before(
+    upstream: RawUpstream, connection: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Served]:
     endpoint = EndpointConfig(
-        url=upstream.url, model="upstream", first_backoff_seconds=0.01, max_retries=2
+        url=upstream.url,
+        model="upstream",
+        first_backoff_seconds=0.01,
+        max_retries=2,
+        **connection or {},
     )
     backend = OpenedBackend(endpoint, ServingConfig(**settings))
     with Served(make_service(backend, memory=MEMORY, **settings)) as server:
@@ -104,7 +110,8 @@ def test_an_estimate_somewhat_over_the_limit_refuses_nothing(most_of_estimate, s
 
 
 def test_a_request_that_fits_arrives_byte_for_byte_and_so_does_the_answer() -> None:
-    odd = b'{ "model":"upstream",\n\t"messages" : [{"role":"user","content":"\\u00e4\xc3\xa4"}],'
+    odd = b'{ "model":"upstream",\n\t"messages" : [{"role":"user",'
+    odd += b'"content":"\\u00e4\xc3\xa4\\ud800"}],'
     odd += b'"top_k":5, "x":{"y":[1.50,1e2]}, "top_k":6 ,"chat_template_kwargs":{"t":true}}\n'
     pieces = (b'{"choices" : [ ]', b', "reasoning_content":"\xc3', b'\xa4", "odd":1.50}')
     sent = Sent(pieces, kind="application/json; charset=utf-8", headers=("X-Other: 1",))
@@ -318,3 +325,41 @@ def test_tokens_are_counted_by_estimate() -> None:
         False,
         None,
     )
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_answer_that_is_handed_on_counts_for_the_key(is_stream: bool) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 900}
+    sent = Sent((json.dumps({**reply("ten"), "usage": usage}).encode(),))
+    if is_stream:
+        counts = b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
+        sent = Sent((counts, b"data: [DONE]\n\n"), kind="text/event-stream")
+    asked = json.dumps(chat("Hello", stream=is_stream)).encode()
+    with (
+        RawUpstream(lambda *_: sent) as upstream,
+        before(upstream, tokens_per_minute=60) as server,
+    ):
+        first, second = post(server, asked), post(server, asked)
+    assert first.content == b"".join(sent.pieces)
+    assert [first.status_code, second.status_code] == [200, 429]
+    assert len(upstream.chats) == 1
+    # A token a second is paid back, from 60 on.
+    assert int(second.headers["retry-after"]) + 60 == pytest.approx(911, abs=3)
+
+
+@pytest.mark.parametrize("stated", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("wanted", ["max_tokens", "max_completion_tokens"])
+def test_limits_are_sent_by_the_name_that_the_server_knows(stated: str, wanted: str) -> None:
+    asked = [json.dumps(chat(content, **{stated: 60})).encode() for content in ("Hello", LONG)]
+    with (
+        RawUpstream(upstream_reads) as upstream,
+        before(upstream, {"limit_field": wanted}) as server,
+    ):
+        for body in asked:
+            assert post(server, body).status_code == 200
+    relayed, *read = upstream.chats
+    assert relayed == asked[0]
+    limits = [{name: json.loads(body).get(name) for name in (stated, wanted)} for body in read]
+    assert all(found[wanted] for found in limits)
+    assert limits[-1][wanted] == 60
+    assert stated == wanted or all(found[stated] is None for found in limits)

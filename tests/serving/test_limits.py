@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from longloom.errors import ConfigError
+from longloom.memory.journal_file import JournalFile
 from longloom.serving.app import make_app
 from longloom.serving.gate import Gate, HeldBytes, KeyQuotas
 from longloom.serving.keys import ANYBODY, ApiKeys, read_keys
@@ -138,6 +139,32 @@ def test_held_bytes_are_bounded_together() -> None:
 
 
 # Keys
+
+
+def test_what_is_kept_for_one_key_is_not_used_for_another(tmp_path) -> None:
+    model = ScriptedTokens()
+    keys = ("first-key", "second-key")
+
+    async def run(service) -> list[int]:
+        transport = httpx.ASGITransport(make_app(service))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            replies = [
+                await client.post(PATH, json=asked, headers={"authorization": f"Bearer {key}"})
+                for asked in (short_request(), long_request())
+                for key in (*keys, keys[0])
+            ]
+        return [reply.json()["usage"].get("longloom", {}).get("resumed_steps") for reply in replies]
+
+    with JournalFile(tmp_path / "steps") as journal:
+        service = make_service(model, keys=keys, journal=journal)
+        none, _, _, first, second, again = asyncio.run(run(service))
+    assert none is None  # it fits and is not read
+    assert first == second == 0
+    assert again > 0
+    salts = [request.cache_salt for request in model.requests]
+    assert len(set(salts)) == 2
+    assert salts[0] == salts[2] != salts[1]
+    assert all(keys[0] not in salt and keys[1] not in salt for salt in salts)
 
 
 def test_keys_are_read_from_file_and_environment(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ _TOKEN = re.compile(r"\n|<[^<>\s]+>|[^\s<>]+|[<>]")
 class WordTokenizer:
     """Satisfies the Tokenizer protocol; ids are given in the order of appearance."""
 
+    name = "words"
+
     def __init__(self, long_names: Sequence[str] = ()) -> None:
         self._ids: dict[str, int] = {}
         self._long_names = frozenset(long_names)

@@ -56,6 +56,7 @@ class TrainedTokenizer:
     end_ids = frozenset({0})
 
     def __init__(self, family: str) -> None:
+        self.name = family
         pattern = Regex("|".join(WORD_MARKS[family]))
         self._tokenizer = Tokenizer(models.BPE())
         if family == "qwen":

@@ -181,3 +181,24 @@ def test_end_tokens_that_make_no_sense_are_named(folder, tmp_path, content, mess
     (copy / "generation_config.json").write_text(content, "utf-8")
     with pytest.raises(ModelError, match=message):
         FolderTokenizer(copy)
+
+
+def test_a_tokenizer_is_named_by_what_its_files_hold(folder, tmp_path, tokenizer):
+    shutil.copytree(folder, tmp_path / "same")
+    assert FolderTokenizer(tmp_path / "same").name == tokenizer.name
+    names = {tokenizer.name}
+    for file, old, new in (
+        ("tokenizer.json", "<|im_start|>", "<|im_begin|>"),
+        ("tokenizer_config.json", "<|im_end|>", "<|endoftext|>"),
+    ):
+        other = tmp_path / file
+        shutil.copytree(folder, other)
+        text = (other / file).read_text("utf-8")
+        assert old in text
+        (other / file).write_text(text.replace(old, new), "utf-8")
+        names.add(FolderTokenizer(other).name)
+    (tmp_path / "same" / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    names.add(FolderTokenizer(tmp_path / "same").name)
+    (tmp_path / "same" / "generation_config.json").write_text('{"eos_token_id": 5}')
+    names.add(FolderTokenizer(tmp_path / "same").name)
+    assert len(names) == 5

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longloom.training.advantage_config import AdvantageConfig
 from longloom.training.advantages import (
-    AdvantageConfig,
     batch_std_advantages,
     compute_advantages,
     group_mean_std_advantages,

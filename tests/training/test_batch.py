@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 
 from longloom.records import Reward, TaskType
-from longloom.training.advantages import AdvantageConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.batch import prepare_batch
-from longloom.training.entropy_control import AepoConfig, AepoState
+from longloom.training.entropy_control import AepoState
 from longloom.training.filters import GroupFilterConfig
-from longloom.training.losses import LossConfig
-from longloom.training.negative_clipping import NegativeClippingConfig
+from longloom.training.loss_config import LossConfig
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 from longloom.training.stage import TrainingConfig
 from questions import make_group, make_rollout, make_turn
 

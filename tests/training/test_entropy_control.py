@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from longloom.errors import CheckpointError, ConfigError, DataError, ModelError
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.entropy_control import (
-    AepoConfig,
     AepoState,
     batch_entropy,
     denominator_tokens,

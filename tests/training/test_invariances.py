@@ -7,11 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longloom.training.advantages import AdvantageConfig, compute_advantages
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.advantages import compute_advantages
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.batch import prepare_batch
-from longloom.training.entropy_control import AepoConfig, AepoState, batch_entropy, update_latch
-from longloom.training.losses import LossConfig, LossDenominators, policy_gradient_loss
-from longloom.training.negative_clipping import NegativeClippingConfig, negative_keep_mask
+from longloom.training.entropy_control import AepoState, batch_entropy, update_latch
+from longloom.training.loss_config import LossConfig, LossDenominators
+from longloom.training.losses import policy_gradient_loss
+from longloom.training.negative_clipping import negative_keep_mask
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 from longloom.training.stage import TrainingConfig
 from questions import make_group, make_rollout, make_turn
 

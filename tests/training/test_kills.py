@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from longloom.records import TaskType
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.checkpoints import CheckpointConfig, read_best
 from longloom.training.curriculum import RetrospectiveConfig
 from longloom.training.difficulty import DIFFICULTY_FILE
-from longloom.training.entropy_control import AepoConfig
 from longloom.training.filters import GroupFilterConfig, StageTransitionConfig
 from longloom.training.loop import last_step
 from longloom.training.selection import DifficultyBinsConfig, SelectionConfig

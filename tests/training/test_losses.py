@@ -6,12 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longloom.errors import ConfigError
-from longloom.training.losses import (
-    LossConfig,
-    LossDenominators,
-    k3_kl,
-    policy_gradient_loss,
-)
+from longloom.training.loss_config import LossConfig, LossDenominators
+from longloom.training.losses import k3_kl, policy_gradient_loss
 
 # Three sequences of two tokens, packed.
 LOGPROBS = torch.tensor([-1.0, -2.0, -0.5, -0.5, -3.0, -1.0], dtype=torch.float64)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from longloom.training.negative_clipping import NegativeClippingConfig, negative_keep_mask
+from longloom.training.negative_clipping import negative_keep_mask
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 
 # Three sequences of two tokens; the first and the last are negative.
 ENTROPIES = torch.tensor([0.1, 0.9, 2.0, 3.0, 0.4, 1.0])

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from longloom.errors import CheckpointError, DataError
-from longloom.training.losses import LossDenominators, SupervisedLossConfig, supervised_loss
+from longloom.training.loss_config import LossDenominators, SupervisedLossConfig
+from longloom.training.losses import supervised_loss
 from longloom.training.sft import (
     SftConfig,
     SftInputs,

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from longloom.errors import ConfigError
-from longloom.training.losses import LossDenominators, supervised_loss
+from longloom.training.loss_config import LossDenominators
+from longloom.training.losses import supervised_loss
 
 LOGPROBS = [-1.0, -2.0, -0.5]
 

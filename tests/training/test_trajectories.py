@@ -6,10 +6,11 @@ of 3 and 1, of 2 each, and of 2 each are 4, 6 and 10 tokens of 10 calls.
 
 import pytest
 
-from longloom.training.advantages import AdvantageConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.batch import prepare_batch
-from longloom.training.entropy_control import AepoConfig, AepoState
-from longloom.training.losses import LossConfig
+from longloom.training.entropy_control import AepoState
+from longloom.training.loss_config import LossConfig
 from longloom.training.stage import TrainingConfig
 from longloom.training.updates import take_updates
 from questions import make_group, make_rollout, make_turn

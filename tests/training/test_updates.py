@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.batch import prepare_batch
-from longloom.training.entropy_control import AepoConfig, AepoState
-from longloom.training.losses import LossConfig
+from longloom.training.entropy_control import AepoState
+from longloom.training.loss_config import LossConfig
 from longloom.training.stage import TrainingConfig
 from longloom.training.updates import take_updates
 from questions import make_group, make_rollout, make_turn

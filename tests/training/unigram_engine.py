@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from longloom.errors import CheckpointError, ModelError
 from longloom.records import Completion, FinishReason
-from longloom.training.losses import SupervisedLossConfig, policy_gradient_loss, supervised_loss
+from longloom.training.loss_config import SupervisedLossConfig
+from longloom.training.losses import policy_gradient_loss, supervised_loss
 
 NUM_TOKENS = 6
 END = 0
@@ -24,6 +25,7 @@ WINDOW_TOKENS = 500
 class LetterTokenizer:
     """One token per character; only their number matters."""
 
+    name = "letters"
     end_id = END
     end_ids = frozenset({END})
 

@@ -44,9 +44,9 @@ def serve(
     overrides: Overrides = None,
 ) -> int:
     """Serve a model; requests beyond its window are read section by section."""
-    from longloom.recipes.verbs import serve as verb  # not `recipes.api`, which loads torch
+    from longloom.recipes.verbs.serve import serve as serve_until_stopped
 
-    stopped_in_order = verb.serve(
+    stopped_in_order = serve_until_stopped(
         model=model,
         endpoint=endpoint,
         model_name=model_name,

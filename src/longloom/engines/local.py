@@ -31,16 +31,12 @@ from longloom.models.local_sampler import LocalSampler
 from longloom.models.lora import add_adapters, save_adapters
 from longloom.models.network import Network
 from longloom.models.protocols import Sampler
-from longloom.models.rotary import YarnConfig
+from longloom.models.yarn_config import YarnConfig
 from longloom.records import TrainingSequence
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.engine import Update
-from longloom.training.losses import (
-    LossConfig,
-    SupervisedLossConfig,
-    policy_gradient_loss,
-    supervised_loss,
-)
+from longloom.training.loss_config import LossConfig, SupervisedLossConfig
+from longloom.training.losses import policy_gradient_loss, supervised_loss
 
 ADAPTER_FOLDER = "adapter"
 """Where a policy folder has its adapters alone."""

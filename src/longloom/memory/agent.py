@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from longloom.errors import ModelError
+from longloom.errors import ConfigError, ModelError
 from longloom.memory.budget import SectionBudget, TokenCounts
 from longloom.memory.calls import Calls
 from longloom.memory.config import MemoryConfig
@@ -16,6 +16,7 @@ from longloom.memory.progress import Progress
 from longloom.memory.query import Query
 from longloom.memory.reading import Reading, SectionReader
 from longloom.memory.segments import equal_ranges, merged_state, read_all
+from longloom.memory.work import Work, at_once
 from longloom.models.protocols import ChatSampler
 from longloom.records import Citation, Example, Purpose, Rollout, Turn
 from longloom.rollout.agent import Attempt, Emit, Event, EventKind
@@ -42,6 +43,7 @@ class MemoryAgent:
         split: Callable[[Example], Query] | None = None,
         salt: str = "",
         shows_updates: bool = False,
+        work: Work = at_once,
     ) -> None:
         """Read with the sizes and the wording of `config`.
 
@@ -51,12 +53,14 @@ class MemoryAgent:
             split: tells the parts of a question, in the place of rules and model.
             salt: readings with different salts share no steps of the journal.
             shows_updates: emit what the model writes while it reads, as reasoning.
+            work: does what takes the processor for long; `in_thread` beside other tasks.
         """
         self._config = config
         self._journal = NoJournal() if journal is None else journal
         self._split = split
         self._salt = salt
         self._shows_updates = shows_updates
+        self._work = work
 
     async def __call__(self, attempt: Attempt, *, sampler: ChatSampler, emit: Emit) -> Rollout:
         """Read all sections in order, then answer from the memory alone."""
@@ -78,16 +82,19 @@ class MemoryAgent:
         reading = Reading(
             config=self._config,
             messages=messages,
-            budget=SectionBudget(self._config, sampler=sampler, messages=messages),
+            budget=await self._work(
+                SectionBudget, self._config, sampler=sampler, messages=messages
+            ),
             counts=TokenCounts(sampler.tokens),
             journal=self._journal,
             progress=Progress(len(ranges)),
             emit=emit,
             window_tokens=sampler.window_tokens,
+            work=self._work,
         )
         reading.progress.usage += calls.take_usage()
         key = next_key(key, query.core)
-        readers = self._readers(trip, reading, ranges, key)
+        readers = await self._work(self._readers, trip, reading, ranges, key)
         emit(_started(readers, reading.progress, query))
         await read_all(readers)
         merging = trip.calls()
@@ -107,6 +114,7 @@ class MemoryAgent:
             key=f"turn-{sum(len(reader.read_sections) for reader in readers)}",
             purpose=Purpose.ANSWER,
         )
+        citations = await self._work(self._citations, reply.text, readers, attempt)
         emit(
             Event(
                 kind=EventKind.ANSWERED,
@@ -114,7 +122,7 @@ class MemoryAgent:
                 message=reply.text,
                 usage=reading.progress.usage + answering.take_usage(),
                 seconds=trip.seconds,
-                citations=self._citations(reply.text, readers, attempt),
+                citations=citations,
             )
         )
         return reply.text
@@ -132,7 +140,16 @@ class MemoryAgent:
         )
 
     def _first_key(self, attempt: Attempt, sampler: ChatSampler) -> str:
-        """Return the journal's key before anything was read: all that shapes every step."""
+        """Return the journal's key before anything was read: all that shapes every step.
+
+        Raises:
+            ConfigError: the model has no name, so that another one might take its steps over.
+        """
+        if not sampler.name and not isinstance(self._journal, NoJournal):
+            raise ConfigError(
+                "the model has no name, and a journal is kept by names; expected one that tells "
+                "its weights apart from others, as in TokenChat(sampler, name=...)"
+            )
         settings = self._config.model_dump(mode="json", exclude=_SHAPES_THE_ANSWER_ALONE)
         shaping = {
             "model": sampler.name,

@@ -5,6 +5,7 @@ cut), so that a section is not tokenised a second time; only where the sum comes
 is the whole prompt counted. It is always the section that gives way, never the memory.
 """
 
+import threading
 from collections.abc import Callable
 
 from longloom.errors import ModelError
@@ -26,23 +27,25 @@ _ESTIMATE_FRACTION = 0.05
 
 
 class TokenCounts:
-    """Counts texts, and the last of them once: a memory often stays as it was."""
+    """Counts texts, and the last of them once: a memory often stays as it was. For any threads."""
 
     def __init__(self, tokens: TextTokens) -> None:
         """Count with `tokens`."""
         self.tokens = tokens
         self._count_by_text: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def of(self, *texts: str) -> int:
         """Return the tokens of all `texts` together."""
         return sum(map(self._one, texts))
 
     def _one(self, text: str) -> int:
-        if text not in self._count_by_text:
-            while len(self._count_by_text) >= 4:  # memory and plan, before and after
-                del self._count_by_text[next(iter(self._count_by_text))]
-            self._count_by_text[text] = self.tokens.count(text)
-        return self._count_by_text[text]
+        with self._lock:
+            if text not in self._count_by_text:
+                while len(self._count_by_text) >= 4:  # memory and plan, before and after
+                    del self._count_by_text[next(iter(self._count_by_text))]
+                self._count_by_text[text] = self.tokens.count(text)
+            return self._count_by_text[text]
 
 
 class SectionBudget:

@@ -13,6 +13,7 @@ from longloom.memory.parsing import MemoryState, is_complete
 from longloom.memory.progress import Progress
 from longloom.memory.recall import PastMemories
 from longloom.memory.updates import Updates
+from longloom.memory.work import Work, at_once
 from longloom.records import TokenUsage
 from longloom.rollout.agent import Emit, Event, EventKind
 from longloom.text.sections import Section, SectionCutter
@@ -51,6 +52,8 @@ class Reading:
     """Who is told."""
     window_tokens: int
     """The model's window."""
+    work: Work = at_once
+    """Does what takes the processor for long."""
 
 
 class SectionReader:
@@ -119,9 +122,9 @@ class SectionReader:
         """
         reading = self._reading
         recalled = self._recalled()
-        section = self._cut(start, recalled)
+        section = await reading.work(self._cut, start, recalled)
         index = reading.progress.begin_section()
-        self._tell_left(section)
+        await reading.work(self._tell_left, section)
         self._emit_started(index, section)
         refusals: list[str] = []
         while True:
@@ -149,8 +152,8 @@ class SectionReader:
                     self._finish(index, section, new_record, key, is_resumed=False)
                     return section
             refusals.append(f"{section.num_tokens} tokens were too many for the model")
-            section = self._halved(section, recalled, refusal.message)
-            self._tell_left(section)
+            section = await reading.work(self._halved, section, recalled, refusal.message)
+            await reading.work(self._tell_left, section)
         self._finish(index, section, record, key, is_resumed=True)
         return section
 

@@ -17,7 +17,6 @@ from longloom.errors import ModelError
 from longloom.models.qwen3 import Qwen3, Qwen3Shape
 from longloom.models.rotary import (
     RotaryScaling,
-    YarnConfig,
     read_scaling,
     read_theta,
     window_tokens,
@@ -31,6 +30,7 @@ from longloom.models.weight_files import (
     read_tensors,
     write_weights,
 )
+from longloom.models.yarn_config import YarnConfig
 from longloom.runlog.atomic import atomic_write_text, describe_write_failure
 
 TOKENIZER_FILES = (

@@ -26,7 +26,7 @@ from longloom.models.folder import (
 from longloom.models.lora import has_adapters, merged_state_dict, weights_without_adapters
 from longloom.models.network import Network
 from longloom.models.qwen3 import Qwen3
-from longloom.models.rotary import YarnConfig, read_scaling, read_theta, with_scaling, with_yarn
+from longloom.models.rotary import read_scaling, read_theta, with_scaling, with_yarn
 from longloom.models.transformers_network import (
     ATTENTION,
     TransformersNetwork,
@@ -34,6 +34,7 @@ from longloom.models.transformers_network import (
     register_attention,
 )
 from longloom.models.weight_files import SHARD_BYTES, replaced_weights
+from longloom.models.yarn_config import YarnConfig
 
 logger = logging.getLogger(__name__)
 

@@ -19,34 +19,16 @@ from typing import Any, Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from longloom.config import FrozenConfig
 from longloom.errors import ModelError
+from longloom.models.yarn_config import YarnConfig
 
 RotaryType = Literal["default", "linear", "llama3", "yarn"]
 """The scalings that are known."""
 
 _QWEN3_WINDOW_TOKENS = 40_960
 """Qwen3's config.json: 32,768 tokens it was trained on and room for 8,192 of an answer."""
-
-
-class YarnConfig(FrozenConfig):
-    """YaRN: a longer window without training (Qwen's model cards; QwenLong-L1.5 evaluates at it).
-
-    Defaults take Qwen3 and Qwen2.5 from 32,768 to 131,072 tokens.
-    """
-
-    factor: float = Field(default=4.0, gt=1)
-    """How many times longer the window becomes."""
-    original_window_tokens: PositiveInt = 32_768
-    """The window the model was trained with."""
-
-    @property
-    def window_tokens(self) -> int:
-        """The longer window."""
-        return int(self.factor * self.original_window_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

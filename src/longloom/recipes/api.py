@@ -15,7 +15,7 @@ from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
-from longloom.recipes.verbs.read import Reading, SectionNote, read
+from longloom.recipes.verbs.read import Reading, ReadModel, SectionNote, read, read_all
 from longloom.recipes.verbs.report import export, report_markdown, write_report
 from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
 from longloom.recipes.verbs.serve import ServedAddress, serve
@@ -28,6 +28,7 @@ __all__ = [
     "EvaluationCell",
     "MergeReport",
     "MiniatureOutcome",
+    "ReadModel",
     "Reading",
     "RunOutcome",
     "SectionNote",
@@ -43,6 +44,7 @@ __all__ = [
     "merge_file",
     "plan_training",
     "read",
+    "read_all",
     "report_markdown",
     "run",
     "serve",

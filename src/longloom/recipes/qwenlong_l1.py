@@ -7,13 +7,13 @@ start from a model that has had one. `qwenlong_l1_120k` adds a third phase of 12
 YaRN, as far as the authors' evaluation goes; the paper trains to 60K.
 """
 
-from longloom.models.rotary import YarnConfig
+from longloom.models.yarn_config import YarnConfig
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.rewards import OverlongConfig, RewardConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
-from longloom.training.advantages import AdvantageConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.curriculum import RetrospectiveConfig
-from longloom.training.entropy_control import AepoConfig
 from longloom.training.filters import GroupFilterConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.selection import SelectionConfig

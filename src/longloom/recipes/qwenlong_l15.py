@@ -4,12 +4,12 @@ Values marked inferred are not in the paper; `docs/departures.md` gives the reas
 judge is gpt-oss-120b: serve it and set `judge`.
 """
 
+from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
-from longloom.recipes.paper_memory import PAPER_MEMORY
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
-from longloom.training.advantages import AdvantageConfig
-from longloom.training.entropy_control import AepoConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.filters import StageTransitionConfig
 from longloom.training.selection import DifficultyBinsConfig, SelectionConfig
 from longloom.training.stage import TrainingConfig
@@ -72,7 +72,10 @@ def qwenlong_l15() -> RunConfig:
             prose_fraction=0.5,  # ours
             template="l1",
         ),
-        memory=PAPER_MEMORY,
+        # Section 2.3: one call for each section and one for the answer.
+        memory=MemoryConfig(
+            chunk_tokens=32_000, memory_tokens=15_000, num_repairs=0, overflow="cut"
+        ),
         memory_document_tokens=127_000,  # Fig. 6: 128K with the question
         num_memory_examples=2_000,  # inferred
         stages=(

@@ -10,7 +10,7 @@ from longloom.engines.local_config import LocalEngineConfig
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
-from longloom.models.rotary import YarnConfig
+from longloom.models.yarn_config import YarnConfig
 from longloom.rewards import JudgeConfig, RewardConfig
 from longloom.runlog.trackers import TrackerName
 from longloom.synthesis.miniature.config import MiniatureConfig

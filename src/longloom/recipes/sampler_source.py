@@ -72,23 +72,6 @@ def _open_network(folder: Path, yarn_factor: float | None, use: MachineUse) -> S
     return network_for_sampling(network)
 
 
-def check_yarn_factor(yarn_factor: float | None, model: str) -> None:
-    """Refuse factors that mean nothing, before anything is loaded.
-
-    Raises:
-        ConfigError: the factor does not lengthen, or the model is an endpoint.
-    """
-    if yarn_factor is None:
-        return
-    if not 1 < yarn_factor < float("inf"):
-        raise ConfigError(f"yarn_factor is {yarn_factor}; expected more than 1, as 4")
-    if model.startswith(("http://", "https://")):
-        raise ConfigError(
-            f"yarn_factor is {yarn_factor:g}, but {model} is an endpoint; expected a model folder; "
-            "set rotary scaling where the endpoint is served"
-        )
-
-
 def prepare_torch(num_threads: int, engine: LocalEngineConfig) -> None:
     """Use so many threads, and on CPU the same sums in the same order every time.
 

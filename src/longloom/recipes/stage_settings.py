@@ -10,7 +10,7 @@ from longloom.config import FrozenConfig, apply_overrides, parse_config
 from longloom.engines.local_config import LocalEngineConfig
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
-from longloom.models.rotary import YarnConfig
+from longloom.models.yarn_config import YarnConfig
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_config import LoggedGroups, StageConfig

@@ -5,8 +5,8 @@ from longloom.merging.config import MergeConfig
 from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.rewards import RewardConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
-from longloom.training.advantages import AdvantageConfig
-from longloom.training.entropy_control import AepoConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.stage import TrainingConfig
 

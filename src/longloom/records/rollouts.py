@@ -41,6 +41,9 @@ class SampleRequest:
     """How tokens are drawn."""
     key: str
     """Names the random stream: seed, step, example, rollout and turn; never arrival order."""
+    cache_salt: str = ""
+    """Whose request it is: one finds nothing of what was kept for another, not even by the time
+    that it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,17 @@ from longloom.text.tokenizer_tokens import TokenizerTokens
 class TokenChat:
     """Speaks to a `Sampler`; see `models.protocols.ChatSampler`."""
 
-    def __init__(self, sampler: Sampler, *, name: str = "") -> None:
-        """Take the sampler and the name of its model, for records and journals."""
+    def __init__(self, sampler: Sampler, *, name: str = "", cache_salt: str = "") -> None:
+        """Take the sampler and what is the same in all requests.
+
+        Args:
+            sampler: draws.
+            name: the name of its model; a journal is kept for named ones alone.
+            cache_salt: see `SampleRequest`.
+        """
         self._sampler = sampler
         self._name = name
+        self._cache_salt = cache_salt
 
     @property
     def name(self) -> str:
@@ -48,7 +55,12 @@ class TokenChat:
         else:
             prompt = TokenisedPrompt(text=request.message, ids=request.prompt_ids)
         completion = await self._sampler.sample(
-            SampleRequest(prompt_ids=prompt.ids, params=request.params, key=request.key)
+            SampleRequest(
+                prompt_ids=prompt.ids,
+                params=request.params,
+                key=request.key,
+                cache_salt=self._cache_salt,
+            )
         )
         turn = Turn(
             prompt_ids=prompt.ids,

@@ -66,10 +66,14 @@ class AnswerCall(WrappedChat):
                     if part.finish_reason == "length":
                         finish = FinishReason.LENGTH
         counts = reply_counts(usage)
+        written = counts["num_completion_tokens"]
+        if not written:  # not every backend counts
+            written = self.tokens.count("".join([*reasoning, *texts]))
         self.answer_usage = TokenUsage(
-            num_prompt_tokens=counts["num_prompt_tokens"],
+            num_prompt_tokens=counts["num_prompt_tokens"]
+            or self.num_prompt_tokens(request.message),
             num_cached_tokens=counts["num_cached_tokens"],
-            num_response_tokens=counts["num_completion_tokens"],
+            num_response_tokens=written,
             num_calls=1,
         )
         return Reply(

@@ -1,5 +1,6 @@
 """The addresses of the server, their OpenAPI description, and who is let in."""
 
+import asyncio
 import ipaddress
 import time
 import uuid
@@ -14,11 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from longloom import __version__
 from longloom.errors import LongloomError
-from longloom.serving.receiving import received_body
+from longloom.serving.receiving import parsed_body, received_body
 from longloom.serving.refusals import BUG, Refusal, RefusedError, refusal_of, refused
 from longloom.serving.sending import ChatResponse, Stopping, log_bug
 from longloom.serving.service import CallOptions, Service, check_model
-from longloom.serving.wire import ChatCompletionRequest, TokenizeRequest, parse_request, text_of
+from longloom.serving.wire import ChatCompletionRequest, TokenizeRequest, text_of
 from longloom.serving.wire_replies import (
     ChatCompletion,
     ErrorBody,
@@ -39,6 +40,13 @@ _EVENT = {
     "required": ["data"],
 }
 """One event of a stream."""
+_READ_HEADER = {
+    "name": "X-Longloom-Read",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "enum": ["auto", "never"]},
+    "description": "Goes before the field `longloom.read`.",
+}
 _COMPONENTS = "#/components/schemas/{model}"
 
 
@@ -78,7 +86,7 @@ def _add_chat(app: FastAPI, service: Service) -> None:
             200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **_errors(400, 404, 408, 413, 415, 429, 500, 502, 503, 504),
         },
-        openapi_extra=_body_of("ChatCompletionRequest"),
+        openapi_extra={**_body_of("ChatCompletionRequest"), "parameters": [_READ_HEADER]},
         summary="Answer a chat",
     )
     async def chat_completions(request: Request) -> Response:
@@ -88,7 +96,7 @@ def _add_chat(app: FastAPI, service: Service) -> None:
         """
         options = CallOptions(
             holder=request.state.holder,
-            read_header=request.headers.get("x-longloom-read", ""),
+            read_header=request.headers.get("x-longloom-read"),
         )
         return ChatResponse(request, service, app.state.stopping, options)
 
@@ -99,11 +107,11 @@ def _add_chat(app: FastAPI, service: Service) -> None:
         openapi_extra=_body_of("TokenizeRequest"),
         summary="Count tokens",
     )
-    async def tokenize(request: Request) -> TokenCount:
+    async def tokenize(request: Request) -> Response:
         """Count the tokens of a text or of a chat."""
         service.quotas.begin(request.state.holder)
         async with received_body(request, service.config, service.held_bytes) as body:
-            wanted, _ = parse_request(TokenizeRequest, body)
+            wanted, _ = await parsed_body(TokenizeRequest, body)
             check_model(wanted.model, service.backend.name)
             if (wanted.prompt is None) == (wanted.messages is None):
                 raise refused(400, "expected one of prompt and messages", param="prompt")
@@ -113,12 +121,15 @@ def _add_chat(app: FastAPI, service: Service) -> None:
             ]
             count, token_ids = await service.backend.tokenize(wanted.prompt, messages)
         service.quotas.spend(request.state.holder, count)
-        return TokenCount(
+        counted = TokenCount(
             count=count,
             is_exact=token_ids is not None or service.backend.chat.tokens.is_exact,
             max_model_len=service.config.max_document_tokens,
             tokens=token_ids,
         )
+        # Millions of tokens would be checked and written for long if the framework did it.
+        content = await asyncio.to_thread(counted.model_dump_json)
+        return Response(content, media_type="application/json")
 
 
 def _add_models(app: FastAPI, service: Service) -> None:

@@ -19,6 +19,8 @@ class ChatCall:
     """Its bytes."""
     fields: Mapping[str, Any]
     """Its JSON, unknown fields included."""
+    holder: str = ""
+    """Whose key it was sent with; empty where no key is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,13 @@ class Backend(Protocol):
     @property
     def chat(self) -> ChatSampler:
         """What agents read with. Cancelling a call ends the backend's work on it."""
+
+    def chat_for(self, holder: str) -> ChatSampler:
+        """Return what agents read with for the holder of a key; what is kept is kept for it alone.
+
+        Args:
+            holder: as in `ChatCall`.
+        """
 
     async def open(self) -> None:
         """Find out about the model; called once before anything else."""

@@ -32,8 +32,8 @@ class ServingConfig(FrozenConfig):
     requests_per_minute: NonNegativeInt = 0
     """Requests of one API key; 0 for no limit."""
     tokens_per_minute: NonNegativeInt = 0
-    """Tokens of one API key, of prompts, readings and, where they are counted here, answers; 0 for
-    no limit."""
+    """Tokens of one API key, of prompts, readings and answers; 0 for no limit. Answers of a backend
+    count as it tells in `usage`, and by estimate where it does not."""
     grace_seconds: float = Field(default=30.0, ge=0)
     """What runs when the server is stopped may finish within this time."""
     keep_alive_seconds: PositiveFloat = 10.0

@@ -15,7 +15,8 @@ def explicit_reading(extra: Mapping[str, object]) -> tuple[tuple[tuple[str, str]
     Raises:
         DataError: a field is of the wrong type.
     """
-    question = extra.get("question", "")
+    question = extra.get("question")
+    question = "" if question is None else question
     if not isinstance(question, str):
         raise DataError(f"longloom.question is {question!r:.80}; a string was expected.")
     one, several = extra.get("document"), extra.get("documents")
@@ -28,7 +29,13 @@ def explicit_reading(extra: Mapping[str, object]) -> tuple[tuple[tuple[str, str]
         raise DataError(
             f"longloom.documents is of type {type(given).__name__}; a list was expected."
         )
-    return tuple(_document(number, entry) for number, entry in enumerate(given)), question.strip()
+    documents = tuple(_document(number, entry) for number, entry in enumerate(given))
+    if not any(text.strip() for _, text in documents):
+        raise DataError(
+            f"The {len(documents)} documents of the field longloom hold no text; give a text, or "
+            "leave the field out."
+        )
+    return documents, question.strip()
 
 
 def _document(number: int, entry: object) -> tuple[str, str]:

@@ -64,6 +64,10 @@ class HttpBackend:
         """What agents read with."""
         return self._chat
 
+    def chat_for(self, holder: str) -> ChatSampler:
+        """Return what agents read with: what is kept at the server is the server's business."""
+        return self._chat
+
     async def open(self) -> None:
         """Prepare connections; they are made when they are used."""
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
@@ -134,6 +138,10 @@ class HttpBackend:
         fields |= {"messages": list(messages), "stream": True}
         fields |= {"stream_options": {"include_usage": True}}
         fields.setdefault("model", self.name)
+        if call.request.answer_limit is not None:  # by the name that the server knows
+            for name in ("max_tokens", "max_completion_tokens"):
+                fields.pop(name, None)
+            fields[self._config.limit_field] = call.request.answer_limit
         async with self._answering(json.dumps(fields).encode()) as response:
             events = EventLines(self._config.max_reply_bytes)
             has_ended = False

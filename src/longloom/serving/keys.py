@@ -38,9 +38,10 @@ class ApiKeys:
         return bool(self._digests)
 
     def holder(self, authorization: str) -> str:
-        """Return a name for the key in an `Authorization` header, which tells nothing of it.
+        """Return a name for the key in an `Authorization` header.
 
-        Every key is compared, in constant time.
+        It stays the same whatever other keys there are; it is never shown or stored. Every key
+        is compared, in constant time.
 
         Raises:
             RefusedError: there is no such key.
@@ -56,7 +57,7 @@ class ApiKeys:
                 "no valid API key was sent; expected the header `Authorization: Bearer KEY`",
                 code="invalid_api_key",
             )
-        return f"key-{matches.index(True) + 1}"
+        return f"key-{self._digests[matches.index(True)].hex()}"
 
 
 def read_keys(file: Path | None, environment: Mapping[str, str] | None = None) -> ApiKeys:

@@ -14,7 +14,7 @@ from typing import Any
 
 from longloom.errors import ContextLengthError, ModelError
 from longloom.models.protocols import ChatSampler, Sampler
-from longloom.records import SamplingParams
+from longloom.records import Reply, ReplyRequest, SamplingParams
 from longloom.rollout import TokenChat
 from longloom.rollout.recent_prompts import TokenisedPrompt, recent_prompts
 from longloom.serving.answer_parts import AnswerWriter, Part, usage_of
@@ -42,6 +42,7 @@ class LocalBackend:
         name: str,
         config: ServingConfig,
         window_tokens: int | None = None,
+        identity: str = "",
     ) -> None:
         """Take who computes.
 
@@ -50,13 +51,14 @@ class LocalBackend:
             name: the model's name.
             config: limits and defaults.
             window_tokens: a smaller window than the sampler's.
+            identity: tells the weights apart from others of the name, for journals.
         """
         self._sampler = sampler
         self._name = name
         self._config = config
-        self._chat = _WindowedChat(
-            sampler, name=name, window_tokens=window_tokens or sampler.window_tokens
-        )
+        self._identity = identity or name
+        self._window_tokens = window_tokens or sampler.window_tokens
+        self._chat = self.chat_for("")
         self._tokens = TokenizerTokens(sampler.tokenizer)
 
     @property
@@ -68,6 +70,15 @@ class LocalBackend:
     def chat(self) -> ChatSampler:
         """What agents read with."""
         return self._chat
+
+    def chat_for(self, holder: str) -> "_WindowedChat":
+        """Return what agents read with for the holder of a key; see `backends.Backend`."""
+        return _WindowedChat(
+            self._sampler,
+            name=self._identity,
+            window_tokens=self._window_tokens,
+            cache_salt=holder,
+        )
 
     async def open(self) -> None:
         """Do nothing: the model is loaded."""
@@ -97,8 +108,7 @@ class LocalBackend:
     async def measure(self, call: ChatCall) -> PromptSize:
         """Return how long a request is; see `backends.Backend`."""
         messages = [_plain(message) for message in call.request.messages]
-        num_chars = sum(len(message["content"]) for message in messages)
-        if num_chars > _INLINE_CHARS:
+        if _is_long(messages):
             return await asyncio.to_thread(self._measure, messages, call.request)
         return self._measure(messages, call.request)
 
@@ -121,7 +131,10 @@ class LocalBackend:
     ) -> AsyncGenerator[Part, None]:
         """Answer other messages with the settings of a request; see `backends.Backend`."""
         request = call.request
-        prompt = self._prompt([_plain(Message.model_validate(message)) for message in messages])
+        chat = [_plain(Message.model_validate(message)) for message in messages]
+        prompt = (
+            await asyncio.to_thread(self._prompt, chat) if _is_long(chat) else self._prompt(chat)
+        )
         room = self._chat.window_tokens - len(prompt.ids)
         num_new = min(request.answer_limit or room, room)
         if num_new < 1 or (request.answer_limit or 0) > room:
@@ -137,7 +150,7 @@ class LocalBackend:
         )
         stream = f"seed-{request.seed}" if request.seed is not None else secrets.token_hex(16)
         choices = [
-            DrawnChoice(self._sampler, prompt, params, request, index=index, stream=stream)
+            DrawnChoice(self._sampler, prompt, params, call, index=index, stream=stream)
             for index in range(request.num_choices)
         ]
         async with aclosing(merged([choice.parts() for choice in choices])) as parts:
@@ -210,19 +223,28 @@ class LocalBackend:
 class _WindowedChat(TokenChat):
     """A chat sampler with a smaller window than its model's."""
 
-    def __init__(self, sampler: Sampler, *, name: str, window_tokens: int) -> None:
-        super().__init__(sampler, name=name)
+    def __init__(self, sampler: Sampler, *, name: str, window_tokens: int, cache_salt: str) -> None:
+        super().__init__(sampler, name=name, cache_salt=cache_salt)
         self._window_tokens = window_tokens
 
     @property
     def window_tokens(self) -> int:
         return self._window_tokens
 
+    async def reply(self, request: ReplyRequest) -> Reply:
+        if len(request.message) > _INLINE_CHARS and request.prompt_ids is None:
+            await asyncio.to_thread(self.num_prompt_tokens, request.message)  # is kept for the call
+        return await super().reply(request)
+
 
 async def _once(
     writer: AnswerWriter, parts: AsyncGenerator[Part, None]
 ) -> AsyncGenerator[bytes, None]:
     yield await writer.whole(parts)
+
+
+def _is_long(messages: Sequence[Mapping[str, str]]) -> bool:
+    return sum(len(message["content"]) for message in messages) > _INLINE_CHARS
 
 
 def _plain(message: Message) -> dict[str, str]:

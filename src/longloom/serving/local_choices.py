@@ -15,8 +15,8 @@ from longloom.models.protocols import Sampler
 from longloom.records import Delta, FinishReason, SampleRequest, SamplingParams
 from longloom.rollout.recent_prompts import TokenisedPrompt
 from longloom.serving.answer_parts import Part
+from longloom.serving.backends import ChatCall
 from longloom.serving.stop_texts import StopTexts
-from longloom.serving.wire import ChatCompletionRequest
 
 _OPENED_THINKING = "<think>"
 """How prompts end whose chat template begins the thinking."""
@@ -63,7 +63,7 @@ class DrawnChoice:
         sampler: StreamingSampler,
         prompt: TokenisedPrompt,
         params: SamplingParams,
-        request: ChatCompletionRequest,
+        call: ChatCall,
         *,
         index: int,
         stream: str,
@@ -74,19 +74,22 @@ class DrawnChoice:
             sampler: draws.
             prompt: what it continues.
             params: how it is drawn.
-            request: its stop texts, and whether log-probabilities are wanted.
+            call: its stop texts, whether log-probabilities are wanted, and whose it is.
             index: its number among the answers.
             stream: names the random streams of all answers.
         """
         self._sampler = sampler
         self._index = index
-        self._wants_logprobs = bool(request.logprobs)
+        self._wants_logprobs = bool(call.request.logprobs)
         self._request = SampleRequest(
-            prompt_ids=prompt.ids, params=params, key=f"{stream}/choice-{index}"
+            prompt_ids=prompt.ids,
+            params=params,
+            key=f"{stream}/choice-{index}",
+            cache_salt=call.holder,
         )
         opened = prompt.text.rstrip().endswith(_OPENED_THINKING)
         self._thinking = ThinkingDeltas(is_thinking=opened)
-        self._stops = StopTexts(request.stops)
+        self._stops = StopTexts(call.request.stops)
         self._text = TextStream(sampler.tokenizer)
         self._has_thought = False
         self._has_answered = False

@@ -90,7 +90,7 @@ class Reading:
         self._system: list[dict[str, Any]] = [
             dict(m) for m in wanted.messages if m.get("role") in SYSTEM_ROLES
         ]
-        self._num_kept_tokens = self._count_kept()
+        self._num_asked_tokens = 0
         self._last_finishes: list[Part] = []
 
     async def parts(self) -> AsyncGenerator[Part, None]:
@@ -123,7 +123,7 @@ class Reading:
 
     async def _read(self, sampler: AnswerCall) -> None:
         try:
-            self._check_room()
+            await asyncio.to_thread(self._check_room)
             rollout = await self._agent(self._attempt(), sampler=sampler, emit=self._emit)
             if rollout.error:
                 raise ModelError(f"the request could not be read: {rollout.error}")
@@ -135,7 +135,8 @@ class Reading:
     def _check_room(self) -> None:
         """Refuse, before anything is read, a last call that would have no room for notes."""
         window = self._reader.window_tokens
-        num_asked = self._reader.tokens.count(self._wanted.question) + self._num_kept_tokens
+        num_asked = self._reader.tokens.count(self._wanted.question) + self._count_kept()
+        self._num_asked_tokens = num_asked
         num_needed = num_asked + self._settings.params.max_new_tokens
         if num_needed > window * _MOST_BESIDE_NOTES:
             raise ContextLengthError(
@@ -172,7 +173,7 @@ class Reading:
         finishes = self._last_finishes or [Part(finish_reason="stop")]
         counts = self._counts.usage(
             sampler.answer_usage,
-            self._reader.tokens.count(self._wanted.question) + self._num_kept_tokens,
+            self._num_asked_tokens,
             self._wanted.as_json(),
         )
         return [*cited, *finishes, Part(usage=counts)]

@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.requests import Request
 
 from longloom.serving.config import ServingConfig
 from longloom.serving.gate import HeldBytes
 from longloom.serving.refusals import refused
+from longloom.serving.wire import RequestT, parse_request
+
+_INLINE_BYTES = 256 * 1024
+"""Larger bodies are parsed in a thread of their own, so that other requests go on."""
 
 
 @asynccontextmanager
@@ -50,6 +55,15 @@ async def received_body(
         yield body
     finally:
         held.give_back(num_held)
+
+
+async def parsed_body(
+    request_class: type[RequestT], body: bytes
+) -> tuple[RequestT, dict[str, Any]]:
+    """Return a request and its JSON; see `wire.parse_request`."""
+    if len(body) <= _INLINE_BYTES:
+        return parse_request(request_class, body)
+    return await asyncio.to_thread(parse_request, request_class, body)
 
 
 async def gone(request: Request) -> None:

@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from longloom.serving.answer_parts import error_line
 from longloom.serving.backends import ChatCall, Relayed
-from longloom.serving.receiving import gone, received_body
+from longloom.serving.receiving import gone, parsed_body, received_body
 from longloom.serving.refusals import BUG, STOPPING, Refusal, refusal_of
 from longloom.serving.service import CallOptions, Service
-from longloom.serving.wire import ChatCompletionRequest, parse_request
+from longloom.serving.wire import ChatCompletionRequest
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +112,14 @@ class ChatResponse(Response):
         service.quotas.begin(self._options.holder)
         async with received_body(self._request, service.config, service.held_bytes) as body:
             self._num_body_bytes = len(body)
-            request, fields = parse_request(ChatCompletionRequest, body)
+            request, fields = await parsed_body(ChatCompletionRequest, body)
             self._is_stream = request.is_stream
-            call = ChatCall(request=request, body=body, fields=fields)
+            call = ChatCall(
+                request=request,
+                body=body,
+                fields=fields,
+                holder=self._options.holder if service.keys else "",
+            )
             await _while_connected(self._request, self._reply(call, send))
 
     async def _reply(self, call: ChatCall, send: Send) -> None:

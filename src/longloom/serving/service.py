@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from longloom.errors import DataError
 from longloom.records import SamplingParams
-from longloom.rollout import Agent, Event, EventKind
+from longloom.rollout import Agent
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
 from longloom.serving.answer_parts import AnswerWriter, Part
 from longloom.serving.backends import Backend, ChatCall, PromptSize, Relayed, TooLongError
@@ -22,19 +22,19 @@ from longloom.serving.pauses import with_pauses
 from longloom.serving.reading import Reading, ReadingSettings
 from longloom.serving.reading_request import ReadingRequest
 from longloom.serving.refusals import refused, too_long
+from longloom.serving.spending import ReadingCosts, paid
 from longloom.serving.split import MAX_KEPT_CHARS, split_request
 from longloom.serving.wire import ReadingOptions
 from longloom.text.token_starts import TextTokens
 
-MakeAgent = Callable[[], Agent]
-"""Returns an agent that reads one request."""
+MakeAgent = Callable[[str], Agent]
+"""From the holder of a key, empty where none is needed, to an agent that reads for it alone."""
 
 _SAMPLE_CHARS = 4_096
 _NUM_SAMPLES = 64
 _SAMPLE_ERROR_FRACTION = 0.25
 _ESTIMATE_ERROR_FRACTION = 0.25
 """An estimate so much over the limit may be within it by the model's own tokenizer."""
-_EXPLICIT = ("document", "documents")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class CallOptions:
 
     holder: str
     """Whose key it was sent with."""
-    read_header: str
-    """The header `X-Longloom-Read`; empty if there is none."""
+    read_header: str | None
+    """The header `X-Longloom-Read`; None if there is none."""
 
 
 class Service:
@@ -89,10 +89,9 @@ class Service:
         self.backend.check(call)
         size = await self.backend.measure(call)
         self.quotas.spend(options.holder, size.num_tokens)
-        given = (call.fields.get("longloom") or {}).keys() & set(_EXPLICIT)
-        if size.fits and not given:
+        if size.fits and not wanted.has_documents:
             try:
-                return await self.backend.relay(call)
+                return self._counted_answer(await self.backend.relay(call), size, options)
             except TooLongError:
                 pass  # the estimate was too low: the backend knows better
         if wanted.read == "never" or (call.request.answer_limit or 0) >= self.window_tokens:
@@ -117,6 +116,15 @@ class Service:
     def window_tokens(self) -> int:
         """Tokens of the model's own window."""
         return self.backend.chat.window_tokens
+
+    def _counted_answer(self, relayed: Relayed, size: PromptSize, options: CallOptions) -> Relayed:
+        if not self.config.tokens_per_minute:
+            return relayed
+
+        def spend(num_tokens: int) -> None:
+            self.quotas.spend(options.holder, num_tokens)
+
+        return paid(relayed, self.backend.chat.tokens, num_paid=size.num_tokens, spend=spend)
 
     def _check_model(self, call: ChatCall) -> None:
         check_model(call.request.model, self.backend.name)
@@ -173,9 +181,11 @@ class Service:
             wanted,
             settings,
             backend=self.backend,
-            agent=self._make_agent(),
-            reader=LimitedChat(self.backend.chat, self._calls, self._calls.next_age()),
-            on_event=lambda event: self._count_event(event, options.holder),
+            agent=self._make_agent(call.holder),
+            reader=LimitedChat(
+                self.backend.chat_for(call.holder), self._calls, self._calls.next_age()
+            ),
+            on_event=ReadingCosts(self.metrics, self.quotas, options.holder).add,
         )
         writer = AnswerWriter(
             self.backend.name,
@@ -210,22 +220,6 @@ class Service:
             self._num_readings -= 1
             self.metrics.count("longloom_readings_total", outcome=outcome)
             await parts.aclose()
-
-    def _count_event(self, event: Event, holder: str) -> None:
-        if event.kind is EventKind.SECTION_FAILED:
-            self.metrics.count("longloom_sections_total", state="failed")
-        elif event.kind is EventKind.SECTION_READ:
-            state = "resumed" if event.is_resumed else "read"
-            self.metrics.count("longloom_sections_total", state=state)
-        if event.usage is None or event.kind is EventKind.ANSWERED:
-            return  # the last event repeats what the sections took
-        usage = event.usage
-        self.quotas.spend(holder, usage.num_prompt_tokens + usage.num_response_tokens)
-        for kind, num_tokens in (
-            ("reading_prompt", usage.num_prompt_tokens),
-            ("reading_completion", usage.num_response_tokens),
-        ):
-            self.metrics.count("longloom_tokens_total", num_tokens, kind=kind)
 
 
 def check_model(asked: str | None, served: str) -> None:
@@ -274,7 +268,7 @@ def _reading_options(call: ChatCall, options: CallOptions) -> ReadingOptions:
         RefusedError: the header has another value.
     """
     stated = call.request.longloom or ReadingOptions()
-    if not options.read_header:
+    if options.read_header is None:
         return stated
     if options.read_header not in ("auto", "never"):
         raise refused(

@@ -4,13 +4,15 @@ Fields that are not listed are kept for the backend that a request is passed on 
 strict: the text "5" is no number.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from longloom.serving.refusals import RefusedError, refused
+from longloom.text.lone_surrogates import json_without_lone_surrogates
 
+_DOCUMENTS = ("document", "documents")
 _MOST_CHOICES = 8
 _Text = Annotated[str, Field(max_length=1_000)]
 
@@ -53,14 +55,53 @@ class StreamOptions(RequestModel):
     """Whether the last chunk counts tokens."""
 
 
-class ReadingOptions(RequestModel):
-    """How a request is treated that does not fit the window; the field `longloom`."""
+class ReadDocument(RequestModel):
+    """A document with a name."""
 
+    name: str = ""
+    """What citations call it; `document` if it has none."""
+    text: str
+    """Its text."""
+
+
+class ReadingOptions(RequestModel):
+    """How a request is read; the field `longloom`.
+
+    A request that says what its documents are is read whether or not it would fit the window. One
+    of `document` and `documents` may be given.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "required": ["document", "documents"],
+                "properties": {name: {"not": {"type": "null"}} for name in _DOCUMENTS},
+            }
+        }
+    )
+
+    document: str | None = None
+    """The text to read; the question is then `question`, or the last message of the user."""
+    documents: Annotated[list[str | ReadDocument], Field(min_length=1)] | None = None
+    """The texts to read, in order; names that come again get a number."""
+    question: str | None = None
+    """What is asked. Alone, it is asked of the largest text of the messages."""
     read: Literal["auto", "never"] | None = None
     """`auto` reads what does not fit section by section; `never` refuses it as other servers do.
     The header `X-Longloom-Read` says the same."""
     progress: Literal["off", "sections", "plan"] | None = None
     """What a reading shows as reasoning while it reads."""
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the request says what its documents are."""
+        return self.document is not None or self.documents is not None
+
+    @model_validator(mode="after")
+    def _documents_are_one(self) -> Self:
+        if self.document is not None and self.documents is not None:
+            raise ValueError("both document and documents are given; expected one of them")
+        return self
 
 
 class ChatCompletionRequest(RequestModel):
@@ -143,14 +184,14 @@ RequestT = TypeVar("RequestT", bound=RequestModel)
 
 
 def parse_request(request_class: type[RequestT], body: bytes) -> tuple[RequestT, dict[str, Any]]:
-    """Return a request and its JSON, unknown fields included.
+    """Return a request and its JSON, unknown fields included; without lone surrogates.
 
     Raises:
-        RefusedError: the body is no JSON (NaN, lone surrogates and JSON that is nested deeply are
-            none), or a field is wrong.
+        RefusedError: the body is no JSON (NaN and JSON that is nested deeply are none), or a field
+            is wrong.
     """
     try:
-        parsed = from_json(body, allow_inf_nan=False)
+        parsed = _parsed(body)
     except ValueError as error:
         raise refused(
             400, f"the body of {len(body)} bytes is not JSON: {error}", code="invalid_json"
@@ -180,6 +221,16 @@ def text_of(message: Message) -> str:
             param="messages",
         )
     return "\n".join(part.text or "" for part in message.content)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        mended = json_without_lone_surrogates(body)
+        if mended == body:
+            raise
+        return from_json(mended, allow_inf_nan=False)
 
 
 def _wrong_field(error: ValidationError) -> RefusedError:

@@ -22,7 +22,7 @@ class TokenizerTokens:
     @property
     def name(self) -> str:
         """What is counted with."""
-        return "tokenizer"
+        return self._tokenizer.name
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""

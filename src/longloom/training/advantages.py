@@ -16,25 +16,13 @@ division by epsilon.
 A multi-turn rollout is one entry here: its advantage is computed before it is expanded to calls.
 """
 
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor
 
-from longloom.config import FrozenConfig
-
-AdvantageKind = Literal["batch_std", "group_std", "mean_only", "task_std"]
-
-
-class AdvantageConfig(FrozenConfig):
-    """How advantages are computed."""
-
-    kind: AdvantageKind = "task_std"
-    """What the centred rewards are divided by."""
-    epsilon: float = Field(default=1e-6, gt=0)
-    """Added to the standard deviation."""
+from longloom.training.advantage_config import AdvantageConfig
 
 
 def compute_advantages(

@@ -35,7 +35,7 @@ from longloom.training.entropy_control import (
     update_latch,
 )
 from longloom.training.filters import filter_groups
-from longloom.training.losses import LossDenominators
+from longloom.training.loss_config import LossDenominators
 from longloom.training.stage import TrainingConfig
 
 

@@ -13,9 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from longloom.records import RolloutGroup, TrainingSequence, Turn
-from longloom.training.entropy_control import AepoConfig, denominator_tokens
-from longloom.training.losses import LossDenominators
-from longloom.training.negative_clipping import NegativeClippingConfig, negative_keep_mask
+from longloom.training.aepo_config import AepoConfig
+from longloom.training.entropy_control import denominator_tokens
+from longloom.training.loss_config import LossDenominators
+from longloom.training.negative_clipping import negative_keep_mask
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

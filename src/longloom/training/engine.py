@@ -7,7 +7,7 @@ from typing import Protocol
 
 from longloom.models.protocols import Sampler
 from longloom.records import TrainingSequence
-from longloom.training.losses import LossConfig, LossDenominators, SupervisedLossConfig
+from longloom.training.loss_config import LossConfig, LossDenominators, SupervisedLossConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

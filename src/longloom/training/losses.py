@@ -10,51 +10,16 @@ of the whole batch, so losses, gradients and metrics of the micro-batches add up
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
 from torch import Tensor
 
-from longloom.config import FrozenConfig
 from longloom.errors import ConfigError
+from longloom.training.loss_config import LossConfig, LossDenominators
 
 MAX_LOG_RATIO = 20.0
 """Log ratios are cut here before `exp`, as in verl, so that one stale token cannot overflow."""
-
-
-class LossConfig(FrozenConfig):
-    """The policy-gradient loss."""
-
-    aggregation: Literal["sequence_mean", "token_mean"] = "token_mean"
-    """Mean over all tokens (Eq. 4), or over sequences of their token means (GRPO)."""
-    clip_low: float = Field(default=0.2, ge=0, lt=1)
-    """The ratio is clipped below 1 - clip_low; idle on-policy. 0.2 is QwenLong-L1's."""
-    clip_high: float = Field(default=0.2, ge=0)
-    """The ratio is clipped above 1 + clip_high; idle on-policy. 0.2 is QwenLong-L1's."""
-    kl_coefficient: float = Field(default=0.0, ge=0)
-    """Weight of the k3 estimate of KL(policy || reference); the paper uses 0."""
-    importance_cap: float | None = Field(default=None, gt=0)
-    """Truncated importance sampling: cap of trainer over sampler probability; None is off."""
-
-
-class SupervisedLossConfig(FrozenConfig):
-    """The loss of supervised fine-tuning: the mean negative log-likelihood of the response tokens.
-
-    QwenLong-L1, Eq. 11. It has no settings: the mean is over all tokens of the batch.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossDenominators:
-    """Sizes of the whole batch, whatever part of it a call sees."""
-
-    num_tokens: int
-    """Response tokens that a token mean divides by."""
-    num_sequences: int
-    """Sequences that a sequence mean divides by."""
 
 
 def policy_gradient_loss(

@@ -24,7 +24,7 @@ from longloom.records import TrainingSequence
 from longloom.training.checkpoints import CheckpointConfig, StageCheckpoints
 from longloom.training.digests import rows_digest
 from longloom.training.engine import TrainEngine, Update
-from longloom.training.losses import LossDenominators, SupervisedLossConfig
+from longloom.training.loss_config import LossDenominators, SupervisedLossConfig
 from longloom.training.schedule import ScheduleKind, learning_rate_at
 from longloom.training.sft_rows import SftExample
 from longloom.training.stage_inputs import StepListener, StepResult

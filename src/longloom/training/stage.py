@@ -5,12 +5,12 @@ from typing import Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
-from longloom.training.advantages import AdvantageConfig
+from longloom.training.advantage_config import AdvantageConfig
+from longloom.training.aepo_config import AepoConfig
 from longloom.training.checkpoints import CheckpointConfig
-from longloom.training.entropy_control import AepoConfig
 from longloom.training.filters import GroupFilterConfig
-from longloom.training.losses import LossConfig
-from longloom.training.negative_clipping import NegativeClippingConfig
+from longloom.training.loss_config import LossConfig
+from longloom.training.negative_clipping_config import NegativeClippingConfig
 from longloom.training.sampling import PromptSamplingConfig
 from longloom.training.selection import SelectionConfig
 from longloom.training.validation import ValidationConfig

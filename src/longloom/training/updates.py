@@ -12,7 +12,7 @@ from statistics import fmean
 
 from longloom.training.batch import MiniBatch
 from longloom.training.engine import TrainEngine, Update
-from longloom.training.losses import LossConfig
+from longloom.training.loss_config import LossConfig
 from longloom.training.stage import TrainingConfig
 
 _RATIO_FIGURES = (

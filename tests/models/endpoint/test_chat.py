@@ -259,3 +259,22 @@ def test_prompt_of_tokens_is_refused() -> None:
     request = ReplyRequest(message="q", params=PARAMS, key="k", prompt_ids=(1, 2))
     with ScriptedEndpoint(echo) as endpoint, pytest.raises(ModelError, match="no prompt of tokens"):
         chat_with(endpoint, lambda chat: chat.reply(request))
+
+
+def test_models_of_one_name_are_told_apart_as_far_as_the_server_tells() -> None:
+    async def name(chat: EndpointChat) -> str:
+        return chat.name
+
+    def named(card: dict[str, Any] | None, **settings: Any) -> str:
+        with ScriptedEndpoint(echo, card=card) as endpoint:
+            return chat_with(endpoint, name, **settings)
+
+    card = {"id": "scripted", "created": 5, "max_model_len": 4_096}
+    assert named(None) == named(card) == named({**card, "created": 6}) == "scripted"
+    first, second = named({**card, "root": "a/b"}), named({**card, "root": "a/c"})
+    assert first.startswith("scripted@")
+    assert first == named({**card, "root": "a/b"}, window_tokens=None)
+    settings = {"extra_body": {"chat_template_kwargs": {"enable_thinking": False}}}
+    other = named({**card, "root": "a/b"}, **settings)
+    llama = named({**card, "meta": {"n_params": 5, "size": 9}})
+    assert len({first, second, other, llama}) == 4

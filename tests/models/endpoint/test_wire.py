@@ -110,7 +110,7 @@ def test_lone_surrogates_and_missing_counts_do_no_harm() -> None:
     reply = parse_reply(
         b'{"choices": [{"message": {"content": "a\\ud800b"}}], "usage": {"prompt_tokens": -1}}'
     )
-    assert reply.text == "a?b"
+    assert reply.text == "a\ufffdb"
     assert (reply.num_prompt_tokens, reply.is_complete) == (0, False)
 
 

@@ -131,6 +131,25 @@ def test_equal_prompts_of_concurrent_requests_are_computed_once(model):
     assert_same(rows, expected(model, [row.request for row in rows]))
 
 
+def test_requests_of_different_holders_share_nothing(model):
+    holders = ("a", "b", "a")
+    prompt = list(range(40))
+    together = engine(model, prefix_cache_tokens=1_000)
+    rows = [
+        together.submit(replace(request(prompt, place), cache_salt=holder))
+        for place, holder in enumerate(holders)
+    ]
+    run(together)
+    assert together.figures().num_filled_tokens == 80
+    after = [
+        together.submit(replace(request(prompt, holder), cache_salt=holder))
+        for holder in ("b", "c")
+    ]
+    run(together)
+    assert [row.num_cached_tokens for row in (*rows, *after)] == [0, 0, 40, 32, 0]
+    assert_same(rows, expected(model, [row.request for row in rows]))
+
+
 def test_a_second_turn_of_a_chat_computes_only_what_is_new(model):
     live = engine(model, prefix_cache_tokens=512)
     first = live.submit(request(range(100), "first", max_new_tokens=29))

@@ -32,6 +32,14 @@ def test_the_same_block_after_another_beginning_is_another_block():
     assert found(cache, [1] * 16 + [3] * 16 + [0])[0] == 16
 
 
+def test_nothing_is_found_under_another_salt():
+    cache, room = PrefixCache(1_000), torch.zeros((2, 2, 1, 1, 33, 3))
+    cache.keep(range(32), made(32), salt="one")
+    assert [cache.fill(range(33), room, salt=salt) for salt in ("", "one", "two")] == [0, 32, 0]
+    cache.keep(range(32), made(32))
+    assert cache.num_tokens == 64
+
+
 def test_the_last_token_is_never_found():
     cache = PrefixCache(1_000)
     cache.keep(range(32), made(32))

@@ -9,8 +9,9 @@ closes its connection, and the server stops.
 """
 
 import hashlib
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +22,7 @@ from longloom.models.endpoint.errors import EndpointContextLengthError, Endpoint
 from longloom.models.endpoint.messages import ChatReply, user_request
 from longloom.models.endpoint.shown import ShownAttempts
 from longloom.models.endpoint.thinking import split_thinking
-from longloom.models.endpoint.window import ask_window
+from longloom.models.endpoint.window import ask_card, ask_window, traits_in_card
 from longloom.records import FinishReason, Reply, ReplyRequest, TokenUsage
 from longloom.text.estimated_tokens import EstimatedTokens
 from longloom.text.token_starts import TextTokens
@@ -56,10 +57,24 @@ class EndpointChat:
     """Speaks to a server; see `models.protocols.ChatSampler`."""
 
     def __init__(
-        self, client: EndpointClient, *, window_tokens: int, tokenizer: Tokenizer | None = None
+        self,
+        client: EndpointClient,
+        *,
+        window_tokens: int,
+        tokenizer: Tokenizer | None = None,
+        traits: Mapping[str, object] | None = None,
     ) -> None:
-        """Take an open client, the window, and the model's tokenizer where it is at hand."""
+        """Speak to a model.
+
+        Args:
+            client: an open client.
+            window_tokens: the model's window.
+            tokenizer: the model's, where it is at hand.
+            traits: what the server tells of the model beside its name.
+        """
         self._client = client
+        self._model = client.config.model
+        self._name = _name(client.config, traits or {})
         self._window_tokens = window_tokens
         self._tokenizer = tokenizer
         self._tokens: TextTokens = TokenizerTokens(tokenizer) if tokenizer else EstimatedTokens()
@@ -68,8 +83,11 @@ class EndpointChat:
 
     @property
     def name(self) -> str:
-        """Names the model; the same at whatever address."""
-        return self._client.config.identity or self._client.config.model
+        """Names the model, the same at whatever address.
+
+        What follows an `@` tells it apart from others of its name, as far as the server does.
+        """
+        return self._name
 
     @property
     def tokens(self) -> TextTokens:
@@ -101,14 +119,14 @@ class EndpointChat:
         """
         if request.prompt_ids is not None:
             raise ModelError(
-                f"{self.name} is behind an endpoint, which takes no prompt of tokens; expected a "
+                f"{self._model} is behind an endpoint, which takes no prompt of tokens; expected a "
                 "message; sample a model folder instead"
             )
         reply = await self._draw(request)
         finish_reason = _FINISHES.get(reply.finish_reason)
         if finish_reason is None:
             raise EndpointRefusedError(
-                f"the reply of {self.name} ended by {reply.finish_reason!r}; expected 'stop' or "
+                f"the reply of {self._model} ended by {reply.finish_reason!r}; expected 'stop' or "
                 "'length'; the server filtered it or replied with something else than text"
             )
         thinking, answer = split_thinking(reply.text)
@@ -142,7 +160,7 @@ class EndpointChat:
             if error.window_tokens is not None and error.window_tokens < self._window_tokens:
                 logger.warning(
                     "%s has a window of %d tokens, not %d",
-                    *(self.name, error.window_tokens, self._window_tokens),
+                    *(self._model, error.window_tokens, self._window_tokens),
                 )
                 self._window_tokens = error.window_tokens
             raise
@@ -170,8 +188,17 @@ class EndpointChat:
         logger.warning(
             "%s counted %d tokens of a prompt of about %d; it may have cut the prompt: compare the "
             "window it was started with to the %d tokens assumed here",
-            *(self.name, counted, sent, self._window_tokens),
+            *(self._model, counted, sent, self._window_tokens),
         )
+
+
+def _name(config: EndpointConfig, traits: Mapping[str, object]) -> str:
+    name = config.identity or config.model
+    shaping = {**traits, **({"extra_body": config.extra_body} if config.extra_body else {})}
+    if not shaping:
+        return name
+    digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode("utf-8"))
+    return f"{name}@{digest.hexdigest()[:16]}"
 
 
 def seed_of(key: str) -> int:
@@ -202,11 +229,26 @@ async def open_endpoint_chat(
     """
     async with EndpointClient(config, **client_settings) as client:
         if window_tokens is None:
-            window_tokens = await ask_window(client)
+            card = await ask_card(client)
+            window_tokens = await ask_window(client, card)
+        else:
+            card = await _card_if_any(client)
         if window_tokens is None:
             raise ConfigError(
                 f"{config.models_url} does not say how many tokens fit the window of "
                 f"{config.model!r}; expected max_model_len, context_length or meta.n_ctx; state "
                 "the window yourself (--window 32768)"
             )
-        yield EndpointChat(client, window_tokens=window_tokens, tokenizer=tokenizer)
+        yield EndpointChat(
+            client,
+            window_tokens=window_tokens,
+            tokenizer=tokenizer,
+            traits=traits_in_card(card),
+        )
+
+
+async def _card_if_any(client: EndpointClient) -> dict[str, Any]:
+    try:
+        return await ask_card(client, max_retries=0)
+    except ModelError:  # nothing in it is needed; calls will tell what is wrong
+        return {}

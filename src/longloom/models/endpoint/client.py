@@ -135,14 +135,19 @@ class EndpointClient:
             request, lambda: self._transport.stream(body, begin_showing())
         )
 
-    async def look_up(self, url: str) -> Any:
+    async def look_up(self, url: str, *, max_retries: int | None = None) -> Any:
         """Return the JSON at another address of the server; None if there is none.
+
+        Args:
+            url: the address.
+            max_retries: further attempts, if not those of the settings.
 
         Raises:
             EndpointUnavailableError: the server cannot be reached.
         """
         failure = PassingFailureError("no attempt was made")
-        for attempt in range(self.config.max_retries + 1):
+        num_attempts = 1 + (self.config.max_retries if max_retries is None else max_retries)
+        for attempt in range(num_attempts):
             if attempt:
                 await self._wait_before_retry(attempt, failure)
             try:
@@ -151,7 +156,7 @@ class EndpointClient:
             except PassingFailureError as passing:
                 failure = passing
         raise EndpointUnavailableError(
-            f"{url} gave no reply in {self.config.max_retries + 1} attempts; the last failure: "
+            f"{url} gave no reply in {num_attempts} attempts; the last failure: "
             f"{failure}; check the address and whether the server runs"
         )
 

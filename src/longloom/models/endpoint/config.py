@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, model_validator
@@ -45,6 +45,11 @@ class EndpointConfig(FrozenConfig):
     """Time to reach the server."""
     max_reply_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """A longer body is refused."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the limit of a reply is called. All servers of open models know `max_tokens`, some know
+    it alone; OpenAI's reasoning models refuse it and take `max_completion_tokens`."""
+    sends_sampling: bool = True
+    """Whether temperature and top-p are sent; OpenAI's reasoning models refuse them."""
     sends_stream_options: bool = True
     """Whether a server that streams is asked for its counts; some refuse the parameter."""
     sends_seed: bool = True

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from longloom.models.endpoint.messages import ChatReply
-from longloom.models.endpoint.wire import UnusableBodyError, clean_text, reply_counts, stated_code
+from longloom.models.endpoint.wire import UnusableBodyError, reply_counts, stated_code
 from longloom.records import Delta
+from longloom.text.lone_surrogates import without_lone_surrogates
 
 _DONE = b"[DONE]"
 
@@ -130,10 +131,10 @@ class StreamedReply:
         found: list[Delta] = []
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(reasoning, str) and reasoning:
-            self._reasoning.append(clean_text(reasoning))
+            self._reasoning.append(without_lone_surrogates(reasoning))
             found.append(Delta(text=self._reasoning[-1], is_reasoning=True))
         content = delta.get("content")
         if isinstance(content, str) and content:
-            self._text.append(clean_text(content))
+            self._text.append(without_lone_surrogates(content))
             found.append(Delta(text=self._text[-1]))
         return found

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from longloom.models.endpoint.config import EndpointConfig
 from longloom.models.endpoint.messages import ChatReply, ChatRequest
+from longloom.text.lone_surrogates import without_lone_surrogates
 
 _KEY_VERSION = "longloom.endpoint/1"
 _CHARACTERS_PER_TOKEN = 3
@@ -30,10 +31,10 @@ def request_body(config: EndpointConfig, request: ChatRequest) -> dict[str, Any]
         "messages": [
             {"role": message.role, "content": message.content} for message in request.messages
         ],
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "max_tokens": request.max_new_tokens,
+        config.limit_field: request.max_new_tokens,
     }
+    if config.sends_sampling:
+        body |= {"temperature": request.temperature, "top_p": request.top_p}
     if config.sends_seed:
         body["seed"] = request.seed + request.sample_index
     if request.stop:
@@ -83,8 +84,8 @@ def parse_reply(body: bytes) -> ChatReply:
         raise UnusableBodyError(f"content is of type {type(content).__name__}; expected text")
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     return ChatReply(
-        text=clean_text(content or ""),
-        reasoning=clean_text(reasoning) if isinstance(reasoning, str) else "",
+        text=without_lone_surrogates(content or ""),
+        reasoning=without_lone_surrogates(reasoning) if isinstance(reasoning, str) else "",
         finish_reason=stated_code(first.get("finish_reason")),
         **reply_counts(parsed.get("usage")),
     )
@@ -158,15 +159,10 @@ def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> fl
     return max(0.0, (aware - (now or datetime.now(UTC))).total_seconds())
 
 
-def clean_text(text: str) -> str:
-    """Replace lone surrogates, which JSON can spell and no file can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _count(value: object) -> int:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40
     return value if is_count and isinstance(value, int) else 0
 
 
 def _one_line(text: str) -> str:
-    return " ".join(clean_text(text[:1_000]).split())[:300]
+    return " ".join(without_lone_surrogates(text[:1_000]).split())[:300]

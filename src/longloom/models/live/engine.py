@@ -149,11 +149,11 @@ class LiveEngine:
                 return
             self._waiting.popleft()
             self._admitted.append(row)
-            twin = next((each for each in self._filling if each.sequence == sequence), None)
+            twin = next((each for each in self._filling if each.is_for(row)), None)
             if twin is None:
                 cache = row_cache(self._network, len(sequence))
-                num_kept = self._prefixes.fill(sequence, cache)
-                self._filling.append(Filling([row], sequence, cache, num_kept))
+                num_kept = self._prefixes.fill(sequence, cache, salt=row.cache_salt)
+                self._filling.append(Filling([row], sequence, cache, num_kept, row.cache_salt))
             else:
                 num_kept = len(sequence)
                 twin.rows.append(row)
@@ -192,7 +192,7 @@ class LiveEngine:
     def _start(self, filling: Filling) -> None:
         """Let the rows of a complete prompt run."""
         self._filling.remove(filling)
-        self._prefixes.keep(filling.sequence, filling.cache)
+        self._prefixes.keep(filling.sequence, filling.cache, salt=filling.cache_salt)
         for row in filling.rows:
             self._running.add(row, filling.cache, len(filling.sequence))
 
@@ -254,7 +254,7 @@ class LiveEngine:
         if row in self._running:
             if is_trusted:
                 cache, length = self._running.cache(row)
-                self._prefixes.keep(row.sequence[:length], cache)
+                self._prefixes.keep(row.sequence[:length], cache, salt=row.cache_salt)
             self._running.remove(row)
             return
         filling = next((each for each in self._filling if row in each.rows), None)
@@ -264,7 +264,8 @@ class LiveEngine:
         if not filling.rows:
             self._filling.remove(filling)
             if is_trusted:
-                self._prefixes.keep(filling.sequence[: filling.num_done], filling.cache)
+                done = filling.sequence[: filling.num_done]
+                self._prefixes.keep(done, filling.cache, salt=filling.cache_salt)
 
 
 def _told(error: Exception) -> ModelError:

@@ -22,11 +22,17 @@ class Filling:
     """Its keys and values."""
     num_done: int
     """Tokens that are there."""
+    cache_salt: str = ""
+    """Whose prompt it is."""
     layers: list[tuple[Tensor, Tensor]] = field(init=False)
     """Keys and values of each layer [1, K, T, d], views of `cache`."""
 
     def __post_init__(self) -> None:
         self.layers = [(layer[0], layer[1]) for layer in self.cache]
+
+    def is_for(self, row: LiveRow) -> bool:
+        """Whether a row waits for just this."""
+        return self.cache_salt == row.cache_salt and self.sequence == row.sequence
 
     @property
     def num_left(self) -> int:

@@ -1,8 +1,8 @@
 """Keys and values of recently used prompts, so that the next turn of a chat computes its end alone.
 
 Tokens are kept in blocks. A block is named by a digest of all tokens up to its end, so equal
-beginnings are kept once, however they go on. The least recently used block leaves first, and a
-block never outlives those before it.
+beginnings are kept once, however they go on; requests with another salt have blocks of their own.
+The least recently used block leaves first, and a block never outlives those before it.
 """
 
 import hashlib
@@ -31,14 +31,16 @@ class PrefixCache:
         """Tokens that are kept."""
         return len(self._blocks) * BLOCK_TOKENS
 
-    def fill(self, token_ids: Sequence[int], cache: Shaped[Tensor, "L 2 1 K T d"]) -> int:
-        """Copy what is kept of the longest beginning into `cache`; return its tokens.
+    def fill(
+        self, token_ids: Sequence[int], cache: Shaped[Tensor, "L 2 1 K T d"], *, salt: str = ""
+    ) -> int:
+        """Copy what is kept of the longest beginning under `salt` to `cache`; return its tokens.
 
         The last token is never among them: somebody needs its output.
         """
         found: list[bytes] = []
         if self._blocks:
-            for name in _names(token_ids, (len(token_ids) - 1) // BLOCK_TOKENS):
+            for name in _names(token_ids, (len(token_ids) - 1) // BLOCK_TOKENS, salt):
                 if name not in self._blocks:
                     break
                 found.append(name)
@@ -49,10 +51,12 @@ class PrefixCache:
         self._touch(found)
         return num_tokens
 
-    def keep(self, token_ids: Sequence[int], cache: Shaped[Tensor, "L 2 1 K T d"]) -> None:
+    def keep(
+        self, token_ids: Sequence[int], cache: Shaped[Tensor, "L 2 1 K T d"], *, salt: str = ""
+    ) -> None:
         """Keep the whole blocks of these tokens, whose keys and values `cache` begins with."""
         num_blocks = min(len(token_ids) // BLOCK_TOKENS, self._max_blocks)
-        names = list(_names(token_ids, num_blocks))
+        names = list(_names(token_ids, num_blocks, salt))
         for place, name in enumerate(names):
             if name not in self._blocks:
                 start = place * BLOCK_TOKENS
@@ -71,9 +75,10 @@ class PrefixCache:
             self._blocks.move_to_end(name)
 
 
-def _names(token_ids: Sequence[int], num_blocks: int) -> Iterator[bytes]:
+def _names(token_ids: Sequence[int], num_blocks: int, salt: str) -> Iterator[bytes]:
     """Yield the names of the first blocks: digests of all tokens up to the end of each."""
-    digest = hashlib.blake2b(digest_size=16)
+    key = hashlib.blake2b(salt.encode(), digest_size=16).digest() if salt else b""
+    digest = hashlib.blake2b(digest_size=16, key=key)
     block_bytes = BLOCK_TOKENS * np.dtype(np.int64).itemsize
     tokens = np.asarray(token_ids[: num_blocks * BLOCK_TOKENS], dtype=np.int64).tobytes()
     for start in range(0, len(tokens), block_bytes):

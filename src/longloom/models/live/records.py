@@ -18,6 +18,11 @@ class LiveRow(SampledRow):
         """Tokens of the prompt that were kept from before or computed for an equal prompt."""
 
     @property
+    def cache_salt(self) -> str:
+        """Whose request it is."""
+        return self.request.cache_salt
+
+    @property
     def sequence(self) -> tuple[int, ...]:
         """The prompt and what has been drawn."""
         return self.request.prompt_ids + tuple(self.tokens)

@@ -25,10 +25,10 @@ from longloom.evaluation.statistics import Estimate
 from longloom.memory import MemoryAgent
 from longloom.models.local_sampler import LocalSampler
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.model_source import TINY_BASE, check_yarn_factor, resolve_model
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_examples import limited
-from longloom.recipes.sampler_source import check_yarn_factor, open_sampler, prepare_torch
+from longloom.recipes.sampler_source import open_sampler, prepare_torch
 from longloom.recipes.scoring import Scoring, open_scoring
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
 from longloom.records import Context, Example, SamplingParams, Split

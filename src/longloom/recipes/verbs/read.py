@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from longloom.config import overrides_of
 from longloom.errors import ConfigError, DataError, ModelError
 from longloom.memory.journal import Journal, NoJournal
 from longloom.memory.journal_file import JournalFile
+from longloom.models.protocols import ChatSampler
 from longloom.recipes.model_source import TINY_BASE
-from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.verbs.read_documents import LoadedDocuments, load_documents
 from longloom.recipes.verbs.read_model import (
     ReadModel,
@@ -22,6 +23,7 @@ from longloom.recipes.verbs.read_one import MODES, ReadingChat, ReadPlan, read_o
 from longloom.recipes.verbs.read_records import Reading, SectionNote, write_readings
 from longloom.rollout import Emit, Event
 from longloom.rollout.call_limits import OldestFirst
+from longloom.text.lone_surrogates import without_lone_surrogates
 
 __all__ = ["ReadModel", "Reading", "SectionNote", "default_journal", "read", "read_all"]
 
@@ -70,7 +72,7 @@ def read(
         journal: a file that keeps every step, so that the same call goes on after an interruption.
         recipe: whose settings are used; `tiny-cpu` for folders with small windows, else
             `qwenlong-l15`.
-        overrides: changed settings as `memory.a=b`, `evaluation.a=b`.
+        overrides: changed settings as `memory.a=b`, `evaluation.a=b`, `endpoint.a=b`.
         seed: replaces the recipe's seed.
         on_event: is told of every section.
 
@@ -141,9 +143,14 @@ def read_all(
         ModelError: the model cannot be loaded or reached.
     """
     model.check()
+    questions = [without_lone_surrogates(question) for question in questions]
     _check(questions, mode, output)
+    connecting, overrides = overrides_of("endpoint", overrides)
+    connection = model.connection(connecting)
     config = model.config(recipe, overrides, seed)
     if model.endpoint is None:
+        from longloom.recipes.sampler_source import prepare_torch  # loads torch
+
         prepare_torch(config.num_threads, config.engine)
     names = [documents] if isinstance(documents, Path | str) else documents
     is_small = model.endpoint is None and config.memory.wording == "compact"
@@ -155,32 +162,43 @@ def read_all(
             steps = opened.enter_context(JournalFile(Path(journal)))
 
         async def run() -> tuple[Reading, ...]:
-            async with open_read_model(model, config) as chat:
+            async with open_read_model(model, config, connection) as chat:
                 window = min(chat.window_tokens, model.window_tokens or chat.window_tokens)
                 plan = ReadPlan(
                     config=config,
-                    memory=reading_memory(config.memory, overrides, window),
+                    memory=reading_memory(config, overrides, window),
                     answer_tokens=answer_tokens(config, window),
                     mode=mode,
                     documents=loaded,
                     journal=steps,
                 )
-                limits = OldestFirst(MAX_CALLS)
-                readings = [
-                    read_one(
-                        plan,
-                        question,
-                        chat=ReadingChat(chat, limits, limits.next_age(), model.window_tokens),
-                        emit=_emit_of(number, on_event),
-                    )
-                    for number, question in enumerate(questions)
-                ]
-                return tuple(await asyncio.gather(*readings))
+                return await _readings(plan, questions, chat, model.window_tokens, on_event)
 
         found = asyncio.run(run())
     if output is not None:
         write_readings(Path(output), found)
     return found
+
+
+async def _readings(
+    plan: ReadPlan,
+    questions: Sequence[str],
+    chat: ChatSampler,
+    window_tokens: int | None,
+    on_event: EmitOfQuestion | None,
+) -> tuple[Reading, ...]:
+    """Read for all questions at the same time, the first with precedence."""
+    limits = OldestFirst(MAX_CALLS)
+    readings = [
+        read_one(
+            plan,
+            question,
+            chat=ReadingChat(chat, limits, limits.next_age(), window_tokens),
+            emit=_emit_of(number, on_event),
+        )
+        for number, question in enumerate(questions)
+    ]
+    return tuple(await asyncio.gather(*readings))
 
 
 def default_journal() -> Path:

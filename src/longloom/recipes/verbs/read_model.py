@@ -1,27 +1,30 @@
 """The model of `longloom read`, and the settings that suit its window.
 
-What loads torch is imported where it is used: a server before an endpoint needs none of it.
+A server is asked without loading torch.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from longloom.config import parse_config
+from longloom.config import apply_overrides, parse_config
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.models.endpoint.chat import open_endpoint_chat
 from longloom.models.endpoint.config import EndpointConfig
 from longloom.models.protocols import ChatSampler
-from longloom.recipes.model_source import TINY_BASE, resolve_model
+from longloom.recipes.catalogue import load_config
+from longloom.recipes.model_source import (
+    TINY_BASE,
+    check_yarn_factor,
+    identity_of,
+    resolve_model,
+)
+from longloom.recipes.run_config import RunConfig
+from longloom.recipes.verbs.lengths import longest_stage
 from longloom.rollout import TokenChat
-from longloom.runlog.digests import joined_digest, sampled_digest
 from longloom.text.tokenizer import FolderTokenizer
-
-if TYPE_CHECKING:
-    from longloom.recipes.run_config import RunConfig
 
 SMALL_RECIPE = "tiny-cpu"
 LARGE_RECIPE = "qwenlong-l15"
@@ -69,12 +72,28 @@ class ReadModel:
             )
         if self.window_tokens is not None and self.window_tokens < 1:
             raise ConfigError(f"window is {self.window_tokens} tokens; expected at least 1")
-        if self.yarn_factor is not None:
-            from longloom.recipes.sampler_source import check_yarn_factor
+        check_yarn_factor(self.yarn_factor, self.endpoint or self.model)
 
-            check_yarn_factor(self.yarn_factor, self.endpoint or self.model)
+    def connection(self, overrides: Sequence[str]) -> EndpointConfig | None:
+        """Return how the server is asked; None for a model in this process.
 
-    def config(self, recipe: str | None, overrides: Sequence[str], seed: int | None) -> "RunConfig":
+        Args:
+            overrides: changed settings of `EndpointConfig` as `a=b`.
+
+        Raises:
+            ConfigError: a setting is refused, or there is no server.
+        """
+        if self.endpoint is None:
+            if overrides:
+                raise ConfigError(
+                    f"endpoint.{overrides[0]} is set, but no endpoint is given; give one or leave "
+                    "the setting out"
+                )
+            return None
+        plain = parse_config(EndpointConfig, {"url": self.endpoint, "model": self.model_name})
+        return parse_config(EndpointConfig, apply_overrides(plain.model_dump(), overrides))
+
+    def config(self, recipe: str | None, overrides: Sequence[str], seed: int | None) -> RunConfig:
         """Return the settings: of `recipe`, or of the one that suits the model's size.
 
         Raises:
@@ -82,13 +101,12 @@ class ReadModel:
             EngineError: the device is not there.
             ModelError: there is no such model folder.
         """
-        from longloom.engines.machine import resolve
-        from longloom.recipes.catalogue import load_config
-
         if recipe is None:
             # What is wrong with the settings is said before the model is looked for.
             small = load_config(SMALL_RECIPE, overrides=overrides, seed=seed)
             if self.endpoint is None:
+                from longloom.engines.machine import resolve  # loads torch
+
                 resolve(small.engine)
             recipe = SMALL_RECIPE if self._is_small() else LARGE_RECIPE
         return load_config(recipe, overrides=overrides, seed=seed)
@@ -96,7 +114,7 @@ class ReadModel:
     def _is_small(self) -> bool:
         if self.endpoint is not None:
             return False
-        from longloom.models.folder import read_settings
+        from longloom.models.folder import read_settings  # loads torch
 
         settings = read_settings(resolve_model(self.model))
         sizes = (
@@ -107,26 +125,27 @@ class ReadModel:
 
 
 @asynccontextmanager
-async def open_read_model(model: ReadModel, config: "RunConfig") -> AsyncIterator[ChatSampler]:
+async def open_read_model(
+    model: ReadModel, config: RunConfig, connection: EndpointConfig | None
+) -> AsyncIterator[ChatSampler]:
     """Open the model, and close it at the end.
 
     Raises:
         ConfigError: the window is refused, or the server does not say it.
         ModelError: the model cannot be loaded or reached.
     """
-    if model.endpoint is None:
+    if connection is None:
         yield _local_chat(model, config)
         return
     tokenizer = FolderTokenizer(Path(model.tokenizer).expanduser()) if model.tokenizer else None
-    connection = parse_config(EndpointConfig, {"url": model.endpoint, "model": model.model_name})
     async with open_endpoint_chat(
         connection, window_tokens=model.window_tokens, tokenizer=tokenizer
     ) as chat:
         yield chat
 
 
-def _local_chat(model: ReadModel, config: "RunConfig") -> ChatSampler:
-    from longloom.recipes.sampler_source import open_sampler
+def _local_chat(model: ReadModel, config: RunConfig) -> ChatSampler:
+    from longloom.recipes.sampler_source import open_sampler  # loads torch
 
     folder = resolve_model(model.model)
     sampler = open_sampler(folder, yarn_factor=model.yarn_factor, config=config.engine)
@@ -135,23 +154,18 @@ def _local_chat(model: ReadModel, config: "RunConfig") -> ChatSampler:
         raise ConfigError(
             f"window is {window} tokens; expected 1 to {sampler.window_tokens}, the model's own"
         )
-    weights = sorted(folder.glob("*.safetensors"))
-    digest = joined_digest(sampled_digest(path) for path in [folder / "config.json", *weights])
-    # Two models of one name share no steps of the journal.
-    name = f"{folder.name}@{digest}" + (f"-yarn{model.yarn_factor:g}" if model.yarn_factor else "")
-    return TokenChat(sampler, name=name)
+    return TokenChat(sampler, name=identity_of(folder, model.yarn_factor))
 
 
-def reading_memory(
-    memory: MemoryConfig, overrides: Sequence[str], window_tokens: int
-) -> MemoryConfig:
-    """Return how the memory agent reads for a user, by a recipe's settings and the user's own.
+def reading_memory(config: RunConfig, overrides: Sequence[str], window_tokens: int) -> MemoryConfig:
+    """Return how the memory agent reads for a user.
 
     The answer is traced back, and a reply that cannot be used is asked for again, which training
     does not do. Where the window is smaller than those of the paper, sections take
     half of it, the memory an eighth, and thinking as much again, unless the settings say otherwise.
     """
     stated = {override.partition("=")[0] for override in overrides}
+    memory = config.memory
     if "memory.citations" not in stated:
         memory = memory.replace(citations=True)
     if memory.wording == "compact":
@@ -169,10 +183,8 @@ def reading_memory(
     return memory
 
 
-def answer_tokens(config: "RunConfig", window_tokens: int) -> int:
+def answer_tokens(config: RunConfig, window_tokens: int) -> int:
     """Return the most tokens of an answer: those of training, at most a quarter of the window."""
-    from longloom.recipes.verbs.lengths import longest_stage
-
     return min(
         longest_stage(config).max_response_tokens, max(1, window_tokens // _WINDOW_PER_ANSWER)
     )

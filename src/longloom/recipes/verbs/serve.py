@@ -9,26 +9,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from longloom.config import FrozenConfig, apply_overrides, parse_config
+from longloom.config import apply_overrides, overrides_of, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
-from longloom.recipes.model_source import TINY_BASE, resolve_model
-from longloom.recipes.paper_memory import PAPER_MEMORY
-from longloom.recipes.verbs.read_model import LARGE_RECIPE, ReadModel, reading_memory
+from longloom.memory.work import in_thread
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.recipes.model_source import TINY_BASE, identity_of, resolve_model
+from longloom.recipes.run_config import RunConfig
+from longloom.recipes.verbs.read_model import ReadModel, reading_memory
 from longloom.serving import Backend, ServingConfig
 from longloom.serving.keys import KEYS_VARIABLE, ApiKeys, read_keys
-
-if TYPE_CHECKING:
-    from longloom.recipes.run_config import RunConfig
 
 logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "readings.sqlite"
-_SERVING = "serving."
-_MEMORY = "memory."
 _PACKAGES = ("fastapi", "uvicorn")
 
 
@@ -81,7 +77,7 @@ def serve(
         journal: a folder that keeps what was read, so that readings go on where they stopped.
         recipe: whose memory settings are used; by default those that suit the model's window, as
             `longloom read` chooses them.
-        overrides: changed settings as `memory.a=b` and `serving.a=b`.
+        overrides: changed settings as `memory.a=b`, `serving.a=b` and `endpoint.a=b`.
         on_ready: is told the address when requests are taken.
 
     Returns:
@@ -119,18 +115,18 @@ def serve(
 class _Settings:
     """How requests are answered and read."""
 
-    config: "RunConfig | None"
-    """The recipe's settings; None where only those of the memory matter."""
-    base: MemoryConfig
-    """How the recipe reads."""
+    config: RunConfig
+    """The recipe's settings."""
     stated: tuple[str, ...]
     """Those of them that the user stated."""
     serving: ServingConfig
     """The server's."""
+    connection: EndpointConfig | None
+    """How the endpoint is asked; None for a model in this process."""
 
     def memory(self, window_tokens: int) -> MemoryConfig:
         """Return how requests are read; the form of the answer is what the request asks for."""
-        memory = reading_memory(self.base, self.stated, window_tokens)
+        memory = reading_memory(self.config, self.stated, window_tokens)
         is_stated = any(override.startswith("memory.answer_form=") for override in self.stated)
         return memory if is_stated else memory.replace(answer_form="free")
 
@@ -159,14 +155,17 @@ async def _serve(
     serving = settings.serving
     async with AsyncExitStack() as opened:
         listening = opened.enter_context(closing(bind(door.host, door.port)))
-        if wanted.endpoint is not None:
-            backend = await _remote(opened, wanted, serving)
+        if settings.connection is not None:
+            backend = await _remote(opened, wanted, settings.connection, serving)
         else:
-            assert settings.config is not None
             backend = _local(settings.config, wanted, name, serving)
         window_tokens = backend.chat.window_tokens
-        agent = MemoryAgent(settings.memory(window_tokens), journal=_open_journal(opened, journal))
-        service = Service(backend, lambda: agent, serving, keys=door.keys)
+        memory, steps = settings.memory(window_tokens), _open_journal(opened, journal)
+
+        def make_agent(holder: str) -> MemoryAgent:
+            return MemoryAgent(memory, journal=steps, salt=holder, work=in_thread)
+
+        service = Service(backend, make_agent, serving, keys=door.keys)
         address = ServedAddress(
             url=_url(door.host, listening),
             model=backend.name,
@@ -193,48 +192,22 @@ def _check_installed() -> None:
 
 
 def _settings(wanted: ReadModel, recipe: str | None, overrides: Sequence[str]) -> _Settings:
-    """Return a recipe's settings, and the server's, whose overrides begin with `serving.`."""
-    own = [override.removeprefix(_SERVING) for override in overrides if _is_own(override)]
-    rest = tuple(override for override in overrides if not _is_own(override))
+    """Return settings of the recipe, of the server (`serving.`) and the endpoint (`endpoint.`)."""
+    own, rest = overrides_of("serving", overrides)
+    connecting, rest = overrides_of("endpoint", rest)
     changed = apply_overrides(ServingConfig().model_dump(), own)
-    config, base = None, _endpoint_memory(wanted, recipe, rest)
-    if base is None:
-        config = wanted.config(recipe, rest, None)
-        base = config.memory
     return _Settings(
-        config=config, base=base, stated=rest, serving=parse_config(ServingConfig, changed)
+        config=wanted.config(recipe, rest, None),
+        stated=tuple(rest),
+        serving=parse_config(ServingConfig, changed),
+        connection=wanted.connection(connecting),
     )
 
 
-class _EndpointSettings(FrozenConfig):
-    """What a recipe's settings come to before an endpoint."""
-
-    memory: MemoryConfig = PAPER_MEMORY
-    """How the memory agent reads."""
-
-
-def _endpoint_memory(
-    wanted: ReadModel, recipe: str | None, overrides: Sequence[str]
-) -> MemoryConfig | None:
-    """Return how an endpoint reads by the default recipe; None where more of a recipe is asked for.
-
-    Whole recipes load torch: 270 MB that a server before an endpoint has no use for.
-    """
-    is_default = wanted.endpoint is not None and recipe in (None, LARGE_RECIPE)
-    if not is_default or not all(override.startswith(_MEMORY) for override in overrides):
-        return None
-    changed = apply_overrides(_EndpointSettings().model_dump(mode="json"), overrides)
-    return parse_config(_EndpointSettings, changed).memory
-
-
-def _is_own(override: str) -> bool:
-    return override.startswith(_SERVING)
-
-
 def _local(
-    config: "RunConfig", wanted: ReadModel, name: str | None, serving: ServingConfig
+    config: RunConfig, wanted: ReadModel, name: str | None, serving: ServingConfig
 ) -> Backend:
-    from longloom.recipes.sampler_source import open_live_sampler, prepare_torch
+    from longloom.recipes.sampler_source import open_live_sampler, prepare_torch  # loads torch
     from longloom.serving.local_backend import LocalBackend
 
     prepare_torch(config.num_threads, config.engine)
@@ -245,21 +218,24 @@ def _local(
         sampler.close()
         raise ConfigError(f"window is {window_tokens} tokens; expected 1 to {own}, the model's own")
     name = name or (TINY_BASE if wanted.model == TINY_BASE else folder.resolve().name)
-    return LocalBackend(sampler, name=name, config=serving, window_tokens=window_tokens)
+    return LocalBackend(
+        sampler,
+        name=name,
+        config=serving,
+        window_tokens=window_tokens,
+        identity=identity_of(folder, wanted.yarn_factor),
+    )
 
 
-async def _remote(opened: AsyncExitStack, wanted: ReadModel, serving: ServingConfig) -> Backend:
+async def _remote(
+    opened: AsyncExitStack, wanted: ReadModel, connection: EndpointConfig, serving: ServingConfig
+) -> Backend:
     from longloom.models.endpoint.chat import open_endpoint_chat
-    from longloom.models.endpoint.config import EndpointConfig, read_api_key
+    from longloom.models.endpoint.config import read_api_key
     from longloom.serving.http_backend import HttpBackend
     from longloom.text.tokenizer import FolderTokenizer
 
-    settings = {
-        "url": wanted.endpoint,
-        "model": wanted.model_name,
-        "concurrency": serving.max_reading_calls,
-    }
-    config = parse_config(EndpointConfig, settings)
+    config = connection.replace(concurrency=serving.max_reading_calls)
     counting = FolderTokenizer(Path(wanted.tokenizer)) if wanted.tokenizer is not None else None
     chat = await opened.enter_async_context(
         open_endpoint_chat(config, window_tokens=wanted.window_tokens, tokenizer=counting)
