@@ -65,6 +65,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    _open_closed_streams()
     try:
         exit_code = app(prog_name="longloom", standalone_mode=False)
     except LongloomError as error:
@@ -83,6 +84,14 @@ def main() -> int:
     if exit_code == EXIT_INTERRUPTED:
         return _interrupted()
     return exit_code if isinstance(exit_code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Put `/dev/null` where the caller closed an output: Python has None there, which prints fail at."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
 
 
 def _show_version(is_wanted: bool) -> bool:

@@ -26,6 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS_SECONDS = 2.0
 """After the time of grace clients are told; this long."""
 _BACKLOG = 1_024
+_LAST_PORT = 65_535
 
 
 class StoppableServer(uvicorn.Server):
@@ -78,6 +79,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the address cannot be used.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"port is {port}; expected 0 (a free one) to {_LAST_PORT}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(found[0], socket.SOCK_STREAM)

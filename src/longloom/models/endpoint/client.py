@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_WARNINGS = 10.0
 """Failures of calls that are tried again are shown at most so often."""
 
+_UNREACHABLE_ATTEMPTS = 3
+"""A look-up is given up after so many attempts that nobody took."""
 
 _AttemptOnce = Callable[[], Awaitable[ChatReply]]
 """One attempt at a call."""
@@ -138,21 +140,30 @@ class EndpointClient:
     async def look_up(self, url: str) -> Any:
         """Return the JSON at another address of the server; None if there is none.
 
+        It is asked first of all, so where nobody takes the connection the address is likely wrong:
+        that is said after a few seconds.
+
         Raises:
+            EndpointSetupError: the server refuses the key.
             EndpointUnavailableError: the server cannot be reached.
         """
         failure = PassingFailureError("no attempt was made")
-        for attempt in range(self.config.max_retries + 1):
-            if attempt:
-                await self._wait_before_retry(attempt, failure)
+        num_attempts = 0
+        while num_attempts <= self.config.max_retries:
+            if num_attempts:
+                await self._wait_before_retry(num_attempts, failure)
+            num_attempts += 1
             try:
                 async with self._slots:
                     return await self._transport.get(url)
             except PassingFailureError as passing:
                 failure = passing
+                self._say_failure(num_attempts, passing)
+            if failure.is_unreachable and num_attempts >= _UNREACHABLE_ATTEMPTS:
+                break
         raise EndpointUnavailableError(
-            f"{url} gave no reply in {self.config.max_retries + 1} attempts; the last failure: "
-            f"{failure}; check the address and whether the server runs"
+            f"{url} gave no reply in {num_attempts} attempts; the last failure: {failure}; check "
+            "the address and whether the server runs"
         )
 
     async def samples(self, request: ChatRequest, num_samples: int) -> list[ChatReply]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from longloom.errors import ConfigError, DataError, ModelError
-from longloom.memory.journal import Journal, NoJournal
+from longloom.memory.journal import Journal, NoJournal, SpareableJournal
 from longloom.memory.journal_file import JournalFile
 from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.sampler_source import prepare_torch
@@ -117,6 +117,7 @@ def read_all(
     seed: int | None = None,
     on_event: EmitOfQuestion | None = None,
     notify: Notify = lambda message: None,
+    on_answers: Callable[[Sequence[Reading]], None] = lambda readings: None,
 ) -> tuple[Reading, ...]:
     """Answer several questions about the same documents at once; see `read`.
 
@@ -134,10 +135,11 @@ def read_all(
         seed: replaces the recipe's seed.
         on_event: is told of every section of every question.
         notify: is told which files of folders were left out.
+        on_answers: is given the readings before they are written, which may fail.
 
     Raises:
         ConfigError: a setting is refused, or the window is too small.
-        DataError: a document cannot be read, or the output exists.
+        DataError: a document cannot be read, or the output exists or cannot be written.
         ModelError: the model cannot be loaded or reached.
     """
     model.check()
@@ -152,7 +154,7 @@ def read_all(
     with ExitStack() as opened:
         steps: Journal = NoJournal()
         if journal is not None:
-            steps = opened.enter_context(JournalFile(Path(journal)))
+            steps = SpareableJournal(opened.enter_context(_opened_journal(Path(journal))))
 
         async def run() -> tuple[Reading, ...]:
             async with open_read_model(model, config) as chat:
@@ -178,6 +180,7 @@ def read_all(
                 return tuple(await asyncio.gather(*readings))
 
         found = asyncio.run(run())
+    on_answers(found)
     if output is not None:
         write_readings(Path(output), found)
     return found
@@ -190,6 +193,14 @@ def default_journal() -> Path:
     return cache / "longloom" / "journal.sqlite"
 
 
+def _opened_journal(path: Path) -> JournalFile:
+    """Open the journal; one that never worked is the user's choice to do without."""
+    try:
+        return JournalFile(path)
+    except DataError as error:
+        raise DataError(f"{error}; or read without one (--no-journal)") from None
+
+
 def _check(questions: Sequence[str], mode: str, output: Path | str | None) -> None:
     if mode not in MODES:
         raise ConfigError(f"mode {mode!r} is unknown; expected {', '.join(MODES[:-1])} or memory")
@@ -197,8 +208,15 @@ def _check(questions: Sequence[str], mode: str, output: Path | str | None) -> No
         raise ConfigError("the question is empty; expected a question about the documents")
     if output is not None and Path(output).exists():
         raise DataError(f"{output} exists already; choose another file or remove it")
-    if output is not None and not Path(output).resolve().parent.is_dir():
+    if output is None:
+        return
+    folder = Path(output).resolve().parent
+    if not folder.is_dir():
         raise DataError(f"{output} cannot be written: its folder does not exist; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(
+            f"{output} cannot be written: its folder is not writable; choose another file"
+        )
 
 
 def _tell_left_out(loaded: LoadedDocuments, notify: Notify) -> None:
