@@ -87,11 +87,10 @@ def main() -> int:
 
 
 def _open_closed_streams() -> None:
-    """Put `/dev/null` where the caller closed an output: Python has None there, which prints fail at."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")
+    """Write to nowhere where the caller closed an output: Python has None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the whole process
 
 
 def _show_version(is_wanted: bool) -> bool:

@@ -89,6 +89,8 @@ def load_documents(names: Sequence[Path | str], *, as_outlines: bool) -> LoadedD
     """
     if not names:
         raise DataError("no documents given; expected at least one file or folder")
+    if "" in names:  # an empty variable of a shell; as a path it would be the current folder
+        raise DataError("a document has an empty name; expected a file or a folder")
     left_out: list[str] = []
     documents: list[LoadedDocument] = []
     for name in names:
@@ -116,8 +118,6 @@ def _outlines(name: str) -> list[LoadedDocument]:
 
 def _texts(name: str, left_out: list[str]) -> list[LoadedDocument]:
     """Read a file, or the files of a folder, where those that cannot be read are left out."""
-    if not name:
-        raise DataError("a document has an empty name; expected a file or a folder")
     path = str(Path(name).expanduser())
     files = find_files(path)
     documents: list[LoadedDocument] = []
