@@ -51,6 +51,15 @@ def test_user_error_is_one_line_and_two(run_verb, capsys) -> None:
     assert shown.out == ""
 
 
+def test_closed_outputs_are_no_bug(run_verb, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run_verb("probe", probe=lambda: typer.echo("nobody reads this")) == 0
+    assert run_verb("probe", probe=_raising(ConfigError("nor this"))) == 2
+    sys.stdout.close()
+    sys.stderr.close()
+
+
 def test_full_disk_is_a_user_error(run_verb, capsys) -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "runs/a.parquet")
     assert run_verb("probe", probe=_raising(full)) == 2

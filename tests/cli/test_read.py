@@ -85,6 +85,7 @@ def test_several_questions_and_a_file_of_them(longloom, towers, tmp_path) -> Non
     ("arguments", "message"),
     [
         (["gone.txt", "-q", "Why?"], "'gone.txt' do not exist"),
+        (["", "-q", "Why?"], "a document has an empty name"),
         (["empty.txt", "-q", "Why?"], "the file is empty"),
         (["binary.bin", "-q", "Why?"], "cannot be read: not "),
         (["towers.txt"], "no question given"),
@@ -153,6 +154,57 @@ def test_killed_command_goes_on(towers, tmp_path) -> None:
     assert "answer: 231 metres" in out
     assert sections[3] == sections[2]  # the step in flight alone is taken again
     assert len(set(sections)) == len(sections) - 1
+
+
+_SMALL_DISK = """
+import resource, signal, sys
+from longloom.cli.main import main
+import longloom.recipes.verbs.read
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+sys.exit(main())
+"""
+
+
+def _on_a_small_disk(
+    max_bytes: int, here: Path, *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    """Run `read` where no file may grow beyond some bytes."""
+    return subprocess.run(
+        [sys.executable, "-c", _SMALL_DISK, str(max_bytes), "read", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=here,
+        env={
+            **os.environ,
+            "XDG_CACHE_HOME": str(here / "cache"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
+        timeout=120,
+        check=False,
+    )
+
+
+def test_full_disk_costs_the_journal_and_not_the_answer(towers, tmp_path) -> None:
+    with ScriptedEndpoint(reader) as endpoint:
+        question = ("-q", "How high is tower 77?")
+        shown = _on_a_small_disk(60_000, tmp_path, towers, *question, *_at(endpoint, 2_000))
+    assert shown.returncode == 0, shown.stderr
+    assert "answer: 231 metres" in shown.stdout
+    assert shown.stderr.startswith("warning: reading goes on without its journal")
+    assert shown.stderr.count("\n") == 1
+
+
+def test_answer_is_shown_although_it_cannot_be_saved(towers, tmp_path) -> None:
+    with ScriptedEndpoint(reader) as endpoint:
+        question = ("-q", "How high is tower 77?", "--no-journal", "-o", "out.json")
+        shown = _on_a_small_disk(500, tmp_path, towers, *question, *_at(endpoint, 2_000))
+    assert shown.returncode == 2
+    assert "answer: 231 metres" in shown.stdout
+    assert shown.stderr.startswith("error: cannot write out.json: ")
+    assert shown.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["towers.txt"]
 
 
 def test_bars_are_drawn_on_a_terminal(monkeypatch, capsys) -> None:

@@ -87,6 +87,8 @@ def test_missing_documents_are_refused(tmp_path) -> None:
         _load(tmp_path / "gone")
     with pytest.raises(DataError, match="no documents given"):
         _load()
+    with pytest.raises(DataError, match="an empty name"):
+        _load("")
 
 
 def test_large_file_is_read_in_moments(tmp_path) -> None:

@@ -286,6 +286,29 @@ def test_a_body_that_comes_too_slowly_is_refused() -> None:
 
 
 @over_socket
+def test_a_connection_without_a_request_is_closed_and_one_that_is_answered_is_not() -> None:
+    model = ScriptedTokens(holds=lambda prompt: True)
+    replies: list[httpx.Response] = []
+    with Served(make_service(model, head_seconds=0.3)) as server:
+        address = ("127.0.0.1", server.port)
+        url = f"{server.root}{PATH}"
+        asking = threading.Thread(
+            target=lambda: replies.append(httpx.post(url, json=short_request(), timeout=20))
+        )
+        asking.start()
+        assert model.is_held.wait(10)
+        with (
+            socket.create_connection(address, timeout=10) as silent,
+            socket.create_connection(address, timeout=10) as slow,
+        ):
+            slow.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+            assert silent.recv(20) == slow.recv(20) == b""
+        server.on_loop(lambda: model.may_go_on.set())
+        asking.join(10)
+    assert replies[0].status_code == 200
+
+
+@over_socket
 def test_a_full_queue_is_told_with_the_time_to_come_again() -> None:
     model = ScriptedTokens(holds=lambda prompt: "first" in prompt)
     with Served(make_service(model, max_running=1, max_waiting=0)) as server:

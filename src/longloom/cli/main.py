@@ -65,6 +65,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    _open_closed_streams()
     try:
         exit_code = app(prog_name="longloom", standalone_mode=False)
     except LongloomError as error:
@@ -83,6 +84,13 @@ def main() -> int:
     if exit_code == EXIT_INTERRUPTED:
         return _interrupted()
     return exit_code if isinstance(exit_code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Write to nowhere where the caller closed an output: Python has None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for the whole process
 
 
 def _show_version(is_wanted: bool) -> bool:

@@ -1,5 +1,7 @@
 """`longloom read`: ask questions about documents of any length."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ from longloom.cli.console import print_paragraph, shown_path
 from longloom.cli.options import Model, Overrides, Seed, YarnFactor
 
 if TYPE_CHECKING:
+    from longloom.cli.read_console import ReadConsole
     from longloom.recipes.verbs.read_records import Reading
 
 _TINY_BASE = "tiny-base"
@@ -80,15 +83,22 @@ def read(
             seed=seed,
             on_event=console.on_event,
             notify=console.on_message,
+            on_answers=lambda found: _show(console, found),
         )
-    for reading in readings:
-        _print_reading(reading, is_one_of_many=len(readings) > 1)
     if output:
         print(f"\nhistory: {shown_path(output)}")
     failed = [reading for reading in readings if reading.error]
     if failed:
         count = f"{len(failed)} of {len(readings)} questions have no answer: " * (len(asked) > 1)
         raise ModelError(f"the model could not answer: {count}{failed[0].error}")
+
+
+def _show(console: "ReadConsole", readings: "Sequence[Reading]") -> None:
+    """Print the answers, before they are saved: a full disk shall not take them along."""
+    console.close()
+    for reading in readings:
+        _print_reading(reading, is_one_of_many=len(readings) > 1)
+    sys.stdout.flush()
 
 
 def _print_reading(reading: "Reading", *, is_one_of_many: bool) -> None:
@@ -103,8 +113,8 @@ def _print_reading(reading: "Reading", *, is_one_of_many: bool) -> None:
     way = "in one pass" if reading.mode == "single" else "section by section"
     print(f"read {reading.num_document_tokens} tokens {way}")
     print_paragraph(f"answer: {reading.answer or 'none was stated'}")
-    if not reading.answer:
-        print_paragraph(reading.response_text.strip())
+    if not reading.answer and (said := reading.response_text.strip()):
+        print_paragraph(said)
     for place, citation in zip(reading.places, reading.citations, strict=True):
         quote = " ".join(citation.quote.split())
         sign = "" if citation.is_verified else " (not word for word)"

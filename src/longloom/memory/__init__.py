@@ -13,7 +13,7 @@ Read `agent.py`, `reading.py` and `updates.py`.
 
 from longloom.memory.agent import MemoryAgent
 from longloom.memory.config import MemoryConfig
-from longloom.memory.journal import Journal, NoJournal, StepRecord
+from longloom.memory.journal import Journal, NoJournal, SpareableJournal, StepRecord
 from longloom.memory.parsing import MemoryState, parse_update
 from longloom.memory.query import Query, split_question
 
@@ -24,6 +24,7 @@ __all__ = [
     "MemoryState",
     "NoJournal",
     "Query",
+    "SpareableJournal",
     "StepRecord",
     "parse_update",
     "split_question",

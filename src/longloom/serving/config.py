@@ -17,6 +17,8 @@ class ServingConfig(FrozenConfig):
     """Larger requests are refused while they come in."""
     max_held_bytes: PositiveInt = 512 * 1024 * 1024
     """Bodies of all requests together; beyond it new ones are told to come again."""
+    head_seconds: PositiveFloat = 30.0
+    """A connection is closed on which no request has begun by then."""
     body_seconds: PositiveFloat = 120.0
     """A request must have come in by then."""
     max_running: PositiveInt = 64

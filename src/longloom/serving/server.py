@@ -11,10 +11,12 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from longloom.errors import ConfigError
 from longloom.serving.app import make_app
@@ -26,23 +28,69 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_WORDS_SECONDS = 2.0
 """After the time of grace clients are told; this long."""
+_TICKS_BETWEEN_LOOKS = 5
 _BACKLOG = 1_024
+_LAST_PORT = 65_535
+
+
+class IdleConnections:
+    """Closes connections on which no request begins in time.
+
+    uvicorn does so between two requests, but waits for ever for the first one, and for the rest of
+    a head that was begun; each such connection holds a file descriptor.
+    """
+
+    def __init__(self, head_seconds: float) -> None:
+        """Take the time within which the head of a request must have come in."""
+        self._head_seconds = head_seconds
+        self._idle_since: dict[H11Protocol, tuple[object, float]] = {}
+
+    def close_old(self, connections: Iterable[H11Protocol], moment: float) -> None:
+        """Close those that have been idle for too long; to be called about every second."""
+        idle_since: dict[H11Protocol, tuple[object, float]] = {}
+        for connection in connections:
+            request = connection.cycle
+            if request is not None and not request.response_complete:
+                continue
+            last_request, since = self._idle_since.get(connection, (request, moment))
+            if last_request is not request:  # another one came and went
+                since = moment
+            if moment - since >= self._head_seconds:
+                connection.transport.close()
+            else:
+                idle_since[connection] = (request, since)
+        self._idle_since = idle_since
 
 
 class StoppableServer(uvicorn.Server):
     """uvicorn's server with two steps of stopping, for every signal."""
 
-    def __init__(self, config: uvicorn.Config, stopping: Stopping, grace_seconds: float) -> None:
-        """Take uvicorn's settings, who must be told to stop, and when."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        stopping: Stopping,
+        *,
+        grace_seconds: float,
+        head_seconds: float,
+    ) -> None:
+        """Take uvicorn's settings, who must be told to stop, when, and how long heads may take."""
         super().__init__(config)
         self._stopping = stopping
         self._grace_seconds = grace_seconds
+        self._idle = IdleConnections(head_seconds)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until stopped; see uvicorn."""
         self._loop = asyncio.get_running_loop()
         await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after idle connections; called ten times a second, see uvicorn."""
+        if counter % _TICKS_BETWEEN_LOOKS == 0:
+            found = [one for one in self.server_state.connections if isinstance(one, H11Protocol)]
+            self._idle.close_old(found, time.monotonic())
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,6 +127,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the address cannot be used.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"port is {port}; expected 0 (a free one) to {_LAST_PORT}")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # Only where the protocol is named does asyncio turn off Nagle's algorithm, with which the
@@ -106,6 +156,7 @@ def make_server(service: Service, *, is_local: bool) -> StoppableServer:
     grace = service.config.grace_seconds
     config = uvicorn.Config(
         app,
+        http="h11",
         lifespan="off",
         access_log=False,  # requests are noted without their text in `sending`
         log_config=None,
@@ -114,7 +165,12 @@ def make_server(service: Service, *, is_local: bool) -> StoppableServer:
         timeout_graceful_shutdown=round(grace + _LAST_WORDS_SECONDS + 1),
         backlog=_BACKLOG,
     )
-    return StoppableServer(config, app.state.stopping, grace)
+    return StoppableServer(
+        config,
+        app.state.stopping,
+        grace_seconds=grace,
+        head_seconds=service.config.head_seconds,
+    )
 
 
 async def serve_until_stopped(

@@ -7,7 +7,11 @@ import pytest
 from longloom.errors import ConfigError, ContextLengthError, ModelError
 from longloom.models.endpoint.chat import EndpointChat, open_endpoint_chat, seed_of
 from longloom.models.endpoint.config import EndpointConfig
-from longloom.models.endpoint.errors import EndpointRefusedError, EndpointUnavailableError
+from longloom.models.endpoint.errors import (
+    EndpointRefusedError,
+    EndpointSetupError,
+    EndpointUnavailableError,
+)
 from longloom.records import Delta, FinishReason, Reply, ReplyRequest, SamplingParams, TokenUsage
 from longloom.text.tokenizer import FolderTokenizer
 from scripted_endpoint import (
@@ -219,6 +223,23 @@ def test_server_is_asked_for_its_window() -> None:
         assert chat_with(endpoint, window, window_tokens=None) == 4_096
     with ScriptedEndpoint(echo) as endpoint, pytest.raises(ConfigError, match="--window"):
         chat_with(endpoint, window, window_tokens=None)
+
+
+class _Locked(ScriptedEndpoint):
+    async def _list_models(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        return True
+
+
+def test_window_that_cannot_be_asked_for_is_told_soon() -> None:
+    async def window(chat: EndpointChat) -> int:
+        return chat.window_tokens
+
+    with _Locked(echo) as endpoint, pytest.raises(EndpointSetupError, match=r"401.*the key in"):
+        chat_with(endpoint, window, window_tokens=None)
+    with pytest.raises(EndpointUnavailableError, match=r"no reply in 3 attempts.*server runs"):
+        chat_with(endpoint, window, window_tokens=None)  # nobody listens there any more
 
 
 def test_tokens_are_those_of_a_tokenizer_or_more(tiny_folder) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -148,3 +149,12 @@ def test_pieces_of_several_attempts_are_shown_once(attempts: list[str], expected
             receive(Delta(text=text[at : at + 2]))
     several.end()
     assert "".join(shown) == expected
+
+
+def test_showing_many_pieces_takes_time_in_proportion() -> None:
+    shown = ShownAttempts(lambda delta: None, is_thinking=False)
+    receive = shown.begin()
+    begin = time.process_time()
+    for _ in range(40_000):  # 4 MB; joining all of it at every piece would take ten seconds
+        receive(Delta(text="w" * 100))
+    assert time.process_time() - begin < 2

@@ -120,9 +120,14 @@ def test_error_body_gives_code_and_message_on_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://a/v1", "127.0.0.1:8000", "http://user:key@a/v1", "http://a/v1?key=b"]
+    "url",
+    [
+        *("ftp://a/v1", "127.0.0.1:8000", "http://user:key@a/v1", "http://a/v1?key=b"),
+        *("http://a:99999/v1", "http://a:b/v1", "http://a:0/v1", "http://[::1/v1", "http://[z]/v1"),
+        *("http://a/v1\n", "http://a b/v1", "http:///v1", ""),
+    ],
 )
-def test_address_with_secrets_or_without_scheme_is_refused(url: str) -> None:
+def test_address_with_secrets_or_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="url"):
         parse_config(EndpointConfig, {"url": url, "model": "m"})
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def test_builtin_is_the_standard_library() -> None:
 def test_nothing_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="do not exist; expected a folder, a file or 'builtin'"):
         find_files(str(tmp_path / "gone"))
+
+
+def test_pipes_are_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="are a pipe or a device; expected a folder or a file"):
+        find_files(str(tmp_path / "pipe"))
 
 
 def test_names_hold_nothing_unseen(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_WARNINGS = 10.0
 """Failures of calls that are tried again are shown at most so often."""
 
+_UNREACHABLE_ATTEMPTS = 3
+"""A look-up is given up after so many attempts that nobody took."""
 
 _AttemptOnce = Callable[[], Awaitable[ChatReply]]
 """One attempt at a call."""
@@ -138,26 +140,35 @@ class EndpointClient:
     async def look_up(self, url: str, *, max_retries: int | None = None) -> Any:
         """Return the JSON at another address of the server; None if there is none.
 
+        It is asked first of all, so where nobody takes the connection the address is likely wrong:
+        that is said after a few seconds.
+
         Args:
             url: the address.
             max_retries: further attempts, if not those of the settings.
 
         Raises:
+            EndpointSetupError: the server refuses the key.
             EndpointUnavailableError: the server cannot be reached.
         """
         failure = PassingFailureError("no attempt was made")
-        num_attempts = 1 + (self.config.max_retries if max_retries is None else max_retries)
-        for attempt in range(num_attempts):
-            if attempt:
-                await self._wait_before_retry(attempt, failure)
+        most_attempts = 1 + (self.config.max_retries if max_retries is None else max_retries)
+        num_attempts = 0
+        while num_attempts < most_attempts:
+            if num_attempts:
+                await self._wait_before_retry(num_attempts, failure)
+            num_attempts += 1
             try:
                 async with self._slots:
                     return await self._transport.get(url)
             except PassingFailureError as passing:
                 failure = passing
+                self._say_failure(num_attempts, passing)
+            if failure.is_unreachable and num_attempts >= _UNREACHABLE_ATTEMPTS:
+                break
         raise EndpointUnavailableError(
-            f"{url} gave no reply in {num_attempts} attempts; the last failure: "
-            f"{failure}; check the address and whether the server runs"
+            f"{url} gave no reply in {num_attempts} attempts; the last failure: {failure}; check "
+            "the address and whether the server runs"
         )
 
     async def samples(self, request: ChatRequest, num_samples: int) -> list[ChatReply]:

@@ -61,8 +61,13 @@ class EndpointConfig(FrozenConfig):
 
     @model_validator(mode="after")
     def _address_is_plain(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+            is_address = is_address and parts.port != 0
+        except ValueError:  # a port that is none, half an IPv6 address
+            is_address = False
+        if not is_address or not self.url.isprintable() or " " in self.url:
             raise ValueError(
                 f"url is {self.url!r}; expected an address such as http://127.0.0.1:8000/v1"
             )

@@ -40,10 +40,15 @@ class _ShownText:
 
     def __init__(self) -> None:
         self._text = ""
+        """What attempts before this one have shown."""
+        self._beyond: list[str] = []
+        """What this attempt has shown beyond it; joined when the next one begins."""
         self._place = 0
         self._is_same = True
 
     def begin_again(self) -> None:
+        self._text += "".join(self._beyond)
+        self._beyond.clear()
         self._place = 0
         self._is_same = True
 
@@ -54,7 +59,7 @@ class _ShownText:
             return ""
         self._place += len(piece)
         new = piece[len(known) :]
-        self._text += new
+        self._beyond.append(new)
         return new
 
 

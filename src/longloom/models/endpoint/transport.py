@@ -35,6 +35,8 @@ OnDelta = Callable[[Delta], None]
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _SETUP_STATUSES = frozenset({301, 302, 307, 308, 401, 402, 403, 404, 405})
+_KEY_STATUSES = frozenset({401, 402, 403})
+"""Those of them that are about the key, whatever is asked."""
 _SETUP_CODES = frozenset({"insufficient_quota", "invalid_api_key", "model_not_found"})
 _PASSING_FINISHES = frozenset({"abort", "error"})
 """Finish reasons by which servers and routers say that they gave a reply up."""
@@ -43,9 +45,13 @@ _PASSING_FINISHES = frozenset({"abort", "error"})
 class PassingFailureError(Exception):
     """A failure after which the same call may succeed."""
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, *, is_unreachable: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.is_unreachable = is_unreachable
+        """Whether nobody took the connection."""
 
 
 class EndpointTransport:
@@ -88,7 +94,7 @@ class EndpointTransport:
         return reply
 
     async def get(self, url: str) -> Any:
-        """Return the JSON at an address; None if there is none."""
+        """Return the JSON at an address; None if there is none. A refused key is an error."""
         try:
             async with asyncio.timeout(self._config.request_timeout_seconds):
                 async with self._client().stream("GET", url) as response:
@@ -96,8 +102,11 @@ class EndpointTransport:
         except TimeoutError:
             raise self._too_slow() from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise PassingFailureError(f"{type(error).__name__}: {error}") from None
-        if response.status_code in _PASSING_STATUSES:
+            is_unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise PassingFailureError(
+                f"{type(error).__name__}: {error}", is_unreachable=is_unreachable
+            ) from None
+        if response.status_code in _PASSING_STATUSES | _KEY_STATUSES:
             self._refuse(response, content)
         if response.status_code != 200:
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from longloom.config import overrides_of
 from longloom.errors import ConfigError, DataError, ModelError
-from longloom.memory.journal import Journal, NoJournal
+from longloom.memory.journal import Journal, NoJournal, SpareableJournal
 from longloom.memory.journal_file import JournalFile
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.model_source import TINY_BASE
@@ -119,6 +119,7 @@ def read_all(
     seed: int | None = None,
     on_event: EmitOfQuestion | None = None,
     notify: Notify = lambda message: None,
+    on_answers: Callable[[Sequence[Reading]], None] = lambda readings: None,
 ) -> tuple[Reading, ...]:
     """Answer several questions about the same documents at once; see `read`.
 
@@ -136,10 +137,11 @@ def read_all(
         seed: replaces the recipe's seed.
         on_event: is told of every section of every question.
         notify: is told which files of folders were left out.
+        on_answers: is given the readings before they are written, which may fail.
 
     Raises:
         ConfigError: a setting is refused, or the window is too small.
-        DataError: a document cannot be read, or the output exists.
+        DataError: a document cannot be read, or the output exists or cannot be written.
         ModelError: the model cannot be loaded or reached.
     """
     model.check()
@@ -159,7 +161,7 @@ def read_all(
     with ExitStack() as opened:
         steps: Journal = NoJournal()
         if journal is not None:
-            steps = opened.enter_context(JournalFile(Path(journal)))
+            steps = SpareableJournal(opened.enter_context(_opened_journal(Path(journal))))
 
         async def run() -> tuple[Reading, ...]:
             async with open_read_model(model, config, connection) as chat:
@@ -175,6 +177,7 @@ def read_all(
                 return await _readings(plan, questions, chat, model.window_tokens, on_event)
 
         found = asyncio.run(run())
+    on_answers(found)
     if output is not None:
         write_readings(Path(output), found)
     return found
@@ -208,6 +211,14 @@ def default_journal() -> Path:
     return cache / "longloom" / "journal.sqlite"
 
 
+def _opened_journal(path: Path) -> JournalFile:
+    """Open the journal; one that never worked is the user's choice to do without."""
+    try:
+        return JournalFile(path)
+    except DataError as error:
+        raise DataError(f"{error}; or read without one (--no-journal)") from None
+
+
 def _check(questions: Sequence[str], mode: str, output: Path | str | None) -> None:
     if mode not in MODES:
         raise ConfigError(f"mode {mode!r} is unknown; expected {', '.join(MODES[:-1])} or memory")
@@ -215,8 +226,15 @@ def _check(questions: Sequence[str], mode: str, output: Path | str | None) -> No
         raise ConfigError("the question is empty; expected a question about the documents")
     if output is not None and Path(output).exists():
         raise DataError(f"{output} exists already; choose another file or remove it")
-    if output is not None and not Path(output).resolve().parent.is_dir():
+    if output is None:
+        return
+    folder = Path(output).resolve().parent
+    if not folder.is_dir():
         raise DataError(f"{output} cannot be written: its folder does not exist; make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(
+            f"{output} cannot be written: its folder is not writable; choose another file"
+        )
 
 
 def _tell_left_out(loaded: LoadedDocuments, notify: Notify) -> None:

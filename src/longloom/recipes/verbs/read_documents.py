@@ -89,6 +89,8 @@ def load_documents(names: Sequence[Path | str], *, as_outlines: bool) -> LoadedD
     """
     if not names:
         raise DataError("no documents given; expected at least one file or folder")
+    if "" in names:  # an empty variable of a shell; as a path it would be the current folder
+        raise DataError("a document has an empty name; expected a file or a folder")
     left_out: list[str] = []
     documents: list[LoadedDocument] = []
     for name in names:
@@ -123,7 +125,7 @@ def _texts(name: str, left_out: list[str]) -> list[LoadedDocument]:
         try:
             documents += _documents_of(file)
         except (DataError, OSError, RecursionError, MemoryError) as error:
-            reason = str(error) if isinstance(error, DataError) else type(error).__name__
+            reason = _reason_of(error)
             if Path(path).is_file():
                 raise DataError(
                     f"document {name!r} cannot be read: {reason}; expected text, PDF, HTML, XML or "
@@ -131,6 +133,13 @@ def _texts(name: str, left_out: list[str]) -> list[LoadedDocument]:
                 ) from None
             left_out.append(f"{file.name}: {reason}")
     return documents
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    stated = error.strerror if isinstance(error, OSError) else None
+    return stated or type(error).__name__
 
 
 def _documents_of(file: FoundFile) -> list[LoadedDocument]:

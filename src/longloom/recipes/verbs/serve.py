@@ -12,7 +12,7 @@ from pathlib import Path
 
 from longloom.config import apply_overrides, overrides_of, parse_config
 from longloom.errors import ConfigError, MissingDependencyError
-from longloom.memory import MemoryAgent, MemoryConfig
+from longloom.memory import Journal, MemoryAgent, MemoryConfig, SpareableJournal
 from longloom.memory.journal_file import JournalFile
 from longloom.memory.work import in_thread
 from longloom.models.endpoint.config import EndpointConfig
@@ -243,12 +243,11 @@ async def _remote(
     return HttpBackend(config, chat, api_key=read_api_key(), serving=serving)
 
 
-def _open_journal(opened: AsyncExitStack, folder: Path | str | None) -> JournalFile | None:
+def _open_journal(opened: AsyncExitStack, folder: Path | str | None) -> Journal | None:
     if folder is None:
         return None
-    path = Path(folder).expanduser()
-    path.mkdir(parents=True, exist_ok=True)
-    return opened.enter_context(JournalFile(path / JOURNAL_FILE))
+    path = Path(folder).expanduser() / JOURNAL_FILE
+    return SpareableJournal(opened.enter_context(JournalFile(path)))
 
 
 def _is_loopback(host: str) -> bool:

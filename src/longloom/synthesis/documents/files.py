@@ -71,6 +71,11 @@ def find_files(source: str) -> list[FoundFile]:
     try:
         if root.is_file():
             return [_found(root, root.name, _licence_of(root.parent, root.parent))]
+        if root.exists() and not root.is_dir():
+            raise DataError(
+                f"documents {source!r} are a pipe or a device; expected a folder or a file; write "
+                "what it gives to a file first"
+            )
         if not root.is_dir():
             raise DataError(
                 f"documents {source!r} do not exist; expected a folder, a file or {BUILTIN!r}"
