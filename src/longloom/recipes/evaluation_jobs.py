@@ -74,7 +74,6 @@ def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[Eval
         return jobs
     last = list(stages.values())[-1].training
     assert last is not None
-    agents: tuple[AgentName, ...] = ("memory", "truncated", "closed_book")
     jobs += [
         EvaluationJob(
             checkpoint=checkpoint,
@@ -87,7 +86,7 @@ def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[Eval
             max_response_tokens=last.max_response_tokens,
         )
         for windows in config.evaluation.windows
-        for agent in agents
+        for agent in config.evaluation.document_agents
     ]
     return jobs
 
@@ -175,10 +174,10 @@ def _length_stages(config: RunConfig) -> Mapping[str, StageConfig]:
 
 
 def _long_checkpoints(config: RunConfig) -> set[str]:
-    """Base, the start of the memory expert, the expert, the merge and all that follows."""
+    """Return who is asked about long documents; see `EvaluationConfig.document_checkpoints`."""
     names = ["base", *(stage.name for stage in config.stages)]
     memory = [stage for stage in config.stages if stage.kind == "memory"]
-    if not memory:
+    if not memory or config.evaluation.document_checkpoints == "all":
         return set(names)
     first = names.index(memory[0].start)
     return {"base", *names[first:]}

@@ -79,6 +79,16 @@ class EvaluationConfig(FrozenConfig):
     """Long documents per length."""
     windows: tuple[PositiveInt, ...] = (2, 4, 8)
     """Lengths of the long documents in windows; a window is the last stage's prompt and answer."""
+    document_agents: tuple[Literal["memory", "truncated", "closed_book"], ...] = (
+        "memory",
+        "truncated",
+        "closed_book",
+    )
+    """How questions about long documents are asked: section by section, with the middle of the
+    document cut out, or without it."""
+    document_checkpoints: Literal["from_expert", "all"] = "from_expert"
+    """Who is asked about long documents: the base, the model the memory expert starts from and all
+    that follow it; or every checkpoint."""
     num_samples: PositiveInt = 8
     """Attempts per question where pass@k is reported."""
     temperature: float = Field(default=0.7, ge=0)
