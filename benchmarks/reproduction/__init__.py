@@ -1,0 +1,1 @@
+"""The tiny recipe with several seeds, in the form of the paper's Table 10."""
