@@ -11,8 +11,6 @@ cannot be installed is named in the result. Result: results/deduplication.json.
 
 import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
@@ -24,6 +22,8 @@ from importlib import metadata
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+from machine_facts import machine_facts
 
 NUM_ROUNDS = 3
 SIMILARITY = 0.8
@@ -282,13 +282,7 @@ def main(peers: Path) -> None:
         "benchmark": "deduplication",
         "command": "python benchmarks/bench_deduplication.py",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "rensa": metadata.version("rensa"),
-            "numpy": metadata.version("numpy"),
-        },
+        "machine": machine_facts(rensa=metadata.version("rensa"), numpy=metadata.version("numpy")),
         "num_documents": len(texts),
         "num_megabytes": round(megabytes, 3),
         "num_rounds": NUM_ROUNDS,

@@ -6,8 +6,6 @@ in the same round, and with the parse alone. Target: 15 MB/s. Result: results/ix
 """
 
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import lxml.html
 from lxml import etree
+from machine_facts import machine_facts
 
 from longloom.synthesis.documents import ixbrl
 from longloom.synthesis.documents.reader import SourceFile
@@ -79,12 +78,7 @@ def main() -> None:
         "benchmark": "ixbrl",
         "command": "python benchmarks/bench_ixbrl.py",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "lxml": etree.__version__,
-        },
+        "machine": machine_facts(lxml=etree.__version__),
         "num_files": len(paths),
         "num_megabytes": round(megabytes, 3),
         "num_facts": counts["filing to text and facts"],

@@ -8,8 +8,6 @@ counts how many verification reports. No endpoint is used. Result: results/synth
 """
 
 import json
-import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -22,6 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from machine_facts import machine_facts
 
 from longloom.records import Context, Example
 from longloom.synthesis.storage import read_examples
@@ -117,11 +117,7 @@ def main() -> None:
             "benchmark": "synthesis",
             "command": "python benchmarks/bench_synthesis.py",
             "date": datetime.now(UTC).date().isoformat(),
-            "machine": {
-                "num_cpus": os.cpu_count(),
-                "architecture": platform.machine(),
-                "python": platform.python_version(),
-            },
+            "machine": machine_facts(),
             "documents": [Path(path).name for path in documents],
             "wall_seconds": wall,
             "cpu_seconds": cpu,

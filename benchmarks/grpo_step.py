@@ -15,8 +15,6 @@ whole step 1.5 times as fast, as unshared rows. Result: results/grpo_step.json.
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from dataclasses import replace
@@ -35,6 +33,7 @@ from grpo_steps.children import (
 )
 from grpo_steps.made_model import TINY, write_model
 from grpo_steps.made_prompts import StepShape
+from machine_facts import machine_facts
 
 SHAPES = ("1024/32/8", "4096/32/8", "1024/256/8")
 CPU_TARGETS = {"1024/32/8": 4.0, "4096/32/8": 6.0}
@@ -210,11 +209,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "command": f"python benchmarks/grpo_step.py --shapes {options.shapes} "
         f"--rounds {options.rounds} --steps {options.steps} --write",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-        },
+        "machine": machine_facts(),
         "threads": options.threads,
         "rounds": options.rounds,
         "steps_per_round": options.steps,

@@ -13,7 +13,6 @@ Result: results/logprob_head.json.
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from machine_facts import machine_facts
 
 WIDTH = 1_024
 VOCABULARY_SIZE = 151_936
@@ -135,12 +136,7 @@ def main(all_tokens: list[int]) -> None:
         "benchmark": "logprob_head",
         "command": "python benchmarks/logprob_head.py",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "torch": metadata.version("torch"),
-        },
+        "machine": machine_facts(torch=metadata.version("torch")),
         "num_threads": 1,
         "width": WIDTH,
         "vocabulary_size": VOCABULARY_SIZE,

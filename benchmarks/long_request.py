@@ -16,8 +16,6 @@ Result: results/long_request.json.
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 import threading
@@ -30,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from machine_facts import machine_facts
 from memory_reading import MEMORY_TOKENS, NUM_TOKENS, TINY_BASE, bare, write_text
 from serving_runs.scripted_upstream import MODEL, ScriptedUpstream
 from serving_runs.servers import Server, running
@@ -227,12 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "command": "python benchmarks/long_request.py --write"
         + (" --documents FOLDER" if given.documents else ""),
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "load_average": round(os.getloadavg()[1], 1),
-        },
+        "machine": machine_facts(),
         "text": made_of,
         "window_tokens": WINDOW_TOKENS,
         "targets": TARGETS,

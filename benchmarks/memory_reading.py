@@ -20,7 +20,6 @@ import hashlib
 import itertools
 import json
 import os
-import platform
 import subprocess
 import sys
 import sysconfig
@@ -32,6 +31,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from machine_facts import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "memory_reading.json"
 TINY_BASE = Path(__file__).parents[1] / "src/longloom/recipes/assets/tiny_base"
@@ -344,12 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         "command": "python benchmarks/memory_reading.py --write"
         + (" --documents FOLDER" if given.documents else ""),
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "load_average": round(os.getloadavg()[1], 1),
-        },
+        "machine": machine_facts(),
         "text": made_of,
         "memory_tokens": MEMORY_TOKENS,
         "targets": TARGETS,

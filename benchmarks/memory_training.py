@@ -19,8 +19,6 @@ Result: results/memory_training.json.
 
 import argparse
 import json
-import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -32,6 +30,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from machine_facts import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "memory_training.json"
 CASES = ("2048/256/64", "2048/256/256", "8192/1024/256")
@@ -249,11 +249,7 @@ def write(cases: dict[str, Any], options: argparse.Namespace) -> None:
     found = json.loads(RESULT.read_text("utf-8")) if RESULT.exists() else {}
     found |= {
         "benchmark": "memory_training",
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-        },
+        "machine": machine_facts(),
         "group_size": GROUP_SIZE,
     }
     for name, orders in cases.items():

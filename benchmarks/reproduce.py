@@ -11,7 +11,6 @@ what holds of the paper's pattern from the seeds that are finished; --write puts
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from machine_facts import machine_facts
 from reproduction.measured import Measured, Seeds, measured_of
 from reproduction.table import as_json, drawn, shown, written
 
@@ -127,12 +127,7 @@ def report(options: argparse.Namespace) -> None:
         "benchmark": "reproduce",
         "command": COMMAND,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "threads": "one a run",
-        },
+        "machine": machine_facts(threads="one a run"),
     }
     target = RESULTS if options.write else options.folder
     atomic_write_text(target / "reproduce.json", json.dumps(as_json(seeds, about), indent=1) + "\n")

@@ -16,7 +16,6 @@ continuous batching at eight, 85% of the bare loop at 32. Result: results/servin
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from grpo_steps.made_model import write_model
+from machine_facts import machine_facts
 from serving_runs.clients import run_clients
 from serving_runs.scenarios import MODEL, SCENARIOS, WARMING, Scenario
 from serving_runs.servers import BENCHMARKS, commands, running
@@ -198,12 +198,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "command": f"python benchmarks/serving.py --rounds {options.rounds} "
         f"--scenarios {options.scenarios} --write",
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "num_cpus": os.cpu_count(),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "load_average": [round(load, 1) for load in os.getloadavg()],
-        },
+        "machine": machine_facts(),
         "threads": 1,
         "rounds": options.rounds,
         "requests": {each.name: asdict(each) for each in scenarios},
