@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity test-openwebui check bench bench-step ablation clean
+.PHONY: help setup run test test-slow test-parity test-openwebui check bench bench-step ablation reproduce clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -65,6 +65,10 @@ ablation: $(READY) ## the ablations of the paper on the tiny model (2.7 CPU-hour
 	@$(BIN)/python benchmarks/ablation.py run --workers 2 $(ARGS)
 	@$(BIN)/python benchmarks/ablation.py run --workers 2 --arms unsettled --seeds 10 $(ARGS)
 	@$(BIN)/python benchmarks/ablation.py report
+
+reproduce: $(READY) ## the tiny recipe with 5 seeds beside the paper's Table 10 (about 70 CPU-minutes, resumable)
+	@$(BIN)/python benchmarks/reproduce.py run $(ARGS)
+	@$(BIN)/python benchmarks/reproduce.py report
 
 clean: ## remove the environments and caches; runs/ stays
 	rm -rf $(VENV) $(PARITY) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
