@@ -55,6 +55,7 @@ def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[Eval
     """Return the cells to compute for one checkpoint."""
     jobs: list[EvaluationJob] = []
     stages = _length_stages(config)
+    limits = {stage.training.max_prompt_tokens for stage in stages.values() if stage.training}
     for suite, stage in stages.items():
         training = stage.training
         assert training is not None
@@ -65,7 +66,10 @@ def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[Eval
             agent="single_pass",
             num_samples=_num_samples(config, checkpoint, suite),
             max_prompt_tokens=training.max_prompt_tokens,
-            min_prompt_tokens=training.min_prompt_tokens,
+            # A stage may train on shorter prompts too; the suites share no question.
+            min_prompt_tokens=max(
+                (one for one in limits if one < training.max_prompt_tokens), default=0
+            ),
             max_response_tokens=training.max_response_tokens,
         )
         if config.evaluation.num_questions:
