@@ -32,23 +32,21 @@ def qwenlong_l15() -> RunConfig:
     )
     stage_2 = stage_1.replace(
         num_steps=50,  # digitised from Fig. 11
-        min_prompt_tokens=20_000,
         max_prompt_tokens=60_000,
         max_response_tokens=20_000,
-        # section 4.1: filtered by difficulty under the next stage's limits; thresholds inferred
+        # section 4.1: filtered by difficulty under the next stage's limits, thresholds inferred;
+        # short prompts stay, for the paper gives no lower limit
         selection=SelectionConfig(transition=StageTransitionConfig(enabled=True)),
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.25),  # digitised from Fig. 11
     )
     stage_3 = stage_2.replace(
         num_steps=48,  # digitised from Fig. 11
-        min_prompt_tokens=60_000,
         max_prompt_tokens=120_000,
         max_response_tokens=50_000,
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.19),  # digitised from Fig. 11
     )
     memory = stage_3.replace(
         num_steps=50,  # inferred
-        min_prompt_tokens=0,
         max_prompt_tokens=128_000,
         max_response_tokens=20_000,  # inferred
         selection=SelectionConfig(),  # inferred

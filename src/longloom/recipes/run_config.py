@@ -190,6 +190,11 @@ def check_lengths(config: RunConfig) -> None:
         ConfigError: a stage would find no example, or the length penalty is beyond its answers;
             names both settings.
     """
+    limits = [
+        stage.training.max_prompt_tokens
+        for stage in config.stages
+        if stage.training is not None and stage.kind == "full_context"
+    ]
     for stage in config.stages:
         if stage.training is None:
             continue
@@ -198,6 +203,8 @@ def check_lengths(config: RunConfig) -> None:
         except ConfigError as error:
             raise ConfigError(f"stage {stage.name!r}: {error}") from None
         low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
+        if stage.kind == "full_context":  # prompts of the new length are what it is there for
+            low = max([low, *(limit for limit in limits if limit < high)])
         lengths, source = config.synthesis.length_bands, "synthesis.length_bands"
         if stage.kind == "memory":
             if not config.num_memory_examples:

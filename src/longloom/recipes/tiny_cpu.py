@@ -27,6 +27,8 @@ def tiny_cpu() -> RunConfig:
     Prompts and answers of 96/32, 160/40 and 256/48 tokens stand for 20K/12K, 60K/20K and 120K/50K.
     Departures from the paper's values, all for the size of the model: learning rate, batch, steps,
     temperature and top-p 1, entropy bounds as multiples of each stage's first entropy.
+
+    A stage takes all prompts up to its limit: of new lengths alone, it forgets the short ones.
     """
     stage_1 = TrainingConfig(
         num_steps=20,
@@ -42,13 +44,10 @@ def tiny_cpu() -> RunConfig:
     stage_2 = stage_1.replace(
         num_steps=30,
         learning_rate=1.5e-4,
-        min_prompt_tokens=96,
         max_prompt_tokens=160,
         max_response_tokens=40,
     )
-    stage_3 = stage_2.replace(
-        num_steps=40, min_prompt_tokens=160, max_prompt_tokens=256, max_response_tokens=48
-    )
+    stage_3 = stage_2.replace(num_steps=40, max_prompt_tokens=256, max_response_tokens=48)
     memory = stage_3.replace(
         num_steps=26,
         learning_rate=2e-4,
@@ -89,7 +88,7 @@ def tiny_cpu() -> RunConfig:
                 name="final",
                 kind="full_context",
                 start="merged",
-                training=stage_3.replace(num_steps=8),
+                training=stage_3.replace(num_steps=8, learning_rate=5e-5),
             ),
         ),
         evaluation=EvaluationConfig(
