@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from longloom.merging.blocks import MergeStatistics, merge_tensor
+from longloom.merging.blocks import Block, MergeStatistics, merge_tensor
 from longloom.merging.selection import TopSelection
 from longloom.merging.sign_election import average_agreeing
 
@@ -30,24 +30,22 @@ class TiesMerge:
         for selection in self._selections:
             selection.start_pass(pass_index)
 
-    def scan(self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> None:
+    def scan(self, block: Block) -> None:
         """Rank the block's changes by magnitude."""
-        magnitudes = (targets - pivot).abs()
+        magnitudes = block.deltas.abs()
         for selection, magnitude in zip(self._selections, magnitudes, strict=True):
             selection.count(magnitude)
 
-    def merge(
-        self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]
-    ) -> Float[Tensor, " E"]:
+    def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block."""
-        deltas = targets - pivot
-        self._num_elements += pivot.numel()
+        deltas = block.deltas.clone() if self._selections else block.deltas
+        self._num_elements += block.pivot.numel()
         for model, selection in enumerate(self._selections):
             deltas[model] *= selection.mask(deltas[model].abs())
         weights = torch.tensor(self._weights, dtype=torch.float32)
         change, num_conflicts = average_agreeing(deltas, weights @ deltas, weights)
         self._num_conflicts += num_conflicts
-        return pivot + change
+        return block.pivot + change
 
     def statistics(self) -> MergeStatistics:
         """Return weights, the trimmed models' mean kept fraction, and conflicts."""
