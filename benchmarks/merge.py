@@ -142,7 +142,8 @@ def machine() -> dict[str, Any]:
 
 def main(folder: Path, select_topks: list[float]) -> None:
     """Make the models, measure, and write the result."""
-    write_models(folder)
+    # In a process of its own: a child's peak begins at its parent's.
+    subprocess.run([sys.executable, __file__, "--write-models", str(folder)], check=True)
     num_bytes = sum(path.stat().st_size for path in (folder / "pivot").glob("*.safetensors"))
     results = {
         str(select_topk): compare(folder, select_topk, REPEATS_BY_TOPK[select_topk])
@@ -169,6 +170,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="where the models go; a temporary one if not")
     parser.add_argument("--topk", type=float, nargs="+", default=list(REPEATS_BY_TOPK))
+    parser.add_argument("--write-models", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.write_models:
+        write_models(given.write_models)
+        sys.exit()
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="longloom-merge-") as temporary:
         main(Path(temporary), given.topk)

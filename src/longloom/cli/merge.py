@@ -25,7 +25,8 @@ def merge(
     """Merge models, by SCE as in the paper unless told otherwise."""
     from longloom.cli.run_console import RunConsole
     from longloom.errors import ConfigError
-    from longloom.recipes import api
+    from longloom.recipes.verbs.merge import merge as merge_folders
+    from longloom.recipes.verbs.merge import merge_file
     from longloom.report import merge_table
 
     is_file = len(models) == 1 and Path(models[0]).suffix in (".yaml", ".yml")
@@ -33,7 +34,7 @@ def merge(
         raise ConfigError(f"{models[0]} names its own base_model; leave out --pivot")
     with RunConsole() as console:
         if is_file:
-            merged = api.merge_file(
+            merged = merge_file(
                 models[0],
                 output=output,
                 overrides=overrides or (),
@@ -42,7 +43,7 @@ def merge(
         elif pivot is None:
             raise ConfigError("no pivot; give the models' common origin with --pivot")
         else:
-            merged = api.merge(
+            merged = merge_folders(
                 pivot,
                 models,
                 output=output,

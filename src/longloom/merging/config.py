@@ -25,6 +25,8 @@ class MergeConfig(FrozenConfig):
     """One per model, for every method but SCE; equal weights summing to 1 if not given."""
     density: Fraction = 1.0
     """Fraction of each model's changes that TIES keeps by magnitude and DARE at random."""
+    densities: tuple[Fraction, ...] | None = None
+    """One per model, in place of `density`."""
     seed: int = 0
     """DARE: names the random stream, with the tensor's name and the model's position."""
     dtype: Literal["bfloat16", "float16", "float32"] | None = None
@@ -56,6 +58,10 @@ class MergeConfig(FrozenConfig):
                 f"weights is {self.weights}; method ties needs weights above 0, because they vote"
             )
         return self
+
+    def densities_for(self, num_models: int) -> tuple[float, ...]:
+        """Return the densities of `num_models` models."""
+        return self.densities or (self.density,) * num_models
 
     def weights_for(self, num_models: int) -> tuple[float, ...]:
         """Return the weights of `num_models` models, equal ones if none were given."""

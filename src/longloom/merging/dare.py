@@ -15,10 +15,10 @@ class DareMerge:
     """theta = theta_0 + sum_m w_m keep_m (theta_m - theta_0) / density over one unit's blocks."""
 
     def __init__(
-        self, weights: Sequence[float], *, density: float, seed: int, unit_name: str
+        self, weights: Sequence[float], *, densities: Sequence[float], seed: int, unit_name: str
     ) -> None:
         self._weights = tuple(weights)
-        self._density = density
+        self._densities = torch.tensor(densities, dtype=torch.float32)
         self._generators = [
             torch.Generator().manual_seed(_stream_seed(seed, unit_name, model))
             for model in range(len(weights))
@@ -41,11 +41,11 @@ class DareMerge:
     def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block."""
         draws = [torch.rand(block.pivot.numel(), generator=stream) for stream in self._generators]
-        is_kept = torch.stack(draws) < self._density
+        is_kept = torch.stack(draws) < self._densities[:, None]
         self._num_drawn += is_kept.numel()
         self._num_kept += int(is_kept.sum())
         self._num_conflicts += count_conflicts(block.deltas)
-        weights = torch.tensor(self._weights, dtype=torch.float32) / self._density
+        weights = torch.tensor(self._weights, dtype=torch.float32) / self._densities
         return block.pivot + weights @ (block.deltas * is_kept)
 
     def statistics(self) -> MergeStatistics:
@@ -71,7 +71,8 @@ def merge_dare(
     Normalised by `density`, so that the expected change is that of task arithmetic. The random
     stream is named by seed, unit name and the model's position, never by order of merging.
     """
-    algorithm = DareMerge(weights, density=density, seed=seed, unit_name=unit_name)
+    densities = [density] * len(targets)
+    algorithm = DareMerge(weights, densities=densities, seed=seed, unit_name=unit_name)
     return merge_tensor(algorithm, pivot, targets)[0]
 
 

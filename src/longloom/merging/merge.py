@@ -127,7 +127,12 @@ def make_algorithm(config: MergeConfig, unit_name: str, *, num_models: int) -> M
     weights = config.weights_for(num_models)
     match config.method:
         case "dare":
-            return DareMerge(weights, density=config.density, seed=config.seed, unit_name=unit_name)
+            return DareMerge(
+                weights,
+                densities=config.densities_for(num_models),
+                seed=config.seed,
+                unit_name=unit_name,
+            )
         case "linear":
             return LinearMerge(weights)
         case "sce":
@@ -135,14 +140,14 @@ def make_algorithm(config: MergeConfig, unit_name: str, *, num_models: int) -> M
         case "task_arithmetic":
             return TaskArithmeticMerge(weights)
         case "ties":
-            return TiesMerge(weights, density=config.density)
+            return TiesMerge(weights, densities=config.densities_for(num_models))
 
 
 def _check_models(config: MergeConfig, models: Sequence[Path]) -> None:
     if not models:
         raise ConfigError("no models to merge; give at least one beside the pivot")
-    if config.weights is not None and len(config.weights) != len(models):
-        raise ConfigError(
-            f"weights has {len(config.weights)} numbers for {len(models)} models; expected one per "
-            "model"
-        )
+    for name, values in (("weights", config.weights), ("densities", config.densities)):
+        if values is not None and len(values) != len(models):
+            raise ConfigError(
+                f"{name} has {len(values)} numbers for {len(models)} models; expected one per model"
+            )

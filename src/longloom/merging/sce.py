@@ -25,7 +25,7 @@ from torch import Tensor
 
 from longloom.merging.blocks import Block, MergeStatistics, merge_tensor
 from longloom.merging.selection import TopSelection
-from longloom.merging.sign_election import SMALLEST_WEIGHT, average_agreeing
+from longloom.merging.sign_election import SMALLEST_WEIGHT, average_agreeing, sum_changes
 
 Variant = Literal["authors", "mergekit"]
 
@@ -86,7 +86,7 @@ class SceMerge:
         coefficients = torch.tensor(self._coefficients, dtype=torch.float32)
         change, num_conflicts = average_agreeing(
             deltas,
-            deltas.sum(dim=0),
+            sum_changes(deltas),
             coefficients,
             min_weight=MERGEKIT_BOUND if self._is_mergekit else SMALLEST_WEIGHT,
         )

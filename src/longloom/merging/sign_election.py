@@ -12,6 +12,7 @@ from torch import Tensor
 
 SMALLEST_WEIGHT = torch.finfo(torch.float32).tiny
 """Turns 0/0 into 0 and touches nothing else."""
+_SIGN_BIT = -(1 << 31)
 
 
 def average_agreeing(
@@ -32,13 +33,23 @@ def average_agreeing(
     Normalised by the weights of the models that agree at a position; 0 where none does. A
     position is a conflict if a change there is against the elected direction.
     """
-    direction = torch.copysign(torch.ones_like(votes), votes)
-    along = deltas * direction
+    # Flipping the sign bit is multiplication by the direction.
+    sign_bits = votes.view(torch.int32) & _SIGN_BIT
+    along = (deltas.view(torch.int32) ^ sign_bits).view(torch.float32)
     agreeing = along.clamp(min=0)
     weight = weights @ _is_positive(agreeing)
     # Where no change agrees both are 0.
-    mean = (weights @ agreeing) / weight.clamp_(min=min_weight)
-    return mean.mul_(direction), _count_positive(along.amin(dim=0).neg_())
+    mean = (weights @ agreeing).div_(weight.clamp_(min=min_weight))
+    mean.view(torch.int32).bitwise_xor_(sign_bits)
+    return mean, _count_positive(along.amin(dim=0).neg_())
+
+
+def sum_changes(deltas: Float[Tensor, "M E"]) -> Float[Tensor, " E"]:
+    """Return the sum over the models; row by row, which torch's own sum is half as fast as."""
+    total = deltas[0].clone() if len(deltas) == 1 else deltas[0] + deltas[1]
+    for delta in deltas[2:]:
+        total += delta
+    return total
 
 
 def count_conflicts(deltas: Float[Tensor, "M E"]) -> int:

@@ -14,9 +14,13 @@ from longloom.merging.sign_election import average_agreeing
 class TiesMerge:
     """TIES over the blocks of one unit."""
 
-    def __init__(self, weights: Sequence[float], *, density: float) -> None:
+    def __init__(self, weights: Sequence[float], *, densities: Sequence[float]) -> None:
         self._weights = tuple(weights)
-        self._selections = [TopSelection(density, among="all") for _ in weights if density < 1]
+        self._selections = (
+            [TopSelection(density, among="all") for density in densities]
+            if min(densities) < 1
+            else []
+        )
         self._num_elements = 0
         self._num_conflicts = 0
 
@@ -69,4 +73,4 @@ def merge_ties(
     Each position is normalised by the weights of the models that agree there, as the paper's
     disjoint mean is.
     """
-    return merge_tensor(TiesMerge(weights, density=density), pivot, targets)[0]
+    return merge_tensor(TiesMerge(weights, densities=[density] * len(targets)), pivot, targets)[0]
