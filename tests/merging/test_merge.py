@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from merging.folders import (
     read_all,
     write_model,
 )
+from tiny_architectures import write_architecture
 
 
 def write_three(tmp_path: Path, change: Callable[[Weights], Weights] = dict) -> list[Path]:
@@ -261,26 +263,71 @@ def test_existing_output_is_not_touched(tmp_path: Path) -> None:
         merge([pivot, pivot], tmp_path / "out")
 
 
-def test_transformers_loads_the_merge(tmp_path: Path) -> None:
-    from transformers import Qwen3Config, Qwen3ForCausalLM
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3", "qwen3_moe"])
+def test_transformers_loads_the_merge(tmp_path: Path, architecture: str) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    config = Qwen3Config(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        tie_word_embeddings=True,
-    )
     folders = [tmp_path / name for name in ("pivot", "first", "second")]
-    for folder, shard_size in zip(folders, ("5GB", "5KB", "5GB"), strict=True):
-        Qwen3ForCausalLM(config).save_pretrained(folder, max_shard_size=shard_size)
-    merged = merge(folders, tmp_path / "out", MergeConfig(max_shard_bytes=4_000))
-    model, loading = Qwen3ForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    for seed, folder in enumerate(folders):
+        model = write_architecture(folder, architecture)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder, max_shard_size="20KB" if seed == 1 else "5GB")
+    merged = merge(folders, tmp_path / "out", MergeConfig(max_shard_bytes=30_000))
+    assert set(merged) == set(read_all(folders[0])) == set(read_all(folders[1]))
+    loaded, loading = AutoModelForCausalLM.from_pretrained(
+        tmp_path / "out", output_loading_info=True
+    )
     assert not any(loading[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    state = model.state_dict()
-    for name, tensor in merged.items():
-        assert torch.equal(state[name], tensor)
-    assert torch.isfinite(model(torch.tensor([[1, 2, 3]])).logits).all()
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "out")) > 0
+    again = tmp_path / "again"
+    loaded.save_pretrained(again)
+    for name, tensor in read_all(again).items():
+        assert torch.equal(tensor, merged[name])
+    assert torch.isfinite(loaded(torch.tensor([[1, 2, 3]])).logits).all()
+
+
+def test_copies_of_a_model_merge_into_what_answers_alike(tmp_path: Path) -> None:
+    model = write_architecture(tmp_path / "pivot", "qwen3")
+    merge([tmp_path / "pivot"] * 3, tmp_path / "out")
+    merged = type(model).from_pretrained(tmp_path / "out")
+    ids = torch.tensor([[5, 6, 7, 8]])
+    assert torch.equal(merged(ids).logits, model(ids).logits)
+
+
+def test_fused_and_separate_experts_of_a_model_merge_alike(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("pivot", "first", "second")]
+    fused_folders = [tmp_path / f"fused-{folder.name}" for folder in folders]
+    for seed, (folder, fused_folder) in enumerate(zip(folders, fused_folders, strict=True)):
+        model = write_architecture(folder, "qwen3_moe")
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder)
+        shutil.copytree(folder, fused_folder)
+        save_file(fused(read_all(folder)), fused_folder / "model.safetensors")
+    config = MergeConfig(select_topk=0.5)
+    separate = merge(folders, tmp_path / "separate", config)
+    together = merge(fused_folders, tmp_path / "together", config)
+    assert set(together) != set(separate)
+    for name, tensor in fused(separate).items():
+        assert torch.equal(tensor, together[name])
+
+
+def fused(weights: Weights) -> Weights:
+    """Return the weights as transformers holds them: the experts of a layer in two tensors."""
+    stacked = {name: tensor for name, tensor in weights.items() if ".experts." not in name}
+    for layer in range(2):
+        prefix = f"model.layers.{layer}.mlp.experts"
+        parts = {
+            kind: torch.stack(
+                [weights[f"{prefix}.{expert}.{kind}_proj.weight"] for expert in range(4)]
+            )
+            for kind in ("down", "gate", "up")
+        }
+        stacked[f"{prefix}.gate_up_proj"] = torch.cat([parts["gate"], parts["up"]], dim=1)
+        stacked[f"{prefix}.down_proj"] = parts["down"]
+    return stacked

@@ -158,7 +158,7 @@ def _weight_map(folder: Path) -> Mapping[str, str] | None:
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ModelError(f"{index} is damaged: {error!r}; copy it again") from None
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name:
+        if not isinstance(name, str) or Path(name).name != name or not name.strip(".\0"):
             raise ModelError(
                 f"{index} names the file {name!r}; expected the name of a file in its own folder"
             )
