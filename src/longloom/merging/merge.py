@@ -89,11 +89,14 @@ def merge_models(
             progress=progress,
         )
         copy_model_files(pivot, partial.folder, dtype=config.dtype)
+        for bounded in _bounded(units):
+            _LOGGER.warning("%s", bounded)
+            warnings.append(bounded)
         report = MergeReport(
             method=config.method,
             pivot=str(pivot),
             models=tuple(str(model) for model in models),
-            warnings=(*warnings, *_bounded(units)),
+            warnings=tuple(warnings),
             units=units,
         )
         write_merge_report(partial.folder, report)
