@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity test-openwebui check bench bench-step ablation reproduce clean
+.PHONY: help setup run test test-slow test-parity test-mergekit test-openwebui check bench bench-merge bench-step ablation reproduce clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,17 @@ $(PARITY)/.longloom-parity-ready: pyproject.toml constraints.txt scripts/setup_p
 
 test-parity: $(PARITY)/.longloom-parity-ready ## compare losses and advantages with TRL's and verl's own
 	@$(PARITY)/bin/python -m pytest tests/parity -W ignore $(ARGS)
+
+MERGEKIT := .venv.mergekit
+
+$(MERGEKIT)/.longloom-mergekit-ready: pyproject.toml constraints.txt scripts/setup_mergekit.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_mergekit.sh "$(MERGEKIT)"
+
+test-mergekit: $(MERGEKIT)/.longloom-mergekit-ready ## merge with mergekit and with Longloom, and compare
+	@$(MERGEKIT)/bin/python -m pytest tests/parity/test_mergekit.py -W ignore $(ARGS)
+
+bench-merge: $(MERGEKIT)/.longloom-mergekit-ready ## merge 3 x 1.2 GB beside mergekit, on one CPU thread (6 GB of disk)
+	@$(MERGEKIT)/bin/python benchmarks/merge.py $(ARGS)
 
 OPENWEBUI := .venv.openwebui
 
@@ -71,5 +82,5 @@ reproduce: $(READY) ## the tiny recipe with 5 seeds beside the paper's Table 10 
 	@$(BIN)/python benchmarks/reproduce.py report
 
 clean: ## remove the environments and caches; runs/ stays
-	rm -rf $(VENV) $(PARITY) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PARITY) $(MERGEKIT) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

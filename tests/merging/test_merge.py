@@ -1,42 +1,26 @@
 import json
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
 
 from longloom.errors import ConfigError, ModelError
 from longloom.merging import MergeConfig
-from longloom.merging.blocks import BLOCK_ELEMENTS
 from longloom.merging.linear import merge_linear
 from longloom.merging.merge import merge_models
 from longloom.merging.sce import merge_sce
-
-Weights = dict[str, Tensor]
-SETTINGS = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 4}
-TOKENIZER = {"model": {"vocab": {"a": 0}}, "added_tokens": [{"content": "<end>", "id": 1}]}
-
-
-def random_weights(seed: int) -> Weights:
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        "model.embed_tokens.weight": torch.randn(BLOCK_ELEMENTS // 2 + 3, 4, generator=generator),
-        "model.norm.weight": torch.randn(4, generator=generator),
-        "model.empty": torch.empty(0, 4),
-        "model.scalar": torch.randn((), generator=generator),
-    }
-
-
-def write_model(folder: Path, weights: Weights, **settings: object) -> Path:
-    folder.mkdir()
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps({**SETTINGS, **settings}))
-    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
-    return folder
+from merging.folders import (
+    SETTINGS,
+    TOKENIZER,
+    Weights,
+    random_weights,
+    read_all,
+    write_model,
+)
+from tiny_architectures import write_architecture
 
 
 def write_three(tmp_path: Path, change: Callable[[Weights], Weights] = dict) -> list[Path]:
@@ -44,14 +28,6 @@ def write_three(tmp_path: Path, change: Callable[[Weights], Weights] = dict) -> 
         write_model(tmp_path / name, change(random_weights(seed)))
         for seed, name in enumerate(["pivot", "first", "second"])
     ]
-
-
-def read_all(folder: Path) -> Weights:
-    return {
-        name: tensor
-        for file in sorted(folder.glob("*.safetensors"))
-        for name, tensor in load_file(file).items()
-    }
 
 
 def merge(paths: list[Path], output: Path, config: MergeConfig | None = None) -> Weights:
@@ -131,7 +107,7 @@ def test_report_says_what_happened_to_every_tensor(tmp_path: Path) -> None:
     assert unit.kept_fraction == 1.0
     assert sum(report.coefficients) == pytest.approx(1.0)
     written = json.loads((tmp_path / "out" / "merge_report.json").read_text())
-    assert (written["schema"], written["version"]) == ("longloom.merge_report", 1)
+    assert (written["schema"], written["version"]) == ("longloom.merge_report", 2)
     assert len(written["units"]) == len(report.units) == len(weights[0])
     assert seen[-1][0] == seen[-1][1]
 
@@ -280,49 +256,78 @@ def test_harmless_differences_are_reported(
 
 def test_existing_output_is_not_touched(tmp_path: Path) -> None:
     pivot = write_model(tmp_path / "pivot", random_weights(0))
-    with pytest.raises(ModelError, match="exists already"):
+    with pytest.raises(ModelError, match="is or lies in"):
         merge([pivot, pivot], pivot)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ModelError, match="exists already"):
+        merge([pivot, pivot], tmp_path / "out")
 
 
-def test_kill_in_the_middle_leaves_no_final_name_and_can_be_repeated(tmp_path: Path) -> None:
-    paths = write_three(tmp_path)
-    program = (
-        "import os, sys; from pathlib import Path\n"
-        "from longloom.merging import MergeConfig\n"
-        "from longloom.merging.merge import merge_models\n"
-        "pivot, first, second, output = map(Path, sys.argv[1:])\n"
-        "merge_models(MergeConfig(), pivot=pivot, models=[first, second], output=output,\n"
-        "             progress=lambda written, total: os.kill(os.getpid(), 9))\n"
-    )
-    output = tmp_path / "out"
-    command = [sys.executable, "-c", program, *map(str, paths), str(output)]
-    assert subprocess.run(command, check=False).returncode == -9
-    assert (tmp_path / "out.partial").is_dir()
-    assert not output.exists()
-    assert set(merge(paths, output)) == set(random_weights(0))
-    assert not (tmp_path / "out.partial").exists()
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3", "qwen3_moe"])
+def test_transformers_loads_the_merge(tmp_path: Path, architecture: str) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-
-def test_transformers_loads_the_merge(tmp_path: Path) -> None:
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    config = Qwen3Config(
-        vocab_size=64,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        tie_word_embeddings=True,
-    )
     folders = [tmp_path / name for name in ("pivot", "first", "second")]
-    for folder, shard_size in zip(folders, ("5GB", "5KB", "5GB"), strict=True):
-        Qwen3ForCausalLM(config).save_pretrained(folder, max_shard_size=shard_size)
-    merged = merge(folders, tmp_path / "out", MergeConfig(max_shard_bytes=4_000))
-    model, loading = Qwen3ForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    for seed, folder in enumerate(folders):
+        model = write_architecture(folder, architecture)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder, max_shard_size="20KB" if seed == 1 else "5GB")
+    merged = merge(folders, tmp_path / "out", MergeConfig(max_shard_bytes=30_000))
+    assert set(merged) == set(read_all(folders[0])) == set(read_all(folders[1]))
+    loaded, loading = AutoModelForCausalLM.from_pretrained(
+        tmp_path / "out", output_loading_info=True
+    )
     assert not any(loading[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    state = model.state_dict()
-    for name, tensor in merged.items():
-        assert torch.equal(state[name], tensor)
-    assert torch.isfinite(model(torch.tensor([[1, 2, 3]])).logits).all()
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "out")) > 0
+    again = tmp_path / "again"
+    loaded.save_pretrained(again)
+    for name, tensor in read_all(again).items():
+        assert torch.equal(tensor, merged[name])
+    assert torch.isfinite(loaded(torch.tensor([[1, 2, 3]])).logits).all()
+
+
+def test_copies_of_a_model_merge_into_what_answers_alike(tmp_path: Path) -> None:
+    model = write_architecture(tmp_path / "pivot", "qwen3")
+    merge([tmp_path / "pivot"] * 3, tmp_path / "out")
+    merged = type(model).from_pretrained(tmp_path / "out")
+    ids = torch.tensor([[5, 6, 7, 8]])
+    assert torch.equal(merged(ids).logits, model(ids).logits)
+
+
+def test_fused_and_separate_experts_of_a_model_merge_alike(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("pivot", "first", "second")]
+    fused_folders = [tmp_path / f"fused-{folder.name}" for folder in folders]
+    for seed, (folder, fused_folder) in enumerate(zip(folders, fused_folders, strict=True)):
+        model = write_architecture(folder, "qwen3_moe")
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        model.save_pretrained(folder)
+        shutil.copytree(folder, fused_folder)
+        save_file(fused(read_all(folder)), fused_folder / "model.safetensors")
+    config = MergeConfig(select_topk=0.5)
+    separate = merge(folders, tmp_path / "separate", config)
+    together = merge(fused_folders, tmp_path / "together", config)
+    assert set(together) != set(separate)
+    for name, tensor in fused(separate).items():
+        assert torch.equal(tensor, together[name])
+
+
+def fused(weights: Weights) -> Weights:
+    """Return the weights as transformers holds them: the experts of a layer in two tensors."""
+    stacked = {name: tensor for name, tensor in weights.items() if ".experts." not in name}
+    for layer in range(2):
+        prefix = f"model.layers.{layer}.mlp.experts"
+        parts = {
+            kind: torch.stack(
+                [weights[f"{prefix}.{expert}.{kind}_proj.weight"] for expert in range(4)]
+            )
+            for kind in ("down", "gate", "up")
+        }
+        stacked[f"{prefix}.gate_up_proj"] = torch.cat([parts["gate"], parts["up"]], dim=1)
+        stacked[f"{prefix}.down_proj"] = parts["down"]
+    return stacked

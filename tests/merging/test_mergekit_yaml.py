@@ -77,7 +77,11 @@ parameters: {lambda: 0.25}
         ("merge_method: [", "cannot read"),
         ("merge_method: slerp", "merge_method is 'slerp'; expected one of"),
         ("merge_metod: sce", "merge_metod is not supported; did you mean 'merge_method'"),
-        ("merge_method: sce\nslices: []", "slices is not supported"),
+        ("merge_method: sce\nslices: []", "slices stack or cut layers"),
+        ("merge_method: sce\nmodels: []\nslices: []", "both models and slices"),
+        ("merge_method: sce\nchat_template: auto", "the base's chat template is copied"),
+        (SCE + "tokenizer_source: union", "only the base's is supported"),
+        (SCE + "tokenizer: {source: base, tokens: {}}", "tokenizer.tokens is not supported"),
         ("merge_method: sce\nmodels: [{model: a}]", "merge_method sce needs base_model"),
         ("merge_method: sce\nbase_model: a\nmodels: [{model: a}]", "no model beside the base"),
         ("merge_method: sce\nmodels: a", "expected a list"),
@@ -94,7 +98,7 @@ def test_unsupported_file_is_refused_with_the_reason(
     assert "\n" not in str(caught.value)
 
 
-def test_different_densities_and_unweighted_ties_are_refused(tmp_path: Path) -> None:
+def test_densities_may_differ_but_ties_is_always_normalised(tmp_path: Path) -> None:
     text = """
 merge_method: ties
 base_model: base
@@ -102,8 +106,25 @@ models:
   - {model: a, parameters: {density: 0.5}}
   - {model: b, parameters: {density: 0.25}}
 """
-    with pytest.raises(ConfigError, match="give all models the same"):
-        read_mergekit_yaml(write(tmp_path, text))
-    text = text.replace("0.25", "0.5") + "parameters: {normalize: false}"
+    assert read_mergekit_yaml(write(tmp_path, text)).config.densities == (0.5, 0.25)
+    text += "parameters: {normalize: false}"
     with pytest.raises(ConfigError, match="only available with normalize: true"):
         read_mergekit_yaml(write(tmp_path, text))
+
+
+def test_one_slice_over_all_layers_is_a_merge_of_whole_models(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text('{"num_hidden_layers": 4}')
+    text = f"""
+merge_method: linear
+slices:
+  - sources:
+      - {{model: {tmp_path / "m"}, layer_range: [0, 4], parameters: {{weight: 0.5}}}}
+      - {{model: {tmp_path / "m"}, layer_range: [0, 4]}}
+tokenizer_source: base
+"""
+    plan = read_mergekit_yaml(write(tmp_path, text))
+    assert plan.models == (tmp_path / "m", tmp_path / "m")
+    assert plan.config.weights == (0.5, 1.0)
+    with pytest.raises(ConfigError, match=r"layer_range is \[0, 3\] .* only \[0, 4\]"):
+        read_mergekit_yaml(write(tmp_path, text.replace("[0, 4]", "[0, 3]", 1)))

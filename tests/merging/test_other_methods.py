@@ -1,10 +1,10 @@
 import torch
 
-from longloom.merging.blocks import BLOCK_ELEMENTS
-from longloom.merging.dare import merge_dare
-from longloom.merging.linear import merge_linear
-from longloom.merging.task_arithmetic import merge_task_arithmetic
-from longloom.merging.ties import merge_ties
+from longloom.merging.blocks import BLOCK_ELEMENTS, merge_tensor
+from longloom.merging.dare import DareMerge, merge_dare
+from longloom.merging.linear import LinearMerge, merge_linear
+from longloom.merging.task_arithmetic import TaskArithmeticMerge, merge_task_arithmetic
+from longloom.merging.ties import TiesMerge, merge_ties
 
 
 def test_linear_is_the_weighted_mean_whatever_the_pivot() -> None:
@@ -59,3 +59,29 @@ def test_dare_draws_by_seed_name_and_model_not_by_block() -> None:
     assert not torch.equal(kept(1, "a"), kept(1, "b"))
     both = merge_dare(pivot, [target, pivot], (1.0, 1.0), 0.5, seed=1, unit_name="a")
     assert torch.equal(both, kept(1, "a"))
+
+
+def test_densities_of_the_models_may_differ() -> None:
+    pivot = torch.zeros(4)
+    targets = [torch.tensor([4.0, 3.0, 2.0, 1.0]), torch.tensor([1.0, 2.0, 3.0, 4.0])]
+    ties = TiesMerge((1.0, 1.0), densities=(0.25, 1.0))
+    merged, statistics = merge_tensor(ties, pivot, targets)
+    # The first model is trimmed to [4, 0, 0, 0].
+    torch.testing.assert_close(merged, torch.tensor([2.5, 2.0, 3.0, 4.0]))
+    assert statistics.kept_fraction == 5 / 8
+    dare = DareMerge((1.0, 1.0), densities=(1.0, 0.25), seed=0, unit_name="w")
+    ones = [torch.ones(2_000), torch.ones(2_000)]
+    merged, _ = merge_tensor(dare, torch.zeros(2_000), ones)
+    assert merged.unique().tolist() == [1.0, 5.0]
+
+
+def test_methods_without_election_count_conflicts_too() -> None:
+    pivot = torch.zeros(4)
+    targets = [torch.tensor([1.0, -1.0, 2.0, 0.0]), torch.tensor([2.0, 1.0, -1e-30, -1.0])]
+    algorithms = [
+        LinearMerge((1.0, 1.0)),
+        TaskArithmeticMerge((1.0, 1.0)),
+        DareMerge((1.0, 1.0), densities=(0.5, 0.5), seed=0, unit_name="w"),
+    ]
+    for algorithm in algorithms:
+        assert merge_tensor(algorithm, pivot, targets)[1].num_conflicts == 2

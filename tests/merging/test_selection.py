@@ -1,4 +1,3 @@
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +12,9 @@ def select(blocks: list[torch.Tensor], fraction: float, among: str) -> list[bool
         for block in blocks:
             selection.count(block)
     selection.start_pass(2)
-    first = torch.cat([selection.mask(block) for block in blocks]).tolist()
+    first = torch.cat([selection.mask(block) for block in blocks]).bool().tolist()
     selection.start_pass(3)
-    assert torch.cat([selection.mask(block) for block in blocks]).tolist() == first
+    assert torch.cat([selection.mask(block) for block in blocks]).bool().tolist() == first
     return first
 
 
@@ -34,11 +33,15 @@ def test_largest_values_are_kept_and_the_earliest_of_equal_ones(
 ) -> None:
     counted = len(values) if among == "all" else sum(value > 0 for value in values)
     order = sorted(range(len(values)), key=lambda position: -values[position])
-    kept = set(order[: int(fraction * counted)])
+    num_kept = int(fraction * counted)
+    if among == "all":
+        num_kept = max(1, num_kept)
+    kept = set(order[:num_kept])
     blocks = list(torch.tensor(values, dtype=torch.float32).split(block_elements))
     assert select(blocks, fraction, among) == [position in kept for position in range(len(values))]
 
 
-@pytest.mark.parametrize("among", ["all", "nonzero"])
-def test_nothing_is_kept_of_zeros_below_one_position(among: str) -> None:
-    assert select([torch.zeros(3)], 0.3, among) == [False, False, False]
+def test_below_one_position_nothing_of_the_nonzero_and_one_of_all_is_kept() -> None:
+    assert select([torch.zeros(3)], 0.3, "nonzero") == [False, False, False]
+    assert select([torch.tensor([1.0, 3.0, 2.0])], 0.1, "nonzero") == [False, False, False]
+    assert select([torch.tensor([1.0, 3.0, 2.0])], 0.1, "all") == [False, True, False]

@@ -25,18 +25,25 @@ def merge(
     """Merge models, by SCE as in the paper unless told otherwise."""
     from longloom.cli.run_console import RunConsole
     from longloom.errors import ConfigError
-    from longloom.recipes import api
+    from longloom.recipes.verbs.merge import merge as merge_folders
+    from longloom.recipes.verbs.merge import merge_file
+    from longloom.report import merge_table
 
     is_file = len(models) == 1 and Path(models[0]).suffix in (".yaml", ".yml")
-    if is_file and (pivot or overrides):
-        raise ConfigError(f"{models[0]} holds all settings; leave out --pivot and --set")
+    if is_file and pivot:
+        raise ConfigError(f"{models[0]} names its own base_model; leave out --pivot")
     with RunConsole() as console:
         if is_file:
-            merged = api.merge_file(models[0], output=output, progress=console.on_progress)
+            merged = merge_file(
+                models[0],
+                output=output,
+                overrides=overrides or (),
+                progress=console.on_progress,
+            )
         elif pivot is None:
             raise ConfigError("no pivot; give the models' common origin with --pivot")
         else:
-            merged = api.merge(
+            merged = merge_folders(
                 pivot,
                 models,
                 output=output,
@@ -44,7 +51,7 @@ def merge(
                 overrides=overrides or (),
                 progress=console.on_progress,
             )
-    weights = zip(merged.models, merged.coefficients, strict=True)
-    print_table([("model", "weight"), *((name, f"{weight:.3f}") for name, weight in weights)])
+    print_table(merge_table(merged))
     print(f"\nopposite directions at {merged.sign_conflict_fraction:.1%} of the positions")
+    print(f"by layer: {shown_path(output / 'merge_report.html')}")
     print(f"model: {shown_path(output)}")

@@ -13,8 +13,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-BLOCK_ELEMENTS = 1 << 18
-"""Elements merged at a time: 1 MiB per model in fp32, about one core's cache."""
+from longloom.merging.movement import Movement, MovementMeter
+
+BLOCK_ELEMENTS = 1 << 16
+"""Elements merged at a time: 256 KiB per model in fp32, so that a block stays in a core's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a unit in fp32; never changed. E is the number of its elements."""
+
+    pivot: Float[Tensor, " E"]
+    """The pivot's elements."""
+    targets: Float[Tensor, "M E"]
+    """The models' elements."""
+    deltas: Float[Tensor, "M E"]
+    """The models' changes of the pivot."""
+
+
+def make_block(pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> Block:
+    """Return a block of these elements."""
+    return Block(pivot, targets, targets - pivot)
 
 
 class MergeAlgorithm(Protocol):
@@ -27,12 +46,10 @@ class MergeAlgorithm(Protocol):
     def start_pass(self, pass_index: int) -> None:
         """Begin scan `pass_index`, or the merging pass if it equals `num_scans`."""
 
-    def scan(self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> None:
-        """Take the statistics of a block. E is the number of elements of the block; fp32."""
+    def scan(self, block: Block) -> None:
+        """Take the statistics of a block."""
 
-    def merge(
-        self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]
-    ) -> Float[Tensor, " E"]:
+    def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block in fp32."""
 
     def statistics(self) -> "MergeStatistics":
@@ -49,6 +66,8 @@ class MergeStatistics:
     """Positions that selection, trimming or dropping left, among all."""
     num_conflicts: int
     """Positions at which models changed the pivot in opposite directions."""
+    is_equalised: bool = False
+    """Whether the weights are equal because the changes are below mergekit's bound."""
 
 
 class BlockSource(Protocol):
@@ -58,7 +77,7 @@ class BlockSource(Protocol):
     def num_elements(self) -> int:
         """Elements of the unit."""
 
-    def load(self, start: int, stop: int) -> tuple[Float[Tensor, " E"], Float[Tensor, "M E"]]:
+    def load(self, start: int, stop: int) -> Block:
         """Return pivot and models from element `start` to `stop`, in fp32."""
 
 
@@ -76,30 +95,34 @@ class MemoryBlocks:
         """Elements of the unit."""
         return self._pivot.numel()
 
-    def load(self, start: int, stop: int) -> tuple[Float[Tensor, " E"], Float[Tensor, "M E"]]:
+    def load(self, start: int, stop: int) -> Block:
         """Return pivot and models from element `start` to `stop`, in fp32."""
-        pivot = self._pivot[start:stop].to(torch.float32, copy=True)
-        return pivot, torch.stack([target[start:stop].float() for target in self._targets])
+        targets = torch.stack([target[start:stop].float() for target in self._targets])
+        return make_block(self._pivot[start:stop].float(), targets)
 
 
 def merge_blocks(
     algorithm: MergeAlgorithm, source: BlockSource, write: Callable[[Tensor], None]
-) -> MergeStatistics:
+) -> tuple[MergeStatistics, Movement]:
     """Merge a unit block by block; `write` receives the merged blocks in order, in fp32."""
     spans = [
         (start, min(start + BLOCK_ELEMENTS, source.num_elements))
         for start in range(0, source.num_elements, BLOCK_ELEMENTS)
     ]
     single = source.load(*spans[0]) if len(spans) == 1 else None
+    meter = MovementMeter()
     for pass_index in range(algorithm.num_scans + 1):
         algorithm.start_pass(pass_index)
         for span in spans:
-            pivot, targets = single or source.load(*span)
+            block = single or source.load(*span)
             if pass_index < algorithm.num_scans:
-                algorithm.scan(pivot, targets)
-            else:
-                write(algorithm.merge(pivot, targets))
-    return algorithm.statistics()
+                algorithm.scan(block)
+                continue
+            merged = algorithm.merge(block)
+            meter.measure(block.pivot, block.deltas, merged)
+            write(merged)
+    statistics = algorithm.statistics()
+    return statistics, meter.movement(num_models=len(statistics.coefficients))
 
 
 def merge_tensor(
@@ -109,5 +132,5 @@ def merge_tensor(
 ) -> tuple[Float[Tensor, "*shape"], MergeStatistics]:
     """Merge one tensor in memory; returns it in fp32."""
     blocks: list[Tensor] = [torch.empty(0)]
-    statistics = merge_blocks(algorithm, MemoryBlocks(pivot, targets), blocks.append)
+    statistics, _ = merge_blocks(algorithm, MemoryBlocks(pivot, targets), blocks.append)
     return torch.cat(blocks).reshape(pivot.shape), statistics

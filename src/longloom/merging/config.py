@@ -19,17 +19,23 @@ class MergeConfig(FrozenConfig):
     gives no value; 1.0 is what the authors of SCE use for reasoning models."""
     variant: Literal["authors", "mergekit"] = "authors"
     """SCE below select_topk 1: the authors' code selects for the coefficients alone, mergekit
-    drops the unselected positions from the merge as well. At 1.0 they agree."""
+    drops the unselected positions from the merge as well. mergekit also bounds sums by 1e-6, so
+    that tensors that changed little get equal coefficients; without that they agree at 1.0."""
     weights: tuple[float, ...] | None = None
     """One per model, for every method but SCE; equal weights summing to 1 if not given."""
     density: Fraction = 1.0
     """Fraction of each model's changes that TIES keeps by magnitude and DARE at random."""
+    densities: tuple[Fraction, ...] | None = None
+    """One per model, in place of `density`."""
     seed: int = 0
     """DARE: names the random stream, with the tensor's name and the model's position."""
     dtype: Literal["bfloat16", "float16", "float32"] | None = None
     """Type of the written floating point tensors; the pivot's if not given."""
     max_shard_bytes: PositiveInt = 5_000_000_000
     """A larger model is written as several files, as transformers does."""
+    num_threads: PositiveInt = 1
+    """Tensors (of fused experts: matrices) merged at the same time; the bytes do not depend on
+    it."""
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -52,6 +58,10 @@ class MergeConfig(FrozenConfig):
                 f"weights is {self.weights}; method ties needs weights above 0, because they vote"
             )
         return self
+
+    def densities_for(self, num_models: int) -> tuple[float, ...]:
+        """Return the densities of `num_models` models."""
+        return self.densities or (self.density,) * num_models
 
     def weights_for(self, num_models: int) -> tuple[float, ...]:
         """Return the weights of `num_models` models, equal ones if none were given."""

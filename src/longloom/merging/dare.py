@@ -7,23 +7,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from longloom.merging.blocks import MergeStatistics, merge_tensor
+from longloom.merging.blocks import Block, MergeStatistics, merge_tensor
+from longloom.merging.sign_election import count_conflicts
 
 
 class DareMerge:
     """theta = theta_0 + sum_m w_m keep_m (theta_m - theta_0) / density over one unit's blocks."""
 
     def __init__(
-        self, weights: Sequence[float], *, density: float, seed: int, unit_name: str
+        self, weights: Sequence[float], *, densities: Sequence[float], seed: int, unit_name: str
     ) -> None:
         self._weights = tuple(weights)
-        self._density = density
+        self._densities = torch.tensor(densities, dtype=torch.float32)
         self._generators = [
             torch.Generator().manual_seed(_stream_seed(seed, unit_name, model))
             for model in range(len(weights))
         ]
         self._num_drawn = 0
         self._num_kept = 0
+        self._num_conflicts = 0
 
     @property
     def num_scans(self) -> int:
@@ -33,26 +35,25 @@ class DareMerge:
     def start_pass(self, pass_index: int) -> None:
         """Nothing to prepare."""
 
-    def scan(self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> None:
+    def scan(self, block: Block) -> None:
         """Never called: there are no scans."""
 
-    def merge(
-        self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]
-    ) -> Float[Tensor, " E"]:
+    def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block."""
-        draws = [torch.rand(pivot.numel(), generator=stream) for stream in self._generators]
-        is_kept = torch.stack(draws) < self._density
+        draws = [torch.rand(block.pivot.numel(), generator=stream) for stream in self._generators]
+        is_kept = torch.stack(draws) < self._densities[:, None]
         self._num_drawn += is_kept.numel()
         self._num_kept += int(is_kept.sum())
-        weights = torch.tensor(self._weights, dtype=torch.float32) / self._density
-        return pivot + weights @ ((targets - pivot) * is_kept)
+        self._num_conflicts += count_conflicts(block.deltas)
+        weights = torch.tensor(self._weights, dtype=torch.float32) / self._densities
+        return block.pivot + weights @ (block.deltas * is_kept)
 
     def statistics(self) -> MergeStatistics:
-        """Return weights and kept fraction; conflicts are not counted, because none is resolved."""
+        """Return weights and kept fraction; conflicts are counted, though none is resolved."""
         return MergeStatistics(
             coefficients=self._weights,
             kept_fraction=self._num_kept / max(1, self._num_drawn),
-            num_conflicts=0,
+            num_conflicts=self._num_conflicts,
         )
 
 
@@ -70,7 +71,8 @@ def merge_dare(
     Normalised by `density`, so that the expected change is that of task arithmetic. The random
     stream is named by seed, unit name and the model's position, never by order of merging.
     """
-    algorithm = DareMerge(weights, density=density, seed=seed, unit_name=unit_name)
+    densities = [density] * len(targets)
+    algorithm = DareMerge(weights, densities=densities, seed=seed, unit_name=unit_name)
     return merge_tensor(algorithm, pivot, targets)[0]
 
 

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from longloom.merging.blocks import MergeStatistics, merge_tensor
+from longloom.merging.blocks import Block, MergeStatistics, merge_tensor
+from longloom.merging.sign_election import count_conflicts
 
 
 class LinearMerge:
@@ -15,6 +16,7 @@ class LinearMerge:
     def __init__(self, weights: Sequence[float]) -> None:
         total = sum(weights)
         self._coefficients = tuple(weight / total for weight in weights)
+        self._num_conflicts = 0
 
     @property
     def num_scans(self) -> int:
@@ -24,18 +26,21 @@ class LinearMerge:
     def start_pass(self, pass_index: int) -> None:
         """Nothing to prepare."""
 
-    def scan(self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> None:
+    def scan(self, block: Block) -> None:
         """Never called: there are no scans."""
 
-    def merge(
-        self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]
-    ) -> Float[Tensor, " E"]:
+    def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block."""
-        return torch.tensor(self._coefficients, dtype=torch.float32) @ targets
+        self._num_conflicts += count_conflicts(block.deltas)
+        return torch.tensor(self._coefficients, dtype=torch.float32) @ block.targets
 
     def statistics(self) -> MergeStatistics:
-        """Return the weights; conflicts are not counted, because none is resolved."""
-        return MergeStatistics(coefficients=self._coefficients, kept_fraction=1.0, num_conflicts=0)
+        """Return the weights; conflicts are counted, though none is resolved."""
+        return MergeStatistics(
+            coefficients=self._coefficients,
+            kept_fraction=1.0,
+            num_conflicts=self._num_conflicts,
+        )
 
 
 def merge_linear(

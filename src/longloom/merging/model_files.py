@@ -19,11 +19,17 @@ _ARCHITECTURE_KEYS = (
     "mlp_only_layers",
     "model_type",
     "moe_intermediate_size",
+    "n_embd",
+    "n_head",
+    "n_layer",
+    "n_routed_experts",
+    "norm_topk_prob",
     "num_attention_heads",
     "num_experts",
     "num_experts_per_tok",
     "num_hidden_layers",
     "num_key_value_heads",
+    "num_local_experts",
     "rms_norm_eps",
     "rope_theta",
     "vocab_size",
@@ -39,9 +45,12 @@ _REPORTED_KEYS = (
 _COPIED_FILES = (
     "added_tokens.json",
     "chat_template.jinja",
+    "chat_template.json",
     "config.json",
     "generation_config.json",
     "merges.txt",
+    "preprocessor_config.json",
+    "processor_config.json",
     "special_tokens_map.json",
     "tokenizer.json",
     "tokenizer.model",
@@ -86,9 +95,11 @@ def compare_models(pivot: Path, models: Sequence[Path]) -> list[str]:
         ModelError: architectures or vocabularies disagree; all disagreements are named.
     """
     settings = read_settings(pivot)
+    _check_not_quantised(pivot, settings)
     warnings: list[str] = []
     for model in models:
         others = read_settings(model)
+        _check_not_quantised(model, others)
         disagreements = _differences(settings, others, _ARCHITECTURE_KEYS)
         if is_tied(settings) != is_tied(others):
             disagreements.append(
@@ -124,6 +135,16 @@ def copy_model_files(pivot: Path, output: Path, *, dtype: str | None) -> None:
         settings["dtype"] = dtype
         text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
         atomic_write_text(output / "config.json", text, error_class=ModelError)
+
+
+def _check_not_quantised(folder: Path, settings: ModelSettings) -> None:
+    quantization = settings.get("quantization_config")
+    if quantization:
+        method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+        raise ModelError(
+            f"{folder} is quantised ({method or 'see config.json'}); merge the models it was "
+            "quantised from, and quantise the merge"
+        )
 
 
 def _differences(settings: ModelSettings, others: ModelSettings, keys: Sequence[str]) -> list[str]:

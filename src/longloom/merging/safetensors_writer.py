@@ -1,7 +1,7 @@
 """Write safetensors files tensor by tensor.
 
 The format begins with a header that holds every position, so types and shapes are planned first;
-then the bytes are streamed behind it.
+then the bytes are written behind it, in any order.
 """
 
 import json
@@ -9,16 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import torch
-from jaxtyping import Shaped
-from torch import Tensor
 
 from longloom.errors import ModelError
 from longloom.merging.safetensors_reader import TORCH_DTYPE_BY_CODE
 from longloom.runlog.atomic import atomic_write_text, describe_write_failure
+from longloom.runlog.closing import ClosesOnExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,52 +82,78 @@ def write_index(folder: Path, shards: Sequence[Shard]) -> None:
     )
 
 
-class ShardWriter:
-    """Streams the tensors of one shard, in the planned order."""
+class ShardFiles(ClosesOnExit):
+    """The files of a model while it is written, at any position and from any thread."""
 
-    def __init__(self, folder: Path, shard: Shard) -> None:
-        """Reserve the whole file and write its header.
+    def __init__(self, folder: Path, shards: Sequence[Shard]) -> None:
+        """Reserve all files and write their headers; what lies behind a header stays.
 
         Raises:
-            ModelError: the disk has no room for it.
+            ModelError: the disk has no room for them.
         """
-        self._path = folder / shard.file_name
-        self._num_bytes_left = sum(planned.num_bytes for planned in shard.tensors)
+        self._paths: dict[str, Path] = {}
+        self._descriptors: dict[str, int] = {}
+        self._start_by_tensor: dict[str, tuple[str, int]] = {}
+        try:
+            for shard in shards:
+                self._open(folder / shard.file_name, shard)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: Path, shard: Shard) -> None:
         header = _header(shard.tensors)
+        num_bytes = len(header) + sum(planned.num_bytes for planned in shard.tensors)
         try:
-            self._file = self._path.open("wb")
-            _reserve(self._file.fileno(), len(header) + self._num_bytes_left)
-            self._file.write(header)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._descriptors[shard.file_name] = descriptor
+            self._paths[shard.file_name] = path
+            os.ftruncate(descriptor, num_bytes)
+            _reserve(descriptor, num_bytes)
+            _write_all(descriptor, header, 0)
         except OSError as error:
-            raise ModelError(describe_write_failure(self._path, error)) from error
+            raise ModelError(describe_write_failure(path, error)) from error
+        position = len(header)
+        for planned in shard.tensors:
+            self._start_by_tensor[planned.name] = (shard.file_name, position)
+            position += planned.num_bytes
 
-    def write(self, elements: Shaped[Tensor, "*shape"]) -> None:
-        """Write the next elements, in their planned type.
+    def write(self, name: str, start_byte: int, content: memoryview) -> None:
+        """Write bytes of a tensor, from `start_byte` of it on.
 
         Raises:
-            ModelError: the disk is full.
+            ModelError: the disk is full or failed.
         """
-        content = elements.contiguous().reshape(-1).view(torch.uint8).numpy().data
-        self._num_bytes_left -= content.nbytes
+        file_name, position = self._start_by_tensor[name]
         try:
-            self._file.write(content)
+            _write_all(self._descriptors[file_name], content, position + start_byte)
         except OSError as error:
-            raise ModelError(describe_write_failure(self._path, error)) from error
+            raise ModelError(describe_write_failure(self._paths[file_name], error)) from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def read(self, name: str, start_byte: int, num_bytes: int) -> bytes:
+        """Return bytes of a tensor as they are in its file, fewer if they cannot be read."""
+        file_name, position = self._start_by_tensor[name]
         try:
-            self._file.close()
-        except OSError as close_error:
-            raise ModelError(describe_write_failure(self._path, close_error)) from close_error
-        assert error is not None or self._num_bytes_left == 0
+            return os.pread(self._descriptors[file_name], num_bytes, position + start_byte)
+        except OSError:
+            return b""
+
+    def close(self) -> None:
+        """Close the files.
+
+        Raises:
+            ModelError: the disk failed.
+        """
+        failed: ModelError | None = None
+        for file_name, descriptor in self._descriptors.items():
+            try:
+                os.close(descriptor)
+            except OSError as error:
+                failed = ModelError(describe_write_failure(self._paths[file_name], error))
+                failed.__cause__ = error
+        self._descriptors.clear()
+        if failed is not None:
+            raise failed
 
 
 def _aligned(tensors: Sequence[PlannedTensor]) -> tuple[PlannedTensor, ...]:
@@ -160,3 +181,10 @@ def _reserve(descriptor: int, num_bytes: int) -> None:
     # A full disk is found here rather than after an hour; macOS lacks the call and finds it later.
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, num_bytes)
+
+
+def _write_all(descriptor: int, content: bytes | memoryview, position: int) -> None:
+    left = memoryview(content)
+    while left:
+        num_written = os.pwrite(descriptor, left, position)
+        left, position = left[num_written:], position + num_written

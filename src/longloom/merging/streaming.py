@@ -1,40 +1,24 @@
-"""Merge model folders without loading them: one block of one unit at a time.
+"""Merge model folders without loading them: one block of one unit at a time per thread.
 
-Memory is bounded by the block, not by the model: the headers, one block of every model and its
-statistics. Output files are planned first and streamed; the output folder takes its final name
-when it is whole.
+Memory is bounded by the blocks, not by the model: the headers, and for each thread one block of
+every model and the statistics of one unit. A unit is merged by one thread from its first block to
+its last, so the bytes do not depend on how many threads there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from longloom.errors import ModelError
-from longloom.merging.blocks import BLOCK_ELEMENTS, MergeAlgorithm, merge_blocks
+from longloom.merging.blocks import MergeAlgorithm
+from longloom.merging.layout import Folders, Layout, Unit
 from longloom.merging.merge_report import UnitReport
-from longloom.merging.model_files import ModelSettings, is_tied
-from longloom.merging.safetensors_reader import (
-    FLOAT_CODES,
-    TORCH_DTYPE_BY_CODE,
-    StoredTensor,
-    TensorFolder,
-)
-from longloom.merging.safetensors_writer import (
-    PlannedTensor,
-    Shard,
-    ShardWriter,
-    plan_shards,
-    write_index,
-)
-from longloom.merging.units import unit_spans
-
-_EMBEDDING = "embed_tokens.weight"
-_OUTPUT_LAYER = "lm_head.weight"
+from longloom.merging.partial_output import PartialOutput
+from longloom.merging.safetensors_writer import ShardFiles, write_index
+from longloom.merging.unit_merge import FinishedUnit, is_intact, merge_unit
 
 Progress = Callable[[int, int], None]
 """Receives bytes written and bytes in all."""
@@ -43,209 +27,96 @@ MakeAlgorithm = Callable[[str], MergeAlgorithm]
 """Returns a fresh algorithm for the unit of that name."""
 
 
+class _StoppedError(Exception):
+    """Ends the work of a thread after another one failed or was interrupted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Folders:
-    pivot: TensorFolder
-    models: tuple[TensorFolder, ...]
+class _Work:
+    folders: Folders
+    files: ShardFiles
+    output: PartialOutput
+    make_algorithm: MakeAlgorithm
+    stop: threading.Event
 
-
-class _DiskBlocks:
-    """One unit of a tensor, read from all folders."""
-
-    def __init__(self, folders: _Folders, name: str, span: tuple[int, int]) -> None:
-        self._folders = folders
-        self._name = name
-        self._start, self._stop = span
-
-    @property
-    def num_elements(self) -> int:
-        return self._stop - self._start
-
-    def load(self, start: int, stop: int) -> tuple[Float[Tensor, " E"], Float[Tensor, "M E"]]:
-        first, last = self._start + start, self._start + stop
-        pivot = self._folders.pivot.read(self._name, first, last).float()
-        targets = torch.empty(len(self._folders.models), stop - start)
-        for model, folder in enumerate(self._folders.models):
-            targets[model] = folder.read(self._name, first, last)
-        return pivot, targets
+    def check_stop(self) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
 
 
 def merge_weights(
     make_algorithm: MakeAlgorithm,
+    folders: Folders,
+    layout: Layout,
+    output: PartialOutput,
     *,
-    pivot: Path,
-    models: Sequence[Path],
-    output: Path,
-    settings: ModelSettings,
-    output_code: str | None,
-    max_shard_bytes: int,
+    num_threads: int,
     progress: Progress | None,
 ) -> tuple[UnitReport, ...]:
-    """Write the merged weights into the existing folder `output`.
+    """Write the merged weights that are not there yet.
 
     Args:
         make_algorithm: gives each unit its own statistics.
-        pivot: folder of the pivot.
-        models: folders of the models.
-        output: where the files go.
-        settings: the pivot's config.json.
-        output_code: safetensors type of the merged tensors; None keeps the pivot's.
-        max_shard_bytes: bound of one file.
-        progress: is told the bytes written after every tensor.
+        folders: what is merged.
+        layout: what is written.
+        output: where it goes, and what of it is finished.
+        num_threads: units merged at the same time.
+        progress: is told the bytes written after every unit.
 
     Raises:
-        ModelError: a tensor is missing, has another shape, cannot be merged or is not finite.
+        ModelError: a tensor cannot be merged or is not finite, or the disk failed.
     """
-    with ExitStack() as stack:
-        folders = _Folders(
-            pivot=stack.enter_context(TensorFolder(pivot)),
-            models=tuple(stack.enter_context(TensorFolder(model)) for model in models),
+    with ShardFiles(output.folder, layout.shards) as files, _one_torch_thread():
+        work = _Work(
+            folders=folders,
+            files=files,
+            output=output,
+            make_algorithm=make_algorithm,
+            stop=threading.Event(),
         )
-        names = _common_tensors(folders, is_tied=is_tied(settings))
-        planned = [_plan(folders.pivot.tensors[name], output_code) for name in names]
-        shards = plan_shards(planned, max_shard_bytes=max_shard_bytes)
-        total_bytes = sum(tensor.num_bytes for tensor in planned)
-        reports: list[UnitReport] = []
-        written_bytes = 0
-        for tensor, writer in _opened(output, shards):
-            reports += _merge_tensor(make_algorithm, folders, tensor, settings, writer)
-            written_bytes += tensor.num_bytes
-            if progress:
-                progress(written_bytes, total_bytes)
-        write_index(output, shards)
-    return tuple(reports)
+        reports: dict[str, UnitReport] = {}
+        num_bytes = 0
+        with _threads(num_threads, work.stop) as pool:
+            unit_by_future = {pool.submit(_carry_out, work, unit): unit for unit in layout.units}
+            for future in as_completed(unit_by_future):
+                unit, report = unit_by_future[future], future.result().report
+                if report is not None:
+                    reports[unit.name] = report
+                num_bytes += unit.num_bytes
+                if progress:
+                    progress(num_bytes, layout.num_bytes)
+    write_index(output.folder, layout.shards)
+    return tuple(reports[unit.name] for unit in layout.units if unit.is_merged)
 
 
-def _opened(output: Path, shards: Sequence[Shard]) -> Iterator[tuple[PlannedTensor, ShardWriter]]:
-    for shard in shards:
-        with ShardWriter(output, shard) as writer:
-            for tensor in shard.tensors:
-                yield tensor, writer
+@contextmanager
+def _threads(num_threads: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """Give a pool whose threads have ended when the block has, whatever ended it."""
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="merge") as pool:
+        try:
+            yield pool
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _common_tensors(folders: _Folders, *, is_tied: bool) -> list[str]:
-    """Return the names to merge in the pivot's order; a tied output layer is left out."""
-    everything = (folders.pivot, *folders.models)
-    wanted = _names_of(folders.pivot, is_tied=is_tied)
-    for folder in folders.models:
-        found = _names_of(folder, is_tied=is_tied)
-        for name in wanted:
-            if name not in found:
-                raise ModelError(f"{_missing(name, folder, folders.pivot)}")
-        for name in found:
-            if name not in wanted:
-                raise ModelError(f"{_missing(name, folders.pivot, folder)}")
-    for name in wanted:
-        stored = folders.pivot.tensors[name]
-        for folder in everything:
-            _check_alike(stored, folder.tensors[name])
-    return list(wanted)
+def _carry_out(work: _Work, unit: Unit) -> FinishedUnit:
+    work.check_stop()
+    earlier = work.output.finished.get(unit.name)
+    if earlier is not None and is_intact(unit, earlier, work.files):
+        return earlier
+    finished = merge_unit(unit, work.folders, work.files, work.make_algorithm, work.check_stop)
+    work.output.journal.add(unit.name, finished)
+    return finished
 
 
-def _names_of(folder: TensorFolder, *, is_tied: bool) -> dict[str, None]:
-    names = dict.fromkeys(folder.tensors)
-    if not is_tied or _OUTPUT_LAYER not in names:
-        return names
-    embedding = next((name for name in names if name.endswith(_EMBEDDING)), None)
-    if embedding is None or not _is_equal(folder, embedding, _OUTPUT_LAYER):
-        raise ModelError(
-            f"{folder.path}: config.json ties {_OUTPUT_LAYER!r} to the embedding, but the stored "
-            "tensors differ; set tie_word_embeddings to false or remove the tensor"
-        )
-    del names[_OUTPUT_LAYER]
-    return names
-
-
-def _is_equal(folder: TensorFolder, first: str, second: str) -> bool:
-    num_elements = folder.tensors[first].num_elements
-    if folder.tensors[second].num_elements != num_elements:
-        return False
-    spans = (
-        (start, min(start + BLOCK_ELEMENTS, num_elements))
-        for start in range(0, num_elements, BLOCK_ELEMENTS)
-    )
-    return all(torch.equal(folder.read(first, *span), folder.read(second, *span)) for span in spans)
-
-
-def _missing(name: str, folder: TensorFolder, other: TensorFolder) -> str:
-    return (
-        f"tensor {name!r} of {other.path} is missing in {folder.path}; merge models of one "
-        "architecture, saved whole (not adapters)"
-    )
-
-
-def _check_alike(stored: StoredTensor, other: StoredTensor) -> None:
-    if other.shape != stored.shape:
-        raise ModelError(
-            f"tensor {stored.name!r} has shape {list(other.shape)} in {other.file}, but "
-            f"{list(stored.shape)} in the pivot's {stored.file}; merge models of one architecture"
-        )
-    if (stored.code in FLOAT_CODES) != (other.code in FLOAT_CODES):
-        raise ModelError(
-            f"tensor {stored.name!r} has type {other.code} in {other.file}, but {stored.code} in "
-            f"the pivot's {stored.file}; save both with floating point weights"
-        )
-
-
-def _plan(stored: StoredTensor, output_code: str | None) -> PlannedTensor:
-    is_merged = stored.code in FLOAT_CODES
-    code = output_code if output_code and is_merged else stored.code
-    return PlannedTensor(
-        name=stored.name,
-        code=code,
-        shape=stored.shape,
-        num_bytes=stored.num_elements * TORCH_DTYPE_BY_CODE[code].itemsize,
-    )
-
-
-def _merge_tensor(
-    make_algorithm: MakeAlgorithm,
-    folders: _Folders,
-    tensor: PlannedTensor,
-    settings: ModelSettings,
-    writer: ShardWriter,
-) -> list[UnitReport]:
-    if tensor.code not in FLOAT_CODES:
-        _copy_equal(folders, tensor.name, writer)
-        return []
-    dtype = TORCH_DTYPE_BY_CODE[tensor.code]
-
-    def write(merged: Tensor) -> None:
-        stored = merged.to(dtype)
-        if not torch.isfinite(stored.sum(dtype=torch.float32)):
-            raise ModelError(
-                f"tensor {tensor.name!r} is not finite after merging into {tensor.code}; look for "
-                "NaN or huge values in the models, or choose dtype float32"
-            )
-        writer.write(stored)
-
-    reports = []
-    for start, stop in unit_spans(tensor.name, tensor.shape, settings):
-        blocks = _DiskBlocks(folders, tensor.name, (start, stop))
-        statistics = merge_blocks(make_algorithm(f"{tensor.name}:{start}"), blocks, write)
-        num_elements = max(1, stop - start)
-        reports.append(
-            UnitReport(
-                tensor=tensor.name,
-                start_element=start,
-                num_elements=stop - start,
-                coefficients=statistics.coefficients,
-                kept_fraction=statistics.kept_fraction,
-                sign_conflict_fraction=statistics.num_conflicts / num_elements,
-            )
-        )
-    return reports
-
-
-def _copy_equal(folders: _Folders, name: str, writer: ShardWriter) -> None:
-    num_elements = folders.pivot.tensors[name].num_elements
-    for start in range(0, num_elements, BLOCK_ELEMENTS):
-        stop = min(start + BLOCK_ELEMENTS, num_elements)
-        block = folders.pivot.read(name, start, stop)
-        for folder in folders.models:
-            if not torch.equal(block, folder.read(name, start, stop)):
-                raise ModelError(
-                    f"tensor {name!r} is not floating point and differs between "
-                    f"{folders.pivot.path} and {folder.path}; it cannot be merged"
-                )
-        writer.write(block)
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread for each of ours: its sums depend on how many it uses."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

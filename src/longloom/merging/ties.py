@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from longloom.merging.blocks import MergeStatistics, merge_tensor
+from longloom.merging.blocks import Block, MergeStatistics, merge_tensor
 from longloom.merging.selection import TopSelection
 from longloom.merging.sign_election import average_agreeing
 
@@ -14,9 +14,13 @@ from longloom.merging.sign_election import average_agreeing
 class TiesMerge:
     """TIES over the blocks of one unit."""
 
-    def __init__(self, weights: Sequence[float], *, density: float) -> None:
+    def __init__(self, weights: Sequence[float], *, densities: Sequence[float]) -> None:
         self._weights = tuple(weights)
-        self._selections = [TopSelection(density, among="all") for _ in weights if density < 1]
+        self._selections = (
+            [TopSelection(density, among="all") for density in densities]
+            if min(densities) < 1
+            else []
+        )
         self._num_elements = 0
         self._num_conflicts = 0
 
@@ -30,24 +34,22 @@ class TiesMerge:
         for selection in self._selections:
             selection.start_pass(pass_index)
 
-    def scan(self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]) -> None:
+    def scan(self, block: Block) -> None:
         """Rank the block's changes by magnitude."""
-        magnitudes = (targets - pivot).abs()
+        magnitudes = block.deltas.abs()
         for selection, magnitude in zip(self._selections, magnitudes, strict=True):
             selection.count(magnitude)
 
-    def merge(
-        self, pivot: Float[Tensor, " E"], targets: Float[Tensor, "M E"]
-    ) -> Float[Tensor, " E"]:
+    def merge(self, block: Block) -> Float[Tensor, " E"]:
         """Return the merged block."""
-        deltas = targets - pivot
-        self._num_elements += pivot.numel()
+        deltas = block.deltas.clone() if self._selections else block.deltas
+        self._num_elements += block.pivot.numel()
         for model, selection in enumerate(self._selections):
             deltas[model] *= selection.mask(deltas[model].abs())
         weights = torch.tensor(self._weights, dtype=torch.float32)
         change, num_conflicts = average_agreeing(deltas, weights @ deltas, weights)
         self._num_conflicts += num_conflicts
-        return pivot + change
+        return block.pivot + change
 
     def statistics(self) -> MergeStatistics:
         """Return weights, the trimmed models' mean kept fraction, and conflicts."""
@@ -71,4 +73,4 @@ def merge_ties(
     Each position is normalised by the weights of the models that agree there, as the paper's
     disjoint mean is.
     """
-    return merge_tensor(TiesMerge(weights, density=density), pivot, targets)[0]
+    return merge_tensor(TiesMerge(weights, densities=[density] * len(targets)), pivot, targets)[0]

@@ -39,7 +39,7 @@ from longloom.recipes.stage_messages import skipped_message
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.windows import check_windows
 from longloom.records import Split
-from longloom.report import write_report
+from longloom.report import write_merge_page, write_report
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import (
     RunFolder,
@@ -191,6 +191,7 @@ def _run_stage(run: _Run, stage: StageConfig) -> Path:
             pivot=run.checkpoints[stage.start],
             models=[run.checkpoints[name] for name in stage.merged_stages],
             output=final,
+            add_files=write_merge_page,
         )
         run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
         return final

@@ -1,7 +1,8 @@
-"""A run, or a set of questions, as one HTML file that people would rather look at than read.
+"""A run, a set of questions or a merge as one HTML file that people would rather look at than read.
 
     run folder -> RunContents -> tables, summary, charts, rollouts -> report.html
     questions  -> SynthesisContents -> tables, charts, a sample    -> report.html
+    merge      -> MergeContents -> charts by layer and kind        -> merge_report.html
 
 Every figure is computed from the files of the folder; none is stored by the run. The file
 needs no network: style, script, charts and texts are inside it. Texts of documents and models
@@ -18,14 +19,17 @@ from longloom.report.rollout_records import ROLLOUT_SCHEMA, rollout_record
 from longloom.report.synthesis_contents import holds_examples
 from longloom.report.synthesis_markdown import synthesis_markdown
 from longloom.report.write import write_report
+from longloom.report.write_merge import merge_table, write_merge_page
 from longloom.report.write_synthesis import write_synthesis_report
 
 __all__ = [
     "ROLLOUT_SCHEMA",
     "holds_examples",
+    "merge_table",
     "results_markdown",
     "rollout_record",
     "synthesis_markdown",
+    "write_merge_page",
     "write_report",
     "write_synthesis_report",
 ]

@@ -1,12 +1,14 @@
 """Everything a report shows, read from a run folder; what is missing is simply empty."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from longloom.errors import DataError
+from longloom.errors import DataError, ModelError
 from longloom.evaluation.results import EvaluationCell, read_cells
+from longloom.merging.merge_report import REPORT_FILE_NAME, MergeReport, read_merge_report
 from longloom.runlog import MetricRow, RunFolder, RunManifest, read_manifest, read_metrics
 
 EVALUATION_FOLDER = "evaluation"
@@ -42,6 +44,8 @@ class RunContents:
     """One row per step, in order."""
     cells: tuple[EvaluationCell, ...]
     """All evaluation cells."""
+    merges: tuple[tuple[str, MergeReport], ...] = ()
+    """Stages that merged, by name, with what they did."""
 
     def cell(self, checkpoint: str, suite: str, agent: str) -> EvaluationCell | None:
         """Return one cell that holds scores, or None."""
@@ -102,7 +106,15 @@ def read_run(path: Path) -> RunContents:
         date=date,
         rows=_one_row_per_step(rows),
         cells=read_cells(path / EVALUATION_FOLDER),
+        merges=tuple(_merges(folder)),
     )
+
+
+def _merges(folder: RunFolder) -> Iterator[tuple[str, MergeReport]]:
+    for path in sorted(folder.checkpoints_folder.glob(f"*/final/{REPORT_FILE_NAME}")):
+        # A report of an earlier version lacks what is drawn; the merge itself is sound.
+        with suppress(ModelError):
+            yield path.parent.parent.name, read_merge_report(path.parent)
 
 
 def _one_row_per_step(rows: Sequence[MetricRow]) -> tuple[MetricRow, ...]:

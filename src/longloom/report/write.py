@@ -8,6 +8,8 @@ from pathlib import Path
 from longloom.report.comparison_chart import comparison_chart
 from longloom.report.curves import length_figures, length_legend, training_figures
 from longloom.report.estimates import accuracy, percent, signed_points
+from longloom.report.merge_contents import merge_contents
+from longloom.report.merge_figures import layer_figures
 from longloom.report.rollout_pages import embed_json, rollouts_payload
 from longloom.report.run_contents import RunContents, read_run
 from longloom.report.summary import Summary, summarise
@@ -101,6 +103,10 @@ def render_page(run: RunContents, *, rollouts_json: str) -> str:
         length_figures=length_figures(run),
         length_legend=length_legend(run),
         training_figures=training_figures(run),
+        merges=[
+            (name, layer_figures(merge_contents(report)), f"checkpoints/{name}/final")
+            for name, report in run.merges
+        ],
         # Files of the package and `embed_json`: no text of a document or a model is in these.
         style=Markup(folder.joinpath("report.css").read_text("utf-8")),
         script=Markup(folder.joinpath("rollouts.js").read_text("utf-8")),

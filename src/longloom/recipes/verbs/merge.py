@@ -8,6 +8,7 @@ from longloom.errors import ConfigError
 from longloom.merging import MergeConfig, MergeReport, read_mergekit_yaml
 from longloom.merging.merge import merge_models
 from longloom.recipes.model_source import resolve_model
+from longloom.report import write_merge_page
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, bytes written, and bytes in all."""
@@ -23,6 +24,9 @@ def merge(
     progress: Progress | None = None,
 ) -> MergeReport:
     """Merge models into the one they were trained from, and write a new model folder.
+
+    `merge_report.json` and `merge_report.html` in it say what each model contributed. A merge that
+    was killed is continued by the same call.
 
     Args:
         pivot: the common origin: a model folder or `tiny-base`.
@@ -43,36 +47,55 @@ def merge(
         )
     settings = apply_overrides({"merge": MergeConfig().model_dump(mode="json")}, overrides)
     chosen = settings["merge"]
-    if not isinstance(chosen, dict):
-        raise ConfigError(f"merge is {chosen!r}; expected settings by name")
-    if not any(override.startswith("merge.method=") for override in overrides):
+    if isinstance(chosen, dict) and not any(
+        override.startswith("merge.method=") for override in overrides
+    ):
         chosen["method"] = method
     return merge_models(
-        parse_config(MergeConfig, chosen),
+        _parsed(chosen),
         pivot=resolve_model(str(pivot)),
         models=[resolve_model(str(model)) for model in models],
         output=Path(output),
         progress=_described(progress),
+        add_files=write_merge_page,
     )
 
 
 def merge_file(
-    file: Path | str, *, output: Path | str, progress: Progress | None = None
+    file: Path | str,
+    *,
+    output: Path | str,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> MergeReport:
     """Carry out a merge that a mergekit YAML file describes, and write a new model folder.
+
+    Args:
+        file: as mergekit reads it.
+        output: the new folder.
+        overrides: changed settings as `merge.a=b`, for what mergekit's files do not hold.
+        progress: is told how far the work is.
 
     Raises:
         ConfigError: the file cannot be read, or asks for something that is not supported.
         ModelError: a folder cannot be read, folders disagree, or the output exists.
     """
     plan = read_mergekit_yaml(Path(file))
+    settings = apply_overrides({"merge": plan.config.model_dump(mode="json")}, overrides)
     return merge_models(
-        plan.config,
+        _parsed(settings["merge"]),
         pivot=plan.pivot,
         models=plan.models,
         output=Path(output),
         progress=_described(progress),
+        add_files=write_merge_page,
     )
+
+
+def _parsed(settings: object) -> MergeConfig:
+    if not isinstance(settings, dict):
+        raise ConfigError(f"merge is {settings!r}; expected settings by name")
+    return parse_config(MergeConfig, settings)
 
 
 def _described(progress: Progress | None) -> Callable[[int, int], None] | None:
