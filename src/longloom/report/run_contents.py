@@ -1,19 +1,35 @@
-"""Everything a report shows, read from a run folder; what is missing is simply empty."""
+"""Everything a report shows, read from a run folder; what is missing is simply empty.
+
+A whole run has an index that says which results belong to its settings; a training by hand has one
+metrics.jsonl and its cells.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.results import EvaluationCell, read_cells
-from longloom.runlog import MetricRow, RunFolder, RunManifest, read_manifest, read_metrics
+from longloom.evaluation.results import EvaluationCell, read_cell, read_cells
+from longloom.runlog import (
+    INDEX_FILE,
+    METRICS_FILE,
+    ROLLOUTS_FILE,
+    MetricRow,
+    RunFolder,
+    RunIndex,
+    RunManifest,
+    Status,
+    read_index,
+    read_manifest,
+    read_metrics,
+)
 
 EVALUATION_FOLDER = "evaluation"
 """Where a run folder holds its evaluation cells."""
 
 CHECKPOINTS = ("base", "stage-1", "stage-2", "stage-3", "memory", "merged", "final")
-"""In the order in which a run makes them."""
+"""In the order in which they are shown where no index gives one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +58,8 @@ class RunContents:
     """One row per step, in order."""
     cells: tuple[EvaluationCell, ...]
     """All evaluation cells."""
+    index: RunIndex | None = None
+    """What belongs to the run; None for a training by hand."""
 
     def cell(self, checkpoint: str, suite: str, agent: str) -> EvaluationCell | None:
         """Return one cell that holds scores, or None."""
@@ -55,8 +73,28 @@ class RunContents:
     def checkpoints(self) -> tuple[str, ...]:
         """The evaluated checkpoints: the known ones in order, then any others."""
         found = {cell.checkpoint for cell in self.cells if cell.scores}
-        known = tuple(name for name in CHECKPOINTS if name in found)
+        order: tuple[str, ...] = CHECKPOINTS
+        if self.index is not None:
+            order = ("base", *(stage.name for stage in self.index.stages))
+        known = tuple(name for name in order if name in found)
         return known + tuple(sorted(found - set(known)))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What of the run is not there yet, one phrase each."""
+        if self.index is None:
+            return ()
+        stages = [stage for stage in self.index.stages if stage.status is not Status.DONE]
+        phrases = [
+            f"stage {stage.name} (step {stage.step} of {stage.num_steps})"
+            if stage.status is Status.PARTLY and stage.num_steps
+            else f"stage {stage.name}"
+            for stage in stages
+        ]
+        num_missing = sum(cell.status is not Status.DONE for cell in self.index.cells)
+        if num_missing:
+            phrases.append(f"{num_missing} of {len(self.index.cells)} evaluations")
+        return tuple(phrases)
 
     @property
     def stages(self) -> tuple[StageSpan, ...]:
@@ -93,6 +131,21 @@ def read_run(path: Path) -> RunContents:
     if folder.run_file.exists():
         manifest = read_manifest(folder.run_file)
         date = datetime.fromtimestamp(folder.run_file.stat().st_mtime, UTC).date().isoformat()
+    _check_layout(folder, manifest)
+    if (path / INDEX_FILE).exists():
+        index = read_index(path)
+        return RunContents(
+            path=path,
+            manifest=manifest,
+            date=date,
+            rows=_rows_of_stages(path, index),
+            cells=tuple(
+                read_cell(path / cell.place)
+                for cell in index.cells
+                if (path / cell.place).is_file()
+            ),
+            index=index,
+        )
     rows: Sequence[MetricRow] = ()
     if folder.metrics_file.exists():
         rows = read_metrics(folder.metrics_file)
@@ -103,6 +156,43 @@ def read_run(path: Path) -> RunContents:
         rows=_one_row_per_step(rows),
         cells=read_cells(path / EVALUATION_FOLDER),
     )
+
+
+def rollout_files(path: Path) -> tuple[tuple[Path, int], ...]:
+    """Return the files of logged rollouts that are there, and how many steps come before each.
+
+    Raises:
+        DataError: the index is damaged.
+    """
+    if not (path / INDEX_FILE).exists():
+        files = [(path / ROLLOUTS_FILE, 0)]
+    else:
+        index = read_index(path)
+        files = [
+            (path / stage.place / ROLLOUTS_FILE, index.steps_before(stage.name))
+            for stage in index.stages
+        ]
+    return tuple((file, before) for file, before in files if file.is_file())
+
+
+def _check_layout(folder: RunFolder, manifest: RunManifest | None) -> None:
+    is_run = manifest is not None and "stages" in manifest.config
+    if is_run and not (folder.path / INDEX_FILE).exists():
+        raise DataError(
+            f"{folder.path} is a run of an earlier Longloom: it has no {INDEX_FILE}; read it with "
+            "the Longloom that wrote it, or run the recipe again"
+        )
+
+
+def _rows_of_stages(path: Path, index: RunIndex) -> tuple[MetricRow, ...]:
+    """Return the rows of all stages, their steps counted over the run."""
+    found: list[MetricRow] = []
+    for stage in index.stages:
+        file = path / stage.place / METRICS_FILE
+        if file.is_file():
+            before = index.steps_before(stage.name)
+            found += [replace(row, step=row.step + before) for row in read_metrics(file)]
+    return _one_row_per_step(found)
 
 
 def _one_row_per_step(rows: Sequence[MetricRow]) -> tuple[MetricRow, ...]:

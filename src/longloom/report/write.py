@@ -9,7 +9,7 @@ from longloom.report.comparison_chart import comparison_chart
 from longloom.report.curves import length_figures, length_legend, training_figures
 from longloom.report.estimates import accuracy, percent, signed_points
 from longloom.report.rollout_pages import embed_json, rollouts_payload
-from longloom.report.run_contents import RunContents, read_run
+from longloom.report.run_contents import RunContents, read_run, rollout_files
 from longloom.report.summary import Summary, summarise
 from longloom.report.tables import (
     LONG_SUITES,
@@ -52,7 +52,7 @@ def write_report(run_folder: Path) -> Path:
     """
     run = read_run(run_folder)
     folder = RunFolder(run_folder)
-    page = render_page(run, rollouts_json=rollouts_payload(folder.rollouts_file))
+    page = render_page(run, rollouts_json=rollouts_payload(rollout_files(run_folder)))
     # Text of a model may hold half a surrogate pair, which UTF-8 cannot.
     atomic_write_bytes(folder.report_file, page.encode("utf-8", "replace"))
     return folder.report_file
