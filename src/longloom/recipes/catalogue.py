@@ -11,12 +11,14 @@ from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.tiny_cpu import tiny_cpu
+from longloom.recipes.tiny_cpu_l1 import tiny_cpu_l1
 
 RECIPES: Mapping[str, Callable[[], RunConfig]] = {
     "qwenlong-l1": qwenlong_l1,
     "qwenlong-l1-120k": qwenlong_l1_120k,
     "qwenlong-l15": qwenlong_l15,
     "tiny-cpu": tiny_cpu,
+    "tiny-cpu-l1": tiny_cpu_l1,
 }
 
 

@@ -23,12 +23,7 @@ from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_cells import evaluate_checkpoint, wait_for_cells
 from longloom.recipes.run_config import RunConfig, check_lengths, check_sft_rows
 from longloom.recipes.run_examples import check_examples, prepare_examples
-from longloom.recipes.run_listener import (
-    ACTIVITY_FILE,
-    EVENTS_FILE,
-    RecordedListener,
-    RunListener,
-)
+from longloom.recipes.run_listener import RecordedListener, RunListener
 from longloom.recipes.run_stages import (
     check_later_rows,
     check_stage_memory,
@@ -50,6 +45,7 @@ from longloom.runlog import (
     run_folder_name,
     write_manifest,
 )
+from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE
 from longloom.runlog.trackers import Trackers, open_trackers
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.training.loop import last_step
@@ -141,15 +137,16 @@ def _tell_what_is_there(state: RunState, listener: RunListener, again: list[str]
         if not state.is_wanted(node):
             continue
         status = state.status(node)
+        name = node.name if node.stage is not None else f"examples {node.name}"
         if status is Status.DONE:
-            listener.on_message(f"{node.name}: done before (key {node.shown_key})")
-        elif node.name in again:
-            listener.on_message(f"{node.name}: is computed again; what was there is kept till then")
+            listener.on_message(f"{name}: done before (key {node.shown_key})")
+        elif node.stage is not None and node.name in again:
+            listener.on_message(f"{name}: computed again; what was there is kept until then")
         elif status is Status.PARTLY:
             step = last_step(state.place(node))
-            listener.on_message(f"{node.name}: goes on after step {step} (key {node.shown_key})")
+            listener.on_message(f"{name}: goes on after step {step} (key {node.shown_key})")
         elif reason := reason_to_compute(state.folder, node):
-            listener.on_message(f"{node.name}: {reason}")
+            listener.on_message(f"{name}: {reason}")
     cells = [node for node in state.graph.cells if state.is_wanted(node)]
     num_done = sum(state.status(node) is Status.DONE for node in cells)
     if num_done:

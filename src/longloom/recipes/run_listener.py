@@ -9,15 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from longloom.recipes.evaluation_jobs import EvaluationJob
-from longloom.runlog import RecordSchema, RecordWriter
+from longloom.runlog import RecordWriter
 from longloom.runlog.closing import ClosesOnExit
+from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE, EVENTS_SCHEMA
 from longloom.training.stage_inputs import StepResult
-
-EVENTS_FILE = "events.jsonl"
-"""In a run folder: every line that a run has told, with its time."""
-EVENTS_SCHEMA = RecordSchema(name="longloom.events", version=1)
-ACTIVITY_FILE = "now.json"
-"""In a run folder: what its process is doing, written once a second at most."""
 
 
 class RunListener(Protocol):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from longloom.errors import ConfigError, LongloomError
-from longloom.recipes.run_listener import ACTIVITY_FILE, EVENTS_FILE
 from longloom.runlog import INDEX_FILE, RunFolder, read_manifest
+from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE
 
 
 def check_run_folder(folder: RunFolder) -> None:
