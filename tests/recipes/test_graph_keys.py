@@ -1,6 +1,6 @@
 """Which settings change which parts of a run: every setting of a recipe is accounted for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import permutations
 from typing import Any, get_args, get_origin

@@ -72,7 +72,8 @@ def run(
     if outcome.missing:
         print(f"\nnot there yet: {', '.join(outcome.missing)}")
     if outcome.model is not None:
-        print(f"\nmodel: {shown_path(outcome.model)}")
+        # Its parent alone is resolved: the last part is the stable name of a link.
+        print(f"\nmodel: {shown_path(outcome.model.parent)}/{outcome.model.name}")
     print(f"\nreport: {shown_path(outcome.report)}")
 
 

@@ -26,7 +26,7 @@ def results_markdown(run_folder: Path) -> str:
     summary = summarise(run)
     tables = (
         ("Accuracy by checkpoint (percent)", main_table(run)),
-        ("One try and eight tries at stage-1 lengths (percent)", pass_table(run)),
+        (f"One try and eight tries at {run.short_suite} lengths (percent)", pass_table(run)),
         ("Paired differences (percentage points)", difference_table(run)),
         ("Accuracy by document length (percent)", long_table(run)),
     )

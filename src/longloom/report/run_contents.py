@@ -30,6 +30,8 @@ EVALUATION_FOLDER = "evaluation"
 
 CHECKPOINTS = ("base", "stage-1", "stage-2", "stage-3", "memory", "merged", "final")
 """In the order in which they are shown where no index gives one."""
+STAGE_SUITES = ("stage-1", "stage-2", "stage-3")
+"""The suites of stages' lengths where no index names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,20 @@ class RunContents:
             order = ("base", *(stage.name for stage in self.index.stages))
         known = tuple(name for name in order if name in found)
         return known + tuple(sorted(found - set(known)))
+
+    @property
+    def stage_suites(self) -> tuple[str, ...]:
+        """The suites of prompts of stages' lengths, named by the first stage of each length."""
+        if self.index is None:
+            return STAGE_SUITES
+        suites = (cell.name.split("--")[1] for cell in self.index.cells)
+        stages = {stage.name for stage in self.index.stages}
+        return tuple(dict.fromkeys(suite for suite in suites if suite in stages)) or STAGE_SUITES
+
+    @property
+    def short_suite(self) -> str:
+        """Questions at the first stage's prompt lengths."""
+        return self.stage_suites[0]
 
     @property
     def missing(self) -> tuple[str, ...]:

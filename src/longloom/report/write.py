@@ -14,7 +14,6 @@ from longloom.report.summary import Summary, summarise
 from longloom.report.tables import (
     LONG_SUITES,
     NUM_TRIES,
-    SHORT_SUITE,
     TASK_NAMES,
     TASKS,
     difference_table,
@@ -146,8 +145,8 @@ def _versions(run: RunContents) -> Mapping[str, str]:
 
 def _tiles(run: RunContents) -> list[Tile]:
     trained = trained_checkpoint(run)
-    before = run.cell("base", SHORT_SUITE, "single_pass")
-    after = run.cell(trained, SHORT_SUITE, "single_pass")
+    before = run.cell("base", run.short_suite, "single_pass")
+    after = run.cell(trained, run.short_suite, "single_pass")
     tiles = []
     for title, k in (("Right at the first try", 1), (f"Right within {NUM_TRIES} tries", NUM_TRIES)):
         start, end = accuracy(before, k=k), accuracy(after, k=k)
@@ -157,7 +156,7 @@ def _tiles(run: RunContents) -> list[Tile]:
                     title=title,
                     value=f"{end.value:.0%}",
                     before=f"{start.value:.0%}",
-                    note=f"stage-1 lengths, base to {trained}",
+                    note=f"{run.short_suite} lengths, base to {trained}",
                 )
             )
     tiles += _memory_tiles(run)
