@@ -82,7 +82,8 @@ def test_interrupted_run_resumes_to_the_same_weights(
     monkeypatch.setattr(run_console, "training_line", show_and_interrupt)
     stopped = longloom("run", short_recipe, "-o", "stopped")
     assert stopped.code == 130
-    assert stopped.err.strip() == "interrupted; the same command continues where it stopped"
+    last = stopped.err.strip().splitlines()[-1]
+    assert last == "interrupted; the same command continues where it stopped"
     monkeypatch.setattr(run_console, "training_line", show)
     resumed = longloom("run", short_recipe, "-o", "stopped")
     assert resumed.code == 0, resumed.err

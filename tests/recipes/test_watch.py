@@ -80,7 +80,7 @@ def test_view_shows_graph_step_pace_curve_and_messages(folder) -> None:
     assert "--until stage-1" in text
     assert "partly, at step 4 of 10" in text
     assert "stage-1  step 4 of 10  200 tokens/s  3 s left of this stage" in text
-    assert "reward   _-*#" in text
+    assert "  reward   _" in text
     assert "0.400" in text
     assert "evaluation: 0 of 1 cells done" in text
     assert "10:11:12  a?[2Jb" in text  # no message moves the cursor
@@ -130,7 +130,7 @@ def test_a_run_is_finished_when_all_that_was_asked_for_is_there(folder) -> None:
     )
     write_index(folder, RunIndex(recipe="r", part="", nodes=nodes))
     assert read_view(folder).is_finished
-    assert "  finished  " in text_of(folder)
+    assert "\nfinished; last written " in text_of(folder)
 
 
 def test_the_run_written_last_is_taken(tmp_path) -> None:

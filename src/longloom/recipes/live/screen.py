@@ -20,7 +20,7 @@ _NUM_CELLS = 8
 
 def view_lines(view: LiveView, *, is_unicode: bool = True, width: int = 100) -> list[str]:
     """Return a run as lines of at most `width` characters."""
-    lines = [_headline(view), ""]
+    lines = [*_headlines(view), ""]
     if view.index is None:
         return [*lines, "nothing is written yet"]
     lines += [*stage_lines(view.index, is_unicode=is_unicode), "", *other_lines(view.index)]
@@ -84,19 +84,16 @@ def tokens_per_second(stage: LiveStage) -> float | None:
     return sum(count for count in counts if count is not None) / seconds
 
 
-def _headline(view: LiveView) -> str:
-    parts = [str(view.folder)]
-    if view.index is not None and view.index.part:
-        parts.append(view.index.part)
+def _headlines(view: LiveView) -> list[str]:
+    part = f"  {view.index.part}" if view.index is not None and view.index.part else ""
+    state = "not running"
     if view.is_finished:
-        parts.append("finished")
+        state = "finished"
     elif view.is_alive:
-        parts.append(f"running: {view.activity}")
-    else:
-        parts.append("not running")
+        state = f"running: {view.activity}"
     if view.silent_seconds is not None:
-        parts.append(f"last written {shown_duration(view.silent_seconds)} ago")
-    return "  ".join(parts)
+        state += f"; last written {shown_duration(view.silent_seconds)} ago"
+    return [f"{view.folder}{part}", state]
 
 
 def _stage_lines(stage: LiveStage, *, is_unicode: bool) -> list[str]:
