@@ -117,6 +117,23 @@ def test_whole_recipe_runs_and_starts_afresh(longloom, parts, tmp_path) -> None:
     assert final.read_bytes() == weights
 
 
+def test_parts_and_cleaning_are_refused_in_one_line(longloom, tmp_path) -> None:
+    wrong = longloom("run", "tiny-cpu", "--until", "stage-4", "--dry-run")
+    assert wrong.code == 2
+    assert "--until stage-4: the recipe has no such stage; did you mean 'stage-" in wrong.err
+    clean = longloom("run", "tiny-cpu", "--clean")
+    assert (clean.code, clean.err.strip()) == (
+        2,
+        "error: runs/tiny-cpu is no run folder; expected one that `run` has written",
+    )
+    both = longloom("run", "tiny-cpu", "--clean", "--from", "stage-1")
+    assert "--clean was given with --from stage-1" in both.err
+    nothing = longloom("watch")
+    assert (nothing.code, nothing.err.splitlines()[0][:27]) == (2, "error: no run lies in runs;")
+    assert longloom("watch", tmp_path, "--once").out.splitlines()[-1] == "nothing is written yet"
+    assert not list(tmp_path.iterdir())
+
+
 def test_line_of_a_step_is_aligned_with_its_heading() -> None:
     from longloom.training.loop import StepResult
 

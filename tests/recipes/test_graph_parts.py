@@ -14,7 +14,7 @@ from longloom.recipes.graph.nodes import RunGraph, build_graph
 from longloom.recipes.graph.order import depending_on, needed_by, ordered
 from longloom.recipes.graph.places import (
     drop_replaced,
-    link_checkpoints,
+    link_results,
     put_aside,
     remove_results,
     status_of,
@@ -163,12 +163,12 @@ def test_results_put_aside_stay_until_the_new_ones_are_there(graph, tmp_path) ->
 def test_stable_names_lead_to_what_is_done_and_to_nothing_else(graph, tmp_path) -> None:
     make_stage(tmp_path, graph, "stage-1")
     make_stage(tmp_path, graph, "final")
-    link_checkpoints(tmp_path, graph)
+    link_results(tmp_path, graph)
     link = tmp_path / "checkpoints" / "final"
     assert (link / "model.safetensors").read_text() == "weights"
     assert not (tmp_path / "checkpoints" / "stage-2").exists()
     shutil.rmtree(tmp_path / graph.stages["final"].place)
-    link_checkpoints(tmp_path, graph)
+    link_results(tmp_path, graph)
     assert not link.is_symlink()
 
 
@@ -178,7 +178,7 @@ def test_a_disk_without_links_gets_a_line_of_text(graph, tmp_path, monkeypatch) 
 
     monkeypatch.setattr(Path, "symlink_to", refuse)
     place = make_stage(tmp_path, graph, "stage-1")
-    link_checkpoints(tmp_path, graph)
+    link_results(tmp_path, graph)
     text = (tmp_path / "checkpoints" / "stage-1.txt").read_text()
     assert text == f"{place.name}/final\n"
     assert unused_results(tmp_path, graph) == []
@@ -186,7 +186,7 @@ def test_a_disk_without_links_gets_a_line_of_text(graph, tmp_path, monkeypatch) 
 
 def test_results_of_other_settings_are_found_with_their_sizes_and_removed(graph, tmp_path) -> None:
     kept = make_stage(tmp_path, graph, "stage-1")
-    link_checkpoints(tmp_path, graph)
+    link_results(tmp_path, graph)
     other = tmp_path / "checkpoints" / "stage-1-00000000" / "final"
     other.mkdir(parents=True)
     (other / "model.safetensors").write_bytes(b"x" * 1_000)

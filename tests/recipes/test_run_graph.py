@@ -11,6 +11,7 @@ from longloom.recipes.pipeline import run_recipe
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_listener import SilentListener
 from longloom.recipes.verbs.clean import clean
+from longloom.recipes.verbs.report import export
 from longloom.recipes.verbs.run import run
 from longloom.recipes.verbs.run_plan import plan_run
 from longloom.report import results_markdown, write_report
@@ -109,6 +110,15 @@ def test_events_can_be_read_by_another_process(done) -> None:
     kinds = [line["kind"] for line in lines[1:]]
     assert kinds.count("begun") == kinds.count("ended") == 3
     assert not (folder / "now.json").exists()
+
+
+def test_questions_and_rollouts_of_a_run_are_exported(done, tmp_path) -> None:
+    folder, _ = done
+    num_questions = export(folder, output=tmp_path / "q.jsonl", kind="jsonl")
+    assert num_questions == export(folder / "synthesis/questions", output=tmp_path / "same.parquet")
+    assert export(folder, output=tmp_path / "r.jsonl", kind="rollouts") > 0
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert {line["step"] for line in lines} == {1, 2, 3, 4}
 
 
 def test_cleaning_removes_what_other_settings_left(done, config) -> None:

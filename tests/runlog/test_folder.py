@@ -13,6 +13,7 @@ from longloom.runlog import (
     atomic_path,
     atomic_write_bytes,
     atomic_write_text,
+    config_hash,
     run_folder_name,
 )
 from longloom.runlog.atomic import describe_write_failure
@@ -114,6 +115,12 @@ def test_killed_process_frees_its_lock(tmp_path: Path) -> None:
     assert ran.returncode == -9
     with RunFolder(tmp_path).lock():
         pass
+
+
+def test_hash_of_settings_does_not_depend_on_their_order() -> None:
+    first = config_hash({"seed": 1, "steps": [1, 2]})
+    assert first == config_hash({"steps": [1, 2], "seed": 1})
+    assert first != config_hash({"seed": 2, "steps": [1, 2]})
 
 
 def test_folder_names_follow_recipe_and_seed() -> None:

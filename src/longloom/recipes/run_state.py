@@ -6,7 +6,7 @@ from pathlib import Path
 from longloom.recipes.background import BackgroundEvaluator
 from longloom.recipes.graph.ledger import ledger_place, read_cost
 from longloom.recipes.graph.nodes import Node, RunGraph
-from longloom.recipes.graph.places import FINAL, link_checkpoints, status_of
+from longloom.recipes.graph.places import FINAL, link_results, status_of
 from longloom.recipes.graph.selection import Part, Selection
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_listener import RunListener
@@ -14,7 +14,6 @@ from longloom.recipes.scoring import Scoring
 from longloom.runlog import (
     METRICS_FILE,
     IndexedNode,
-    NodeKind,
     RunIndex,
     Status,
     read_metrics,
@@ -92,8 +91,7 @@ class RunState:
             DataError: it cannot be written.
         """
         write_index(self.folder, self.index())
-        if (self.folder / NodeKind.STAGE).is_dir():
-            link_checkpoints(self.folder, self.graph)
+        link_results(self.folder, self.graph)
 
     def _indexed(self, node: Node) -> IndexedNode:
         ledger = ledger_place(self.folder, node)

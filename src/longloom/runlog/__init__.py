@@ -20,6 +20,7 @@ from longloom.runlog.folder import (
     METRICS_FILE,
     ROLLOUTS_FILE,
     RunFolder,
+    config_hash,
     run_folder_name,
 )
 from longloom.runlog.manifest import RunManifest, describe_run, read_manifest, write_manifest
@@ -60,6 +61,7 @@ __all__ = [
     "atomic_path",
     "atomic_write_bytes",
     "atomic_write_text",
+    "config_hash",
     "describe_run",
     "iterate_records",
     "metric_series",

@@ -1,9 +1,11 @@
 """The run folder: which file lies where, its name, and the lock that keeps it to one process."""
 
 import fcntl
+import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,6 +109,16 @@ class RunFolder:
                 f"run folder {self.path} cannot be locked: {error.strerror}; choose a folder on a "
                 "disk that supports file locks"
             ) from error
+
+
+def config_hash(settings: Mapping[str, object]) -> str:
+    """Return the SHA-256 hex digest of resolved settings; key order does not matter.
+
+    Args:
+        settings: JSON values, as `config.model_dump(mode="json")` gives them.
+    """
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
 def run_folder_name(recipe_name: str, seed: int | None = None) -> str:

@@ -99,34 +99,36 @@ def remove_results(folder: Path, results: list[UnusedResult]) -> None:
     """Remove results that `unused_results` found, and links that led to them."""
     for result in results:
         _remove(folder / result.place)
-    for link in (folder / NodeKind.STAGE).glob("*"):
-        if link.is_symlink() and not link.exists():
-            link.unlink()
+    for kind in (NodeKind.EXAMPLES, NodeKind.STAGE):
+        for link in (folder / kind).glob("*"):
+            if link.is_symlink() and not link.exists():
+                link.unlink()
 
 
-def link_checkpoints(folder: Path, graph: RunGraph) -> None:
+def link_results(folder: Path, graph: RunGraph) -> None:
     """Let `checkpoints/NAME` lead to the finished model of each stage, and to nothing else.
 
-    It is a relative link; on a disk without links `checkpoints/NAME.txt` holds the path instead.
+    Likewise `synthesis/NAME` to each set of examples. They are relative links; on a disk without
+    links `NAME.txt` holds the path instead.
     """
-    for name, node in graph.stages.items():
-        link = folder / NodeKind.STAGE / name
-        model = Path(node.place).name + f"/{FINAL}"
+    for node in (*graph.sets.values(), *graph.stages.values()):
+        link = folder / node.kind / node.name
+        target = Path(node.place).name + (f"/{FINAL}" if node.kind is NodeKind.STAGE else "")
         is_done = status_of(folder, node) is Status.DONE
-        if link.is_symlink() and (not is_done or os.readlink(link) != model):
+        if link.is_symlink() and (not is_done or os.readlink(link) != target):
             link.unlink()
-        text = link.with_name(f"{name}.txt")
+        text = link.with_name(f"{node.name}.txt")
         if not is_done:
             text.unlink(missing_ok=True)
         elif not link.is_symlink() and not link.exists():
             try:
-                link.symlink_to(model, target_is_directory=True)
+                link.symlink_to(target, target_is_directory=True)
             except OSError:
-                atomic_write_text(text, model + "\n")
+                atomic_write_text(text, target + "\n")
 
 
 def _link_names(graph: RunGraph) -> set[str]:
-    return {f"{name}.txt" for name in graph.stages}
+    return {f"{name}.txt" for name in (*graph.sets, *graph.stages)}
 
 
 def _aside(place: Path) -> Path:
