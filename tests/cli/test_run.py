@@ -26,7 +26,7 @@ def test_dry_run_prints_settings_and_plan_and_touches_nothing(longloom, tmp_path
     shown = longloom("run", "tiny-cpu", "--dry-run", "--seed", 3)
     assert shown.code == 0, shown.err
     assert "\nseed: 3\n" in shown.out
-    assert "run folder: runs/tiny-cpu-" in shown.out
+    assert shown.out.endswith("run folder: runs/tiny-cpu-seed-3\n")
     peaks = shown.out.partition("\nmemory   peak")[2].splitlines()[1:6]
     stages = ["stage-1", "stage-2", "stage-3", "memory", "final"]
     assert [line.split()[0] for line in peaks] == stages
@@ -82,12 +82,13 @@ def test_interrupted_run_resumes_to_the_same_weights(
     monkeypatch.setattr(run_console, "training_line", show_and_interrupt)
     stopped = longloom("run", short_recipe, "-o", "stopped")
     assert stopped.code == 130
-    assert stopped.err.strip() == "interrupted; the same command continues where it stopped"
+    last = stopped.err.strip().splitlines()[-1]
+    assert last == "interrupted; the same command continues where it stopped"
     monkeypatch.setattr(run_console, "training_line", show)
     resumed = longloom("run", short_recipe, "-o", "stopped")
     assert resumed.code == 0, resumed.err
     assert "  1/2 " not in resumed.out
-    final = "checkpoints/stage-2/final/model.safetensors"
+    final = "checkpoints/stage-2/model.safetensors"
     assert (tmp_path / "whole" / final).read_bytes() == (tmp_path / "stopped" / final).read_bytes()
 
 
@@ -97,7 +98,7 @@ def test_whole_recipe_runs_and_starts_afresh(longloom, parts, tmp_path) -> None:
     call = ["run", "tiny-cpu", "-o", "run", *words]
     first = longloom(*call)
     assert first.code == 0, first.err
-    final = tmp_path / "run/checkpoints/final/final/model.safetensors"
+    final = tmp_path / "run/checkpoints/final/model.safetensors"
     weights = final.read_bytes()
     (tmp_path / "run/notes.txt").write_text("mine")
     fresh = longloom(*call, "--fresh")
@@ -105,9 +106,32 @@ def test_whole_recipe_runs_and_starts_afresh(longloom, parts, tmp_path) -> None:
     assert "  1/2 " in fresh.out
     assert final.read_bytes() == weights
     assert (tmp_path / "run/notes.txt").read_text() == "mine"
-    other = longloom("run", "tiny-cpu", "-o", "run", *words, "--seed", 1)
-    assert other.code == 2
-    assert "holds a run with other settings" in other.err
+    other = longloom("run", "tiny-cpu", "-o", "run", *words, "--set", "memory.chunk_tokens=150")
+    assert other.code == 0, other.err
+    assert "stage-3: done before (key " in other.out
+    assert "memory: memory.chunk_tokens is 150, in memory-" in other.out
+    assert final.read_bytes()
+    back = longloom(*call)
+    assert "computed" not in back.out
+    assert "final: done before (key " in back.out
+    assert final.read_bytes() == weights
+
+
+def test_parts_and_cleaning_are_refused_in_one_line(longloom, tmp_path) -> None:
+    wrong = longloom("run", "tiny-cpu", "--until", "stage-4", "--dry-run")
+    assert wrong.code == 2
+    assert "--until stage-4: the recipe has no such stage; did you mean 'stage-" in wrong.err
+    clean = longloom("run", "tiny-cpu", "--clean")
+    assert (clean.code, clean.err.strip()) == (
+        2,
+        "error: runs/tiny-cpu is no run folder; expected one that `run` has written",
+    )
+    both = longloom("run", "tiny-cpu", "--clean", "--from", "stage-1")
+    assert "--clean was given with --from stage-1" in both.err
+    nothing = longloom("watch")
+    assert (nothing.code, nothing.err.splitlines()[0][:27]) == (2, "error: no run lies in runs;")
+    assert longloom("watch", tmp_path, "--once").out.splitlines()[-1] == "nothing is written yet"
+    assert not list(tmp_path.iterdir())
 
 
 def test_line_of_a_step_is_aligned_with_its_heading() -> None:

@@ -136,4 +136,4 @@ def test_logged_rollouts_are_exported_as_verl_dumps_them(longloom, parts, tmp_pa
     assert sorted(line["step"] for line in dumped) == [1] * 10 + [2] * 10
     none = longloom("export", parts.questions, "-o", "none.jsonl", "--for", "rollouts")
     assert none.code == 2
-    assert "rollouts.jsonl does not exist" in none.err
+    assert "holds no rollouts.jsonl" in none.err

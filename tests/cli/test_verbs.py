@@ -139,8 +139,7 @@ def test_export_writes_one_file(longloom, parts, tmp_path, kind) -> None:
 def test_recipes_are_listed_and_printed(longloom) -> None:
     listed = longloom("recipe")
     names = [line.split()[0] for line in listed.out.splitlines()[1:]]
-    assert names == sorted(RECIPES)
-    assert {"qwenlong-l1", "qwenlong-l15", "tiny-cpu"} <= set(names)
+    assert names == list(RECIPES)
     printed = longloom("recipe", "tiny-cpu", "--set", "seed=7")
     assert "\nseed: 7\n" in printed.out
     assert "# G, rollouts per prompt." in printed.out

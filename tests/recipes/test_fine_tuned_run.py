@@ -4,17 +4,18 @@ import json
 
 import pytest
 
+from killed_run import kill_run
 from longloom.errors import ConfigError
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
 from longloom.recipes.plan import plan_stages
 from longloom.recipes.run_config import RunConfig, StageConfig
-from longloom.recipes.verbs.run import SilentListener
-from longloom.runlog import read_metrics
+from longloom.recipes.run_listener import SilentListener
+from longloom.report.run_contents import read_run
 from longloom.training.sft import SftConfig
 from tiny_folder import Toy, tiny_run, toy
 
-FINAL = "checkpoints/stage-2/final/model.safetensors"
+FINAL = "checkpoints/stage-2/model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,14 @@ def test_run_stopped_anywhere_counts_its_steps_on_and_ends_in_the_same_bits(
         run_recipe(config, folder=tmp_path / "two", listener=Stopper(*place))
     run_recipe(config, folder=tmp_path / "two", listener=SilentListener())
     assert (tmp_path / "two" / FINAL).read_bytes() == whole_weights
-    logged = [(row.step, row.stage) for row in read_metrics(tmp_path / "two/metrics.jsonl")]
+    logged = [(row.step, row.stage) for row in read_run(tmp_path / "two").rows]
     assert logged == [(1, "sft"), (2, "sft"), (3, "stage-1"), (4, "stage-1"), (5, "stage-2")]
+
+
+def test_run_killed_by_the_system_ends_in_the_same_bits(config, whole_weights, tmp_path) -> None:
+    kill_run(config, tmp_path / "run", ("step", "stage-1", 2))
+    run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
+    assert (tmp_path / "run" / FINAL).read_bytes() == whole_weights
 
 
 def test_fine_tuning_without_rows_is_refused_before_anything_is_made(tmp_path) -> None:

@@ -31,7 +31,6 @@ def folder(tmp_path) -> RunFolder:
         "logged_groups=all",
         "engine.max_batch_tokens=100",
         "engine.check_memory=false",
-        "evaluation.in_background=false",
         "engine.gradient_checkpointing='on'",
     ],
 )

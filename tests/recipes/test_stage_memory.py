@@ -6,11 +6,11 @@ import pytest
 
 from longloom.engines.machine import available_bytes
 from longloom.errors import EngineError
-from longloom.recipes import api, pipeline, stage_memory
+from longloom.recipes import api, run_stages, stage_memory
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
+from longloom.recipes.run_listener import SilentListener
 from longloom.recipes.stage_memory import check_memory, plan_stage_memory, recipe_work
-from longloom.recipes.verbs.run import SilentListener
 from longloom.training.sft import SftConfig
 from tiny_folder import TINY_TRAINING, Toy, tiny_run, toy
 
@@ -86,13 +86,13 @@ def test_run_checks_each_stage_again_where_it_starts(parts, tmp_path, monkeypatc
         trained.append(arguments[0])
         return train_stage(*arguments)
 
-    train_stage = pipeline.train_stage
+    train_stage = run_stages.train_stage
     monkeypatch.setattr(stage_memory, "available_bytes", free)
-    monkeypatch.setattr(pipeline, "train_stage", train_and_fill_memory)
+    monkeypatch.setattr(run_stages, "train_stage", train_and_fill_memory)
     with pytest.raises(EngineError, match=r"^stage 'stage-2': "):
         run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
     assert trained == ["stage-1"]
-    assert (tmp_path / "run/checkpoints/stage-1/final").is_dir()
+    assert (tmp_path / "run/checkpoints/stage-1").is_dir()
 
 
 def test_a_model_of_unknown_sizes_is_said_not_to_be_checked(parts, tmp_path, caplog):

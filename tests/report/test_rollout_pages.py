@@ -29,7 +29,7 @@ def payload_of(path: Path, *records: dict[str, object]) -> dict:
     with RecordWriter(path, schema=ROLLOUT_SCHEMA) as writer:
         for record in records:
             writer.append(record)
-    return json.loads(rollouts_payload(path))
+    return json.loads(rollouts_payload([(path, 0)]))
 
 
 @given(marked_texts())
@@ -147,7 +147,7 @@ def test_large_texts_are_shortened_until_the_page_is_small(
     records = [rollout_record(step, "s", *group) for step in range(12)]
     path = tmp_path / "r.jsonl"
     page = payload_of(path, *records)
-    assert len(rollouts_payload(path)) <= 40_000
+    assert len(rollouts_payload([(path, 0)])) <= 40_000
     assert page["num_logged"] == 12
     assert len(page["groups"]) >= 1
     document = page["groups"][0]["document"]
@@ -156,4 +156,4 @@ def test_large_texts_are_shortened_until_the_page_is_small(
 
 
 def test_missing_file_has_no_groups(tmp_path: Path) -> None:
-    assert json.loads(rollouts_payload(tmp_path / "none.jsonl")) == {"num_logged": 0, "groups": []}
+    assert json.loads(rollouts_payload([])) == {"num_logged": 0, "groups": []}

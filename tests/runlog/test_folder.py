@@ -117,13 +117,17 @@ def test_killed_process_frees_its_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_folder_names_follow_recipe_and_configuration() -> None:
+def test_hash_of_settings_does_not_depend_on_their_order() -> None:
     first = config_hash({"seed": 1, "steps": [1, 2]})
     assert first == config_hash({"steps": [1, 2], "seed": 1})
     assert first != config_hash({"seed": 2, "steps": [1, 2]})
-    assert run_folder_name("tiny-cpu", "0123456789abcdef") == "tiny-cpu-0123456789ab"
+
+
+def test_folder_names_follow_recipe_and_seed() -> None:
+    assert run_folder_name("tiny-cpu") == "tiny-cpu"
+    assert run_folder_name("tiny-cpu", 3) == "tiny-cpu-seed-3"
     with pytest.raises(ConfigError, match=r"'\.\./other' cannot be a folder name"):
-        run_folder_name("../other", first)
+        run_folder_name("../other")
 
 
 def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

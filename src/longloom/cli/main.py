@@ -25,6 +25,7 @@ from longloom.cli import (
     synthesize,
     tiny_base,
     train,
+    watch,
 )
 from longloom.errors import LongloomError
 
@@ -48,6 +49,7 @@ app = typer.Typer(
 
 # The verbs, in the order in which --help lists them.
 app.command("run")(run.run)
+app.command("watch")(watch.watch)
 app.command("synthesize")(synthesize.synthesize)
 app.command("miniature")(miniature.miniature)
 app.command("train")(train.train)

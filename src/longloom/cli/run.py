@@ -1,4 +1,4 @@
-"""`longloom run`: carry out a recipe, or resume it."""
+"""`longloom run`: carry out a recipe, or what of it is not there yet."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,10 +7,13 @@ import typer
 
 from longloom.cli.console import print_paragraph, print_table, shown_path
 from longloom.cli.options import Fresh, Overrides, Seed, Track
-from longloom.errors import EngineError, ModelError
+from longloom.errors import ConfigError
 
 if TYPE_CHECKING:
+    from longloom.recipes.graph.selection import Part
     from longloom.recipes.run_config import RunConfig
+
+StageName = Annotated[str, typer.Option(metavar="STAGE")]
 
 
 def run(
@@ -19,12 +22,27 @@ def run(
     seed: Seed = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Run folder; default runs/RECIPE-confighash."),
+        typer.Option(
+            "--output", "-o", help="Run folder; default runs/RECIPE, -seed-N for another seed."
+        ),
     ] = None,
+    begin: Annotated[
+        str, typer.Option("--from", metavar="STAGE", help="Compute it and what depends on it anew.")
+    ] = "",
+    end: Annotated[
+        str, typer.Option("--until", metavar="STAGE", help="Compute it and what it starts from.")
+    ] = "",
+    only: Annotated[
+        str, typer.Option("--only", metavar="STAGE", help="Compute this stage alone.")
+    ] = "",
     track: Track = None,
     is_fresh: Fresh = False,
+    is_clean: Annotated[
+        bool,
+        typer.Option("--clean", help="Remove results of other settings instead; run nothing."),
+    ] = False,
     is_dry: Annotated[
-        bool, typer.Option("--dry-run", help="Print settings and plan; touch nothing.")
+        bool, typer.Option("--dry-run", help="Print settings, graph and plan; touch nothing.")
     ] = False,
 ) -> None:
     """Carry out a whole recipe: questions, training, evaluation, report. Resumes if stopped."""
@@ -33,8 +51,10 @@ def run(
     from longloom.recipes.catalogue import load_config
 
     settings = [*(overrides or ()), *([f"track=[{','.join(track)}]"] if track else [])]
-    if is_dry:
-        _print_plan(load_config(name_or_file, overrides=settings, seed=seed), output)
+    part = api.Part(begin=begin, end=end, only=only)
+    if is_clean or is_dry:
+        config = load_config(name_or_file, overrides=settings, seed=seed)
+        _clean(config, output, part, is_dry) if is_clean else _print_plan(config, output, part)
         return
     with RunConsole() as console:
         outcome = api.run(
@@ -43,47 +63,36 @@ def run(
             seed=seed,
             output=output,
             fresh=is_fresh,
+            part=part,
             listener=console,
         )
     print_paragraph(outcome.headline)
     for title, lines in (("improved", outcome.improved), ("not improved", outcome.not_improved)):
         print(f"\n{title}:", *(lines or ("nothing",)), sep="\n  ")
+    if outcome.missing:
+        print(f"\nnot there yet: {', '.join(outcome.missing)}")
+    if outcome.model is not None:
+        # Its parent alone is resolved: the last part is the stable name of a link.
+        print(f"\nmodel: {shown_path(outcome.model.parent)}/{outcome.model.name}")
     print(f"\nreport: {shown_path(outcome.report)}")
 
 
-def _print_plan(config: "RunConfig", output: Path | None) -> None:
-    from longloom.recipes.pipeline import default_folder
-    from longloom.recipes.plan import plan_evaluation, plan_stages
-    from longloom.recipes.recipe_yaml import recipe_yaml
-    from longloom.recipes.stage_memory import plan_stage_memory
+def _print_plan(config: "RunConfig", output: Path | None, part: "Part") -> None:
+    from longloom.cli.run_plan import print_plan
+    from longloom.recipes.verbs.run_plan import plan_run
 
-    print(recipe_yaml(config, is_commented=False))
-    heading = ("stage", "kind", "from", "steps", "rollouts", "prompt", "answer", "sampled at most")
-    stages = [
-        (
-            stage.name, stage.kind, stage.start, f"{stage.num_steps}", f"{stage.num_rollouts:,}",
-            f"{stage.max_prompt_tokens:,}", f"{stage.max_response_tokens:,}",
-            f"{stage.max_sampled_tokens:,} tokens",
-        )
-        for stage in plan_stages(config)
-    ]  # fmt: skip
-    print_table([heading, *stages])
-    suites = [
-        (
-            suite.name, suite.agent, f"{suite.num_questions:,}", f"{suite.num_samples}",
-            " ".join(suite.checkpoints),
-        )
-        for suite in plan_evaluation(config)
-    ]  # fmt: skip
-    print()
-    print_table([("evaluation", "by", "questions", "tries", "of"), *suites])
-    print()
-    try:
-        peaks = [
-            (stage.stage, f"{stage.peak_bytes / 1e9:,.3f} GB of {stage.device}", stage.binding)
-            for stage in plan_stage_memory(config)
-        ]
-        print_table([("memory", "peak", "bound by"), *peaks])
-    except (EngineError, ModelError) as error:
-        print(f"memory: not known ({error})")
-    print(f"\nrun folder: {shown_path(output or default_folder(config))}")
+    planned = plan_run(config, output=output, part=part)
+    print_plan(config, planned)
+    print(f"\nrun folder: {shown_path(planned.folder)}")
+
+
+def _clean(config: "RunConfig", output: Path | None, part: "Part", is_dry: bool) -> None:
+    from longloom.recipes.verbs.clean import clean
+
+    if part.options:
+        raise ConfigError(f"--clean was given with {part.options}; expected one of them")
+    removed = clean(config, output=output, is_dry=is_dry)
+    rows = [(result.place, f"{result.num_bytes / 1e6:,.1f} MB") for result in removed]
+    print_table([("would remove" if is_dry else "removed", "size"), *rows])
+    total = sum(result.num_bytes for result in removed)
+    print(f"\n{len(removed)} results of other settings, {total / 1e6:,.1f} MB")

@@ -1,9 +1,9 @@
 """Evaluation results on disk: one JSON file per cell of the results table.
 
 A cell is one checkpoint, asked the questions of one suite by one agent. Its file is named
-`checkpoint--suite--agent.json` and appears only when it is whole, so an interrupted evaluation
-goes on with the cells that are missing. Scores are kept per question and sample: every figure of
-the report is computed from them, none is stored.
+`checkpoint--suite--agent.json`, in a run with a key before the ending, and appears only when it is
+whole, so an interrupted evaluation goes on with the cells that are missing. Scores are kept per
+question and sample: every figure of the report is computed from them, none is stored.
 """
 
 import json
@@ -26,6 +26,7 @@ CELL_VERSION = 1
 AgentName = Literal["single_pass", "truncated", "memory", "closed_book"]
 """How the question was asked: whole context, middle cut out, section by section, no context."""
 
+_ENDING = re.compile(r"(-[0-9a-f]+)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*(-[A-Za-z0-9._]+)*")
 _CELL_FILES = "*--*--*.json"
 
@@ -71,8 +72,8 @@ class EvaluationCell:
     """One per question."""
 
 
-def cell_path(folder: Path, *, checkpoint: str, suite: str, agent: str) -> Path:
-    """Return where a cell lies in `folder`.
+def cell_path(folder: Path, *, checkpoint: str, suite: str, agent: str, key: str = "") -> Path:
+    """Return where a cell lies in `folder`; a key, in hex digits, ends the name of its file.
 
     Raises:
         DataError: a name cannot be part of a cell's file name.
@@ -83,16 +84,19 @@ def cell_path(folder: Path, *, checkpoint: str, suite: str, agent: str) -> Path:
                 f"evaluation name {name!r} cannot be part of a file name; use letters, digits, "
                 "'.', '_' and single '-'"
             )
-    return folder / f"{checkpoint}--{suite}--{agent}.json"
+    ending = f"-{key}" if key else ""
+    return folder / f"{checkpoint}--{suite}--{agent}{ending}.json"
 
 
-def write_cell(folder: Path, cell: EvaluationCell) -> Path:
+def write_cell(folder: Path, cell: EvaluationCell, *, key: str = "") -> Path:
     """Write a cell atomically and return its file; a cell written before is replaced.
 
     Raises:
         DataError: the cell contradicts itself, or the folder cannot be written.
     """
-    path = cell_path(folder, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent)
+    path = cell_path(
+        folder, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent, key=key
+    )
     _check(cell, str(path))
     content = {"schema": CELL_SCHEMA, "version": CELL_VERSION, **asdict(cell)}
     atomic_write_text(path, json.dumps(content, allow_nan=False) + "\n")
@@ -139,7 +143,7 @@ def read_cell(path: Path) -> EvaluationCell:
     own_path = cell_path(
         path.parent, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent
     )
-    if own_path.name != path.name:
+    if not _ENDING.fullmatch(path.stem.removeprefix(own_path.stem)):
         raise DataError(f"{path} holds the cell of {own_path.name}; rename it or evaluate again")
     return cell
 

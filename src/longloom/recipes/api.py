@@ -11,13 +11,15 @@
 
 from longloom.evaluation.results import EvaluationCell
 from longloom.merging import MergeReport
+from longloom.recipes.graph.selection import Part
+from longloom.recipes.run_listener import SilentListener
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
 from longloom.recipes.verbs.read import Reading, ReadModel, SectionNote, read, read_all
 from longloom.recipes.verbs.report import export, report_markdown, write_report
-from longloom.recipes.verbs.run import RunOutcome, SilentListener, run
+from longloom.recipes.verbs.run import RunOutcome, run
 from longloom.recipes.verbs.serve import ServedAddress, serve
 from longloom.recipes.verbs.synthesize import synthesize, verify
 from longloom.recipes.verbs.tiny_base import tiny_base
@@ -28,6 +30,7 @@ __all__ = [
     "EvaluationCell",
     "MergeReport",
     "MiniatureOutcome",
+    "Part",
     "ReadModel",
     "Reading",
     "RunOutcome",

@@ -11,6 +11,7 @@ from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.tiny_cpu import tiny_cpu
+from longloom.recipes.tiny_cpu_l1 import tiny_cpu_l1
 from longloom.recipes.tiny_cpu_table import tiny_cpu_table
 
 RECIPES: Mapping[str, Callable[[], RunConfig]] = {
@@ -19,6 +20,7 @@ RECIPES: Mapping[str, Callable[[], RunConfig]] = {
     "qwenlong-l15": qwenlong_l15,
     "tiny-cpu": tiny_cpu,
     "tiny-cpu-table": tiny_cpu_table,
+    "tiny-cpu-l1": tiny_cpu_l1,
 }
 
 

@@ -15,7 +15,6 @@ from longloom.evaluation.results import AgentName, EvaluationCell, ExampleScore,
 from longloom.memory import MemoryAgent
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_examples import (
-    QUESTIONS,
     RunExamples,
     limited,
     read_set,
@@ -49,6 +48,10 @@ class EvaluationJob:
     """Only questions with longer prompts belong to the suite."""
     max_response_tokens: int
     """Answers are cut here."""
+    examples: Path = Path()
+    """Folder of the questions."""
+    key: str = ""
+    """Ends the name of the cell's file, so that cells of other settings lie beside it."""
 
 
 def jobs_of(config: RunConfig, checkpoint: str, model_folder: Path) -> list[EvaluationJob]:
@@ -110,7 +113,7 @@ def compute_cell(
         RewardError: the judge was needed and could not be asked.
     """
     started = time.perf_counter()
-    found = _suite_examples(job, config, folder)
+    found = _suite_examples(job, config)
     sampler = open_sampler(job.model_folder, config=config.engine)
     request = EvaluationRequest(
         examples=found.examples,
@@ -151,7 +154,7 @@ def compute_cell(
             for entry in evaluated
         ),
     )
-    write_cell(folder / "evaluation", cell)
+    write_cell(folder / "evaluation", cell, key=job.key)
     return cell
 
 
@@ -194,10 +197,10 @@ def _num_samples(config: RunConfig, checkpoint: str, suite: str) -> int:
     return config.evaluation.num_samples if is_counted else 1
 
 
-def _suite_examples(job: EvaluationJob, config: RunConfig, folder: Path) -> RunExamples:
+def _suite_examples(job: EvaluationJob, config: RunConfig) -> RunExamples:
+    found = read_set(job.examples)
     if job.suite.startswith("windows-"):
-        return read_set(folder / "synthesis", job.suite)
-    found = read_set(folder / "synthesis", QUESTIONS)
+        return found
     fitting: list[Example] = [
         example
         for example in stage_examples(found, Split.HELD_OUT)

@@ -26,16 +26,24 @@ def input_digests(settings: StageSettings) -> dict[str, str]:
     Raises:
         DataError: a file is missing or cannot be read.
     """
-    model = Path(settings.model)
-    weights = [sampled_digest(file) for file in sorted(model.glob("*.safetensors"))]
-    described = _digests_of_present(model, (_CONFIG_FILE,))
     digests = {
         "examples": examples_digest(Path(settings.examples)),
-        "model": joined_digest([*described, tokenizer_digest(model), *weights]),
+        "model": model_digest(Path(settings.model)),
     }
     if settings.rows.validation_file:
         digests["rows.validation_file"] = file_digest(Path(settings.rows.validation_file))
     return digests
+
+
+def model_digest(model: Path) -> str:
+    """Return the digest of a model folder, its weights read in part.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    weights = [sampled_digest(file) for file in sorted(model.glob("*.safetensors"))]
+    described = _digests_of_present(model, (_CONFIG_FILE,))
+    return joined_digest([*described, tokenizer_digest(model), *weights])
 
 
 def examples_digest(source: Path) -> str:

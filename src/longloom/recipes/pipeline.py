@@ -1,168 +1,252 @@
-"""Carry out a recipe: synthesis, stages, evaluation beside them, report.
+"""Carry out a recipe as a graph: examples, stages, evaluation beside them, report.
 
-Everything a step needs is in the run folder, so the same call resumes a run that was stopped at any
-moment: finished sets of examples, stages and evaluation cells are not computed again.
+    settings + digests -> graph -> what is to do -> each part in the folder of its key -> report
+
+Everything a part needs is in the run folder, so the same call resumes a run that was stopped at any
+moment; a call with other settings computes what depends on them and finds the rest.
 """
 
-import logging
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from longloom.engines.local import LocalEngine
 from longloom.engines.machine import resolve
-from longloom.evaluation.results import read_cells
-from longloom.memory import MemoryAgent
-from longloom.merging.merge import merge_models
+from longloom.errors import ConfigError
 from longloom.recipes.background import BackgroundEvaluator
-from longloom.recipes.evaluation_jobs import EvaluationJob, compute_cell, jobs_of
+from longloom.recipes.catalogue import RECIPES
+from longloom.recipes.evaluation_jobs import EvaluationJob
+from longloom.recipes.graph.ledger import NodeLedger, reason_to_compute
+from longloom.recipes.graph.nodes import Node, RunGraph, build_graph, read_digests
+from longloom.recipes.graph.places import drop_replaced, put_aside
+from longloom.recipes.graph.selection import Part, check_starts, select
 from longloom.recipes.model_source import resolve_model
-from longloom.recipes.resume import check_resumable, store_changed_settings
-from longloom.recipes.run_config import RunConfig, StageConfig, check_lengths, check_sft_rows
-from longloom.recipes.run_examples import (
-    MEMORY_TRAINING,
-    QUESTIONS,
-    RunExamples,
-    check_examples,
-    prepare_examples,
-    read_set,
-    stage_examples,
+from longloom.recipes.run_cells import evaluate_checkpoint, wait_for_cells
+from longloom.recipes.run_config import RunConfig, check_lengths, check_sft_rows
+from longloom.recipes.run_examples import check_examples, prepare_examples
+from longloom.recipes.run_listener import RecordedListener, RunListener
+from longloom.recipes.run_stages import (
+    check_later_rows,
+    check_stage_memory,
+    clear_finished,
+    run_stage,
 )
+from longloom.recipes.run_state import LiveRun, RunState
 from longloom.recipes.sampler_source import prepare_torch
-from longloom.recipes.scoring import JUDGE_FOLDER, Scoring, open_scoring
-from longloom.recipes.stage_data import read_sft_rows
-from longloom.recipes.stage_memory import check_memory, recipe_work
-from longloom.recipes.stage_messages import skipped_message
-from longloom.recipes.step_log import StepLog, open_step_log
+from longloom.recipes.scoring import JUDGE_FOLDER, open_scoring
 from longloom.recipes.windows import check_windows
-from longloom.records import Split
-from longloom.report import write_merge_page, write_report
-from longloom.rollout import Agent, SinglePassAgent
+from longloom.report import write_report
 from longloom.runlog import (
+    INDEX_FILE,
+    NodeKind,
     RunFolder,
-    config_hash,
+    Status,
     describe_run,
-    read_metrics,
+    read_manifest,
     run_folder_name,
     write_manifest,
 )
-from longloom.text.tokenizer import FolderTokenizer, Tokenizer
-from longloom.training.checkpoints import StageCheckpoints
-from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
-from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
+from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE
+from longloom.runlog.trackers import Trackers, open_trackers
+from longloom.text.tokenizer import FolderTokenizer
+from longloom.training.loop import last_step
 
-logger = logging.getLogger(__name__)
-
-
-class RunListener(Protocol):
-    """Shows a run while it goes on."""
-
-    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
-        """Show how far a part of the work is."""
-
-    def on_step(self, stage: str, num_steps: int, result: StepResult) -> None:
-        """Show a training step."""
-
-    def on_cell(self, job: EvaluationJob, mean_reward: float) -> None:
-        """Show a finished evaluation cell."""
-
-    def on_message(self, message: str) -> None:
-        """Show one line."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """The live parts of a run."""
-
-    config: RunConfig
-    folder: RunFolder
-    listener: RunListener
-    checkpoints: dict[str, Path]
-    evaluator: BackgroundEvaluator | None
-    log: StepLog
-    scoring: Scoring
+EVERYTHING = Part()
 
 
 def default_folder(config: RunConfig, root: Path = Path("runs")) -> Path:
-    """Return `runs/RECIPE-confighash`."""
-    return root / run_folder_name(config.recipe, config_hash(config.model_dump(mode="json")))
+    """Return `runs/RECIPE`, or `runs/RECIPE-seed-N` for another seed than the recipe's own."""
+    own_seed = RECIPES[config.recipe]().seed if config.recipe in RECIPES else 0
+    seed = config.seed if config.seed != own_seed else None
+    return root / run_folder_name(config.recipe, seed)
 
 
 def run_recipe(
-    config: RunConfig, *, folder: Path, listener: RunListener, fresh: bool = False
+    config: RunConfig,
+    *,
+    folder: Path,
+    listener: RunListener,
+    fresh: bool = False,
+    part: Part = EVERYTHING,
 ) -> Path:
-    """Carry out `config` in `folder`, or resume it there; return the report's path.
+    """Carry out `config` in `folder`, or what of it is not there yet; return the report's path.
+
+    Args:
+        config: the settings.
+        folder: the run folder; results of other settings in it stay.
+        listener: is told what happens.
+        fresh: remove everything that runs have written there first.
+        part: compute a part only.
 
     Raises:
-        ConfigError: the folder holds another run, or another process works in it.
+        ConfigError: the folder holds something else, another process works in it, or there is no
+            such part.
         LongloomError: a part failed; the message says which and what to do.
     """
     check_lengths(config)
     check_sft_rows(config)
+    base = resolve_model(config.model)
+    graph = build_graph(config, read_digests(config, base))
+    selection = select(graph, part)
+    state = RunState(
+        config=config, folder=folder, base=base, graph=graph, part=part, selection=selection
+    )
     run_folder = RunFolder(folder)
     with run_folder.lock():
         if fresh:
             _clear(run_folder)
-        _write_or_check_manifest(config, run_folder)
-        if _is_complete(config, run_folder):
-            return write_report(folder)
-        prepare_torch(config.num_threads, config.engine)
-        return _carry_out(config, run_folder, listener)
+        check_layout(run_folder)
+        check_starts(graph, part, {name: state.status(node) for name, node in graph.stages.items()})
+        again = put_aside(folder, graph, selection.again)
+        with RecordedListener(listener, folder) as recorded:
+            _tell_what_is_there(state, recorded, again)
+            _describe(state, run_folder)
+            if state.to_do():
+                prepare_torch(config.num_threads, config.engine)
+                _carry_out(state, recorded)
+            drop_replaced(folder, graph)
+            for node in graph.stages.values():
+                if state.status(node) is Status.DONE:
+                    clear_finished(state, node)
+            state.write_index()
+        return write_report(folder)
 
 
-def _carry_out(config: RunConfig, folder: RunFolder, listener: RunListener) -> Path:
-    base = resolve_model(config.model)
-    tokenizer = FolderTokenizer(base)
-    check_windows(config, base, tokenizer)
-    for stage in config.stages:
-        if not (folder.checkpoints_folder / stage.name / "final").exists():
-            _check_memory(config, stage, base)
-    prepare_examples(config, folder.path / "synthesis", tokenizer, progress=listener.on_progress)
-    check_examples(config, folder.path / "synthesis")
-    _check_later_rows(config, tokenizer, listener)
+def check_layout(folder: RunFolder) -> None:
+    """Refuse a folder whose results have no keys, or that is a training by hand.
+
+    Raises:
+        ConfigError: it is such a folder.
+        DataError: its run.yaml is damaged.
+    """
+    if not folder.run_file.exists() or (folder.path / INDEX_FILE).exists():
+        return
+    is_run = "stages" in read_manifest(folder.run_file).config
+    what = (
+        "a run of an earlier Longloom, whose results do not say which settings they are of"
+        if is_run
+        else "something else than a run"
+    )
+    raise ConfigError(
+        f"run folder {folder.path} holds {what}; choose another folder with --output, or start it "
+        "again with --fresh"
+    )
+
+
+def _tell_what_is_there(state: RunState, listener: RunListener, again: list[str]) -> None:
+    for node in (*state.graph.sets.values(), *state.graph.stages.values()):
+        if not state.is_wanted(node):
+            continue
+        status = state.status(node)
+        name = node.name if node.stage is not None else f"examples {node.name}"
+        if status is Status.DONE:
+            listener.on_message(f"{name}: done before (key {node.shown_key})")
+        elif node.stage is not None and node.name in again:
+            listener.on_message(f"{name}: computed again; what was there is kept until then")
+        elif status is Status.PARTLY:
+            step = last_step(state.place(node))
+            listener.on_message(f"{name}: goes on after step {step} (key {node.shown_key})")
+        elif reason := reason_to_compute(state.folder, node):
+            listener.on_message(f"{name}: {reason}")
+    cells = [node for node in state.graph.cells if state.is_wanted(node)]
+    num_done = sum(state.status(node) is Status.DONE for node in cells)
+    if num_done:
+        listener.on_message(f"evaluation: {num_done} of {len(cells)} cells done before")
+
+
+def _describe(state: RunState, folder: RunFolder) -> None:
+    """Write which settings the folder is about, and what belongs to them."""
+    config, settings = state.config, state.config.model_dump(mode="json")
+    state.write_index()  # before run.yaml: a folder with run.yaml alone is of an earlier Longloom
+    if folder.run_file.exists() and dict(read_manifest(folder.run_file).config) == settings:
+        return
+    manifest = describe_run(
+        recipe=config.recipe, seed=config.seed, num_threads=config.num_threads, config=settings
+    )
+    write_manifest(folder.run_file, manifest)
+
+
+def _carry_out(state: RunState, listener: RunListener) -> None:
+    config, graph = state.config, state.graph
+    tokenizer = FolderTokenizer(state.base)
+    check_windows(config, state.base, tokenizer)
+    stages = [node for node in state.to_do() if node.stage is not None]
+    for node in stages:
+        assert node.stage is not None
+        check_stage_memory(config, node.stage, state.base)
+    _make_examples(state, tokenizer, listener)
     with ExitStack() as stack:
-        scoring = stack.enter_context(open_scoring(config.reward, config.judge, folder.path))
-        log = stack.enter_context(
-            open_step_log(
-                folder,
-                saved_steps=_saved_steps(config, folder),
-                logged_groups=config.logged_groups,
-                track=config.track,
-                settings=config.model_dump(mode="json"),
-                take_metrics=scoring.take_metrics,
-            )
-        )
+        scoring = stack.enter_context(open_scoring(config.reward, config.judge, state.folder))
         evaluator = None
-        if _evaluates_beside(config, listener):
-            evaluator = stack.enter_context(
-                BackgroundEvaluator(config, folder.path, on_done=listener.on_cell)
+        if _has_cells_to_do(state) and _evaluates_beside(config, listener):
+            evaluator = BackgroundEvaluator(
+                config, state.folder, on_done=_CellTeller(state, listener)
             )
-        run = _Run(
-            config=config,
-            folder=folder,
+            stack.enter_context(evaluator)
+        run = LiveRun(
+            state=state,
             listener=listener,
-            checkpoints={"base": base},
-            evaluator=evaluator,
-            log=log,
             scoring=scoring,
+            trackers=stack.enter_context(_open_trackers(state, stages)),
+            evaluator=evaluator,
         )
-        _evaluate(run, "base")
-        for stage in config.stages:
-            run.checkpoints[stage.name] = _run_stage(run, stage)
-            _evaluate(run, stage.name)
+        check_later_rows(run, tokenizer)
+        evaluate_checkpoint(run, "base")
+        for name, node in graph.stages.items():
+            if node in stages:
+                run_stage(run, node)
+                state.write_index()
+            if state.status(node) is Status.DONE:
+                evaluate_checkpoint(run, name)
         if evaluator is not None:
-            _wait_for_evaluation(run, evaluator)
-    return write_report(folder.path)
+            wait_for_cells(run, evaluator)
 
 
-def _clear_finished(stage: StageConfig, folder: Path) -> None:
-    """Remove the steps that a run left which was killed just after it had written `final`."""
-    trained = stage.training or stage.sft
-    if trained is not None:
-        StageCheckpoints(folder, trained.checkpoints, schema="").is_finished()
+def _make_examples(state: RunState, tokenizer: FolderTokenizer, listener: RunListener) -> None:
+    missing = [node for node in state.to_do() if node.kind is NodeKind.EXAMPLES]
+    made = prepare_examples(
+        state.config,
+        {node.name: state.place(node) for node in missing},
+        tokenizer,
+        progress=listener.on_progress,
+    )
+    for node in missing:
+        ledger = NodeLedger(state.place(node), node)
+        next(made)
+        ledger.save(is_finished=True)
+        state.write_index()
+    read = {name: state.set_place(name) for name in state.selection.sets}
+    trained = {node.name for node in state.to_do() if node.stage is not None}
+    check_examples(state.config, read, stages=trained)
+
+
+def _open_trackers(state: RunState, stages: list[Node]) -> Trackers:
+    """Open the trackers where the first stage that trains begins or goes on."""
+    trains = [node for node in stages if node.stage is not None and node.stage.merge is None]
+    first_step = 1
+    if trains:
+        first_step = state.steps_before(trains[0].name) + last_step(state.place(trains[0])) + 1
+    return open_trackers(
+        state.config.track if trains else (),
+        state.folder,
+        first_step=first_step,
+        settings=state.config.model_dump(mode="json"),
+    )
+
+
+class _CellTeller:
+    """Told by the second process which cell is done."""
+
+    def __init__(self, state: RunState, listener: RunListener) -> None:
+        self._state = state
+        self._listener = listener
+
+    def __call__(self, job: EvaluationJob, mean_reward: float) -> None:
+        self._listener.on_cell(job, mean_reward)
+        self._state.write_index()
+
+
+def _has_cells_to_do(state: RunState) -> bool:
+    return any(node.kind is NodeKind.CELL for node in state.to_do())
 
 
 def _evaluates_beside(config: RunConfig, listener: RunListener) -> bool:
@@ -178,206 +262,27 @@ def _evaluates_beside(config: RunConfig, listener: RunListener) -> bool:
     return False
 
 
-def _run_stage(run: _Run, stage: StageConfig) -> Path:
-    folder = run.folder.checkpoints_folder / stage.name
-    final = folder / "final"
-    if final.exists():
-        _clear_finished(stage, folder)
-        return final
-    if stage.kind == "merge":
-        assert stage.merge is not None
-        merge_models(
-            stage.merge,
-            pivot=run.checkpoints[stage.start],
-            models=[run.checkpoints[name] for name in stage.merged_stages],
-            output=final,
-            add_files=write_merge_page,
-        )
-        run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
-        return final
-    _check_memory(run.config, stage, run.checkpoints[stage.start])
-    engine = LocalEngine(run.checkpoints[stage.start], config=run.config.engine, yarn=stage.yarn)
-    if stage.sft is not None:
-        return _fine_tune(run, stage, engine)
-    training = stage.training
-    assert training is not None
-    found, agent = _stage_parts(run, stage)
-    first_step = _steps_before(run.config, run.folder, stage.name)
-
-    def on_step(result: StepResult) -> None:
-        logged = run.log.log(first_step + result.step, stage.name, result, found.contexts)
-        run.listener.on_step(stage.name, training.num_steps, logged)
-        if run.evaluator is not None:
-            run.evaluator.collect()
-
-    inputs = StageInputs(
-        engine=engine,
-        agent=agent,
-        score=run.scoring.score_for(training.max_response_tokens),
-        examples=stage_examples(found, Split.TRAIN),
-        contexts=found.contexts,
-        seed=run.config.seed,
-        folder=folder,
-        validation=stage_examples(found, Split.HELD_OUT),
-        on_progress=run.listener.on_progress,
-    )
-    final = train_stage(stage.name, training, inputs, on_step)
-    if skipped := skipped_message(run.folder.metrics_file, stage.name):
-        run.listener.on_message(skipped)
-    return final
-
-
-def _check_later_rows(config: RunConfig, tokenizer: Tokenizer, listener: RunListener) -> None:
-    """Read the rows of stages behind the first, which would read its own at once anyway."""
-    for stage in config.stages[1:]:
-        if stage.sft is not None:
-            rows = read_sft_rows(Path(stage.sft_rows), tokenizer, progress=listener.on_progress)
-            num_sft_steps(stage.sft, rows)
-
-
-def _check_memory(config: RunConfig, stage: StageConfig, start: Path) -> None:
-    work = recipe_work(config, stage)
-    if work is not None:
-        check_memory(stage.name, start, config.engine, work)
-
-
-def _fine_tune(run: _Run, stage: StageConfig, engine: LocalEngine) -> Path:
-    assert stage.sft is not None
-    rows = read_sft_rows(
-        Path(stage.sft_rows), engine.sampler.tokenizer, progress=run.listener.on_progress
-    )
-    num_steps = num_sft_steps(stage.sft, rows)
-    first_step = _steps_before(run.config, run.folder, stage.name)
-
-    def on_step(result: StepResult) -> None:
-        logged = run.log.log(first_step + result.step, stage.name, result, {})
-        run.listener.on_step(stage.name, num_steps, logged)
-
-    inputs = SftInputs(
-        engine=engine,
-        rows=rows,
-        seed=run.config.seed,
-        folder=run.folder.checkpoints_folder / stage.name,
-    )
-    return train_sft_stage(stage.name, stage.sft, inputs, on_step)
-
-
-def _stage_parts(run: _Run, stage: StageConfig) -> tuple[RunExamples, Agent]:
-    synthesis = run.folder.path / "synthesis"
-    if stage.kind == "memory":
-        return read_set(synthesis, MEMORY_TRAINING), MemoryAgent(run.config.memory)
-    return read_set(synthesis, QUESTIONS), SinglePassAgent(run.config.template)
-
-
-def _steps_before(config: RunConfig, folder: RunFolder, name: str) -> int:
-    """Return the steps of all stages before the one called `name`.
-
-    Those of supervised fine-tuning depend on its rows, so they are read from the log.
-    """
-    total = 0
-    for stage in config.stages:
-        if stage.name == name:
-            break
-        total += _num_steps(stage, folder)
-    return total
-
-
-def _num_steps(stage: StageConfig, folder: RunFolder) -> int:
-    """Return the steps of a stage; of supervised fine-tuning those logged so far."""
-    if stage.training is not None:
-        return stage.training.num_steps
-    if stage.sft is None or not folder.metrics_file.exists():
-        return 0
-    rows = read_metrics(folder.metrics_file)
-    return len({row.step for row in rows if row.stage == stage.name})
-
-
-def _saved_steps(config: RunConfig, folder: RunFolder) -> int:
-    """Return the steps of the run whose checkpoint, or a later one, reached the disk."""
-    saved = 0
-    for stage in config.stages:
-        stage_folder = folder.checkpoints_folder / stage.name
-        first = _steps_before(config, folder, stage.name)
-        if (stage_folder / "final").exists():
-            saved = first + _num_steps(stage, folder)
-        elif last_step(stage_folder):
-            saved = first + last_step(stage_folder)
-    return saved
-
-
-def _evaluate(run: _Run, checkpoint: str) -> None:
-    computed = {
-        (cell.checkpoint, cell.suite, cell.agent)
-        for cell in read_cells(run.folder.path / "evaluation")
-    }
-    for job in jobs_of(run.config, checkpoint, run.checkpoints[checkpoint]):
-        if (job.checkpoint, job.suite, job.agent) in computed:
-            continue
-        if run.evaluator is not None:
-            run.evaluator.submit(job)
-            continue
-        cell = compute_cell(
-            job,
-            run.config,
-            run.folder.path,
-            on_progress=partial(run.listener.on_progress, f"evaluating {checkpoint} {job.suite}"),
-        )
-        rewards = [reward for score in cell.scores for reward in score.rewards]
-        run.listener.on_cell(job, sum(rewards) / max(1, len(rewards)))
-
-
-def _wait_for_evaluation(run: _Run, evaluator: BackgroundEvaluator) -> None:
-    while evaluator.num_done < evaluator.num_submitted:
-        run.listener.on_progress(
-            "waiting for evaluation", evaluator.num_done, evaluator.num_submitted
-        )
-        evaluator.collect(wait_seconds=0.5)
-    run.listener.on_progress("waiting for evaluation", evaluator.num_done, evaluator.num_submitted)
-
-
-def _is_complete(config: RunConfig, folder: RunFolder) -> bool:
-    """Return whether every stage and every evaluation cell are there."""
-    finals = [folder.checkpoints_folder / stage.name / "final" for stage in config.stages]
-    if not all(final.is_dir() for final in finals):
-        return False
-    computed = {
-        (cell.checkpoint, cell.suite, cell.agent) for cell in read_cells(folder.path / "evaluation")
-    }
-    checkpoints = {"base": Path(), **{stage.name: Path() for stage in config.stages}}
-    wanted = {
-        (job.checkpoint, job.suite, job.agent)
-        for name, path in checkpoints.items()
-        for job in jobs_of(config, name, path)
-    }
-    return wanted <= computed
-
-
-def _write_or_check_manifest(config: RunConfig, folder: RunFolder) -> None:
-    settings = config.model_dump(mode="json")
-    if folder.run_file.exists():
-        advice = "choose another folder with --output, or start it again with --fresh"
-        check_resumable(folder, config, kind="run", advice=advice)
-        store_changed_settings(folder, config)
-        return
-    manifest = describe_run(
-        recipe=config.recipe, seed=config.seed, num_threads=config.num_threads, config=settings
-    )
-    write_manifest(folder.run_file, manifest)
-
-
 def _clear(folder: RunFolder) -> None:
     """Remove what a run writes, and nothing that somebody else put there."""
-    names = ("checkpoints", "synthesis", "evaluation", "tensorboard", JUDGE_FOLDER)
-    parts = [folder.path / name for name in names]
-    for part in parts:
-        shutil.rmtree(part, ignore_errors=True)
+    for name in (*NodeKind, "tensorboard", JUDGE_FOLDER):
+        shutil.rmtree(folder.path / name, ignore_errors=True)
     written = (
         folder.metrics_file,
         folder.rollouts_file,
         folder.report_file,
-        folder.path / "wandb_id.txt",
+        *(folder.path / name for name in ("wandb_id.txt", EVENTS_FILE, ACTIVITY_FILE, INDEX_FILE)),
         folder.run_file,  # last: without it the folder would not be known as a run's
     )
     for path in written:
         path.unlink(missing_ok=True)
     folder.create()
+
+
+def graph_of(config: RunConfig) -> RunGraph:
+    """Return the parts of a run with their keys.
+
+    Raises:
+        ModelError: the model is not there.
+        DataError: documents or rows are not there.
+    """
+    return build_graph(config, read_digests(config, resolve_model(config.model)))

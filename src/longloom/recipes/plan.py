@@ -76,7 +76,8 @@ def plan_evaluation(config: RunConfig) -> tuple[PlannedSuite, ...]:
 
 def _planned(config: RunConfig, stage: StageConfig) -> PlannedStage:
     if stage.sft is not None:
-        return _planned_sft(stage, stage.sft)
+        num_answers = stage.num_worked_answers * len(config.synthesis.length_bands)
+        return _planned_sft(stage, stage.sft, num_answers)
     training = stage.training
     if training is None:
         sizes = dict.fromkeys(
@@ -104,8 +105,8 @@ def _planned(config: RunConfig, stage: StageConfig) -> PlannedStage:
     )
 
 
-def _planned_sft(stage: StageConfig, sft: SftConfig) -> PlannedStage:
-    num_rows = count_plain_rows(Path(stage.sft_rows)) if stage.sft_rows else 0
+def _planned_sft(stage: StageConfig, sft: SftConfig, num_answers: int) -> PlannedStage:
+    num_rows = count_plain_rows(Path(stage.sft_rows)) if stage.sft_rows else num_answers
     return PlannedStage(
         name=stage.name,
         kind=stage.kind,

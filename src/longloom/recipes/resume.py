@@ -1,7 +1,7 @@
-"""Which settings a run may be resumed with.
+"""Which settings a training may be resumed with, and which of them decide what is learned.
 
 What is learned must stay as it was. How it is shown, where the judge listens and how the machine is
-used may change: a run that paused for a judge or ran out of memory goes on with other values.
+used may change: a training that paused for a judge or ran out of memory goes on with other values.
 """
 
 import json
@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from longloom.config import FrozenConfig, parse_config
+from longloom.engines.local_config import LocalEngineConfig
 from longloom.errors import ConfigError, DataError
+from longloom.rewards import JudgeConfig
 from longloom.runlog import RunFolder, read_manifest, write_manifest
 
 _PASSING_GROUPS = ("logged_groups", "track")
@@ -31,8 +33,17 @@ def lasting_settings(config: FrozenConfig) -> dict[str, object]:
         plain["judge"] = {"model": plain["judge"]["endpoint"]["model"]}
     for name in _PASSING_ENGINE:
         plain.get("engine", {}).pop(name, None)
-    plain.get("evaluation", {}).pop("in_background", None)
     return plain
+
+
+def lasting_engine(config: LocalEngineConfig) -> dict[str, object]:
+    """Return the settings of the engine that decide what is learned, as plain values."""
+    return config.model_dump(mode="json", exclude=set(_PASSING_ENGINE))
+
+
+def judge_identity(judge: JudgeConfig | None) -> str:
+    """Return who judges; where that model listens and how it is asked may change."""
+    return judge.endpoint.model if judge else ""
 
 
 def check_resumable(folder: RunFolder, config: ConfigT, *, kind: str, advice: str) -> None:
@@ -51,13 +62,27 @@ def check_resumable(folder: RunFolder, config: ConfigT, *, kind: str, advice: st
     found = stored_settings(folder, type(config))
     if found is None:
         raise ConfigError(f"run folder {folder.path} holds something else than a {kind}; {advice}")
-    asked, there = (dict(_flat(lasting_settings(one))) for one in (config, found))
-    for name in (*asked, *there):
-        if asked.get(name) != there.get(name):
-            raise ConfigError(
-                f"run folder {folder.path} holds a {kind} with other settings: {name} is "
-                f"{_shown(there, name)} there and {_shown(asked, name)} here; {advice}"
-            )
+    asked, there = (lasting_settings(one) for one in (config, found))
+    if difference := first_difference(there, asked):
+        name, was, is_now = difference
+        raise ConfigError(
+            f"run folder {folder.path} holds a {kind} with other settings: {name} is {was} there "
+            f"and {is_now} here; {advice}"
+        )
+
+
+def first_difference(
+    there: Mapping[str, object], here: Mapping[str, object]
+) -> tuple[str, str, str] | None:
+    """Return the whole name of the first setting that differs, and both values as they are written.
+
+    `None` if none does.
+    """
+    was, is_now = (dict(_flat(settings)) for settings in (there, here))
+    for name in (*is_now, *was):
+        if was.get(name) != is_now.get(name):
+            return name, _shown(was, name), _shown(is_now, name)
+    return None
 
 
 def stored_settings(folder: RunFolder, config_class: type[ConfigT]) -> ConfigT | None:

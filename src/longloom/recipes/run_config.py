@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from longloom.config import FrozenConfig
 from longloom.engines.local_config import LocalEngineConfig
@@ -11,6 +11,7 @@ from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.models.yarn_config import YarnConfig
+from longloom.recipes.graph.order import ordered
 from longloom.rewards import JudgeConfig, RewardConfig
 from longloom.runlog.trackers import TrackerName
 from longloom.synthesis.miniature.config import MiniatureConfig
@@ -36,12 +37,20 @@ class StageConfig(FrozenConfig):
     """Settings of supervised fine-tuning."""
     sft_rows: str = ""
     """File of the chats that supervised fine-tuning learns: Parquet, JSON Lines or JSON."""
+    num_worked_answers: NonNegativeInt = 0
+    """Without a file: answers that state their evidence, written by program to so many questions of
+    their own per length. A tiny model's counterpart of distilled answers."""
     yarn: YarnConfig | None = None
     """Lengthens the model's window from this stage on; checkpoints of it keep the longer one."""
     merge: MergeConfig | None = None
     """Settings of a merge."""
     merged_stages: tuple[str, ...] = ()
     """Checkpoints merged against the pivot."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The checkpoints it reads."""
+        return (self.start, *self.merged_stages)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -62,6 +71,11 @@ class StageConfig(FrozenConfig):
         own = {"merge": "merge", "sft": "sft"}.get(self.kind, "training")
         foreign = [name for name in ("merge", "sft", "training") if name != own]
         given = [name for name in foreign if getattr(self, name) is not None]
+        if self.sft_rows and self.num_worked_answers:
+            raise ValueError(
+                f"stage {self.name!r} has sft_rows={self.sft_rows!r} and num_worked_answers="
+                f"{self.num_worked_answers}; expected one of them"
+            )
         if given:
             raise ValueError(
                 f"stage {self.name!r} is {self.kind} and has `{given[0]}`, which nothing would "
@@ -134,7 +148,7 @@ class RunConfig(FrozenConfig):
     num_memory_examples: int = Field(default=1_000, ge=0)
     """Long documents made for training the memory agent."""
     stages: tuple[StageConfig, ...]
-    """Stages in the order in which they run."""
+    """Stages; they run after what they start from, in whatever order they stand here."""
     evaluation: EvaluationConfig = EvaluationConfig()
     """What is measured."""
     logged_groups: LoggedGroups = 2
@@ -142,20 +156,16 @@ class RunConfig(FrozenConfig):
     track: tuple[TrackerName, ...] = ()
     """Where metrics are shown beside metrics.jsonl: `tensorboard`, `wandb` (the extra `track`)."""
 
-    @model_validator(mode="after")
-    def _stages_are_ordered(self) -> Self:
-        known = ["base"]
-        for stage in self.stages:
-            for needed in (stage.start, *stage.merged_stages):
-                if needed not in known:
-                    raise ValueError(
-                        f"stage {stage.name!r} needs checkpoint {needed!r}; expected one of "
-                        f"{', '.join(known)}, which come before it"
-                    )
-            if stage.name in known:
-                raise ValueError(f"two stages are called {stage.name!r}; names must differ")
-            known.append(stage.name)
-        return self
+    @field_validator("stages")
+    @classmethod
+    def _stages_in_order(cls, stages: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
+        by_name = {"base": None} | {stage.name: stage for stage in stages}
+        if len(by_name) <= len(stages):
+            names = ["base", *(stage.name for stage in stages)]
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two stages are called {repeated!r}; names must differ")
+        needs = {stage.name: stage.needs for stage in stages}
+        return tuple(stage for name in ordered(needs, given=["base"]) if (stage := by_name[name]))
 
     @model_validator(mode="after")
     def _trains_on_full_contexts(self) -> Self:
@@ -171,7 +181,9 @@ def check_sft_rows(config: RunConfig) -> None:
         ConfigError: a stage names no file, or one that is not there.
     """
     for place, stage in enumerate(config.stages):
-        if stage.kind == "sft" and not Path(stage.sft_rows).is_file():
+        if stage.kind != "sft" or stage.num_worked_answers:
+            continue
+        if not Path(stage.sft_rows).is_file():
             found = repr(stage.sft_rows) if stage.sft_rows else "empty"
             raise ConfigError(
                 f"stages.{place}.sft_rows of stage {stage.name!r} is {found}; expected a file of "

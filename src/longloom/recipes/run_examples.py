@@ -1,13 +1,15 @@
-"""The questions of a run: made once, kept in the run folder, read again on resume."""
+"""The questions of a run: made once, kept in the run folder, read again when they are needed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from longloom.errors import ConfigError, DataError
 from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.recipes.worked_answers import write_worked_answers
 from longloom.records import Context, Example, Split
-from longloom.synthesis.miniature import Corpus, read_corpus
+from longloom.runlog import atomic_folder
+from longloom.synthesis.miniature import Corpus, MiniatureConfig, read_corpus
 from longloom.synthesis.miniature.long_documents import synthesize_long
 from longloom.synthesis.miniature.pipeline import synthesize
 from longloom.synthesis.storage import read_examples, write_examples
@@ -19,6 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 QUESTIONS = "questions"
 MEMORY_TRAINING = "memory"
+_ANSWERS = "answers-"
 
 
 def window_suite(num_windows: int) -> str:
@@ -37,36 +40,56 @@ class RunExamples:
 
 
 def prepare_examples(
-    config: RunConfig, folder: Path, tokenizer: Tokenizer, *, progress: Progress
-) -> None:
-    """Write every set of examples that the run needs and that is not there yet.
+    config: RunConfig,
+    places: Mapping[str, Path],
+    tokenizer: Tokenizer,
+    *,
+    progress: Progress,
+) -> Iterator[str]:
+    """Write sets of examples, each whole or not at all; yield the name of each when it is there.
+
+    Args:
+        config: the run.
+        places: the new folder of each set.
+        tokenizer: of the model that reads them.
+        progress: is told how far the work is.
 
     Raises:
         DataError: the documents cannot be read, or too few questions can be made from them.
     """
-    missing = [name for name in set_names(config) if not _is_written(folder / name)]
-    if not missing:
+    if not places:
         return
     corpus = read_corpus(config.synthesis.documents, progress=progress)
-    settings = config.synthesis.replace(seed=config.seed, template=config.template)
-    for name in missing:
-        if name == QUESTIONS:
-            made = synthesize(settings, tokenizer=tokenizer, corpus=corpus, progress=progress)
-            write_examples(
-                folder / name,
-                [*made.train, *made.held_out],
-                made.contexts,
-                asdict(made.summary),
-                template=config.template,
-            )
-        else:
-            progress(f"weaving {name}", 0, 1)
-            _write_long(config, folder / name, corpus, tokenizer, name)
-            progress(f"weaving {name}", 1, 1)
+    for name, target in places.items():
+        with atomic_folder(target) as partial:
+            stage = next((stage for stage in config.stages if answers_set(stage) == name), None)
+            if stage is not None:
+                write_worked_answers(
+                    settings_of(config), stage, partial, corpus, tokenizer, progress=progress
+                )
+            elif name == QUESTIONS:
+                _write_questions(config, partial, corpus, tokenizer, progress)
+            else:
+                progress(f"weaving {name}", 0, 1)
+                _write_long(config, partial, corpus, tokenizer, name)
+                progress(f"weaving {name}", 1, 1)
+        yield name
 
 
-def check_examples(config: RunConfig, folder: Path) -> None:
+def is_written(folder: Path) -> bool:
+    """Return whether a set of examples is there."""
+    return folder.is_dir()  # it takes its name when it is whole
+
+
+def check_examples(
+    config: RunConfig, places: Mapping[str, Path], *, stages: Collection[str]
+) -> None:
     """Check that every stage and every suite has its examples before anything is trained.
+
+    Args:
+        config: the run.
+        places: the folders of the sets that are read.
+        stages: names of the stages that are trained.
 
     Raises:
         DataError: one has none, or too few for a batch or for validation; the message says which
@@ -77,25 +100,24 @@ def check_examples(config: RunConfig, folder: Path) -> None:
         f"documents {config.synthesis.documents!r} give too few; take more documents, raise "
         "synthesis.max_name_tokens, or shorten what is asked for"
     )
-    questions = read_set(folder, QUESTIONS)
+    found = {name: read_set(place) for name, place in places.items() if not _is_answers(name)}
     for split in Split:
-        if not stage_examples(questions, split):
+        if QUESTIONS in found and not stage_examples(found[QUESTIONS], split):
             raise DataError(f"no question of the split {split} could be made: {advice}")
-    memory = read_set(folder, MEMORY_TRAINING) if MEMORY_TRAINING in set_names(config) else None
     for stage in config.stages:
-        found = memory if stage.kind == "memory" else questions
-        if stage.training is None or found is None:
+        if stage.training is None or stage.name not in stages:
             continue
+        examples = found[examples_of(stage)]
         low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
-        lengths = [example.num_prompt_tokens for example in stage_examples(found, Split.TRAIN)]
+        lengths = [example.num_prompt_tokens for example in stage_examples(examples, Split.TRAIN)]
         if not any(low < length <= high for length in lengths):
             raise DataError(
                 f"no example with a prompt of {low + 1} to {high} tokens for stage "
                 f"{stage.name!r}: {advice}"
             )
-        _check_stage(config, stage, found)
-    for name in set_names(config):
-        if name not in (QUESTIONS, MEMORY_TRAINING) and not read_set(folder, name).examples:
+        _check_stage(config, stage, examples)
+    for name, examples in found.items():
+        if name not in (QUESTIONS, MEMORY_TRAINING) and not examples.examples:
             raise DataError(f"no long document for the suite {name}: {advice}")
 
 
@@ -114,7 +136,8 @@ def _check_stage(config: RunConfig, stage: StageConfig, found: RunExamples) -> N
 
 def set_names(config: RunConfig) -> tuple[str, ...]:
     """Return the names of the example sets of a run."""
-    names = [QUESTIONS]
+    names = [name for stage in config.stages if (name := answers_set(stage))]
+    names.append(QUESTIONS)
     if any(stage.kind == "memory" for stage in config.stages) and config.num_memory_examples:
         names.append(MEMORY_TRAINING)
     if config.evaluation.num_documents:
@@ -122,13 +145,30 @@ def set_names(config: RunConfig) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_set(folder: Path, name: str) -> RunExamples:
-    """Return one set of examples.
+def examples_of(stage: StageConfig) -> str:
+    """Return the name of the set of examples that a stage reads; empty if it reads none."""
+    if stage.kind == "memory":
+        return MEMORY_TRAINING
+    return QUESTIONS if stage.kind == "full_context" else answers_set(stage)
+
+
+def answers_set(stage: StageConfig) -> str:
+    """Return the name of the set of worked answers of a stage; empty if it has none."""
+    return f"{_ANSWERS}{stage.name}" if stage.num_worked_answers and not stage.sft_rows else ""
+
+
+def settings_of(config: RunConfig) -> MiniatureConfig:
+    """Return the settings of synthesis with the seed and the template of the run."""
+    return config.synthesis.replace(seed=config.seed, template=config.template)
+
+
+def read_set(folder: Path) -> RunExamples:
+    """Return the set of examples in a folder.
 
     Raises:
         DataError: the set is missing or damaged.
     """
-    examples, contexts = read_examples(folder / name)
+    examples, contexts = read_examples(folder)
     return RunExamples(examples=examples, contexts=contexts)
 
 
@@ -146,6 +186,23 @@ def stage_examples(found: RunExamples, split: Split) -> list[Example]:
     return [example for example in found.examples if example.split is split]
 
 
+def _is_answers(name: str) -> bool:
+    return name.startswith(_ANSWERS)
+
+
+def _write_questions(
+    config: RunConfig, target: Path, corpus: Corpus, tokenizer: Tokenizer, progress: Progress
+) -> None:
+    made = synthesize(settings_of(config), tokenizer=tokenizer, corpus=corpus, progress=progress)
+    write_examples(
+        target,
+        [*made.train, *made.held_out],
+        made.contexts,
+        asdict(made.summary),
+        template=config.template,
+    )
+
+
 def _write_long(
     config: RunConfig, target: Path, corpus: Corpus, tokenizer: Tokenizer, name: str
 ) -> None:
@@ -153,7 +210,7 @@ def _write_long(
     windows = 0 if is_training else int(name.removeprefix("windows-"))
     made = synthesize_long(
         corpus,
-        config.synthesis.replace(seed=config.seed, template=config.template),
+        settings_of(config),
         tokenizer,
         num_tokens=config.memory_document_tokens
         if is_training
@@ -163,10 +220,6 @@ def _write_long(
         split=Split.TRAIN if is_training else Split.HELD_OUT,
     )
     write_examples(target, made.examples, made.contexts, template=config.template)
-
-
-def _is_written(folder: Path) -> bool:
-    return all((folder / file).is_file() for file in ("examples.parquet", "contexts.parquet"))
 
 
 def limited(examples: Sequence[Example], count: int) -> list[Example]:

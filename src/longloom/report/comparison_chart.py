@@ -12,7 +12,6 @@ from longloom.report.run_contents import RunContents
 from longloom.report.tables import (
     LONG_SUITES,
     NUM_TRIES,
-    SHORT_SUITE,
     TASK_NAMES,
     TASKS,
     in_windows,
@@ -54,8 +53,8 @@ def comparison_chart(run: RunContents) -> str:
 
 
 def _rows(run: RunContents) -> list[_Row]:
-    before = run.cell("base", SHORT_SUITE, "single_pass")
-    after = run.cell(trained_checkpoint(run), SHORT_SUITE, "single_pass")
+    before = run.cell("base", run.short_suite, "single_pass")
+    after = run.cell(trained_checkpoint(run), run.short_suite, "single_pass")
     rows = []
     for task, name in [*((str(task), TASK_NAMES[task]) for task in TASKS), ("", "All")]:
         start, end = accuracy(before, task=task), accuracy(after, task=task)

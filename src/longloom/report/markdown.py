@@ -26,11 +26,11 @@ def results_markdown(run_folder: Path) -> str:
     summary = summarise(run)
     tables = (
         ("Accuracy by checkpoint (percent)", main_table(run)),
-        ("One try and eight tries at stage-1 lengths (percent)", pass_table(run)),
+        (f"One try and eight tries at {run.short_suite} lengths (percent)", pass_table(run)),
         ("Paired differences (percentage points)", difference_table(run)),
         ("Accuracy by document length (percent)", long_table(run)),
     )
-    blocks = [_origin(run), summary.paragraph]
+    blocks = [_origin(run), _missing(run), summary.paragraph]
     for title, claims in (
         ("Improved", summary.improved),
         ("Did not improve", summary.not_improved),
@@ -70,6 +70,10 @@ def _origin(run: RunContents) -> str:
         f"Recipe `{manifest.recipe}`, seed {manifest.seed}, {manifest.num_threads} threads, "
         f"Longloom {version}, {run.date}."
     )
+
+
+def _missing(run: RunContents) -> str:
+    return f"Not there yet: {', '.join(run.missing)}." if run.missing else ""
 
 
 def _figure(cell: TableCell, is_difference: bool) -> str:

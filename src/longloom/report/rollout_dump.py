@@ -10,7 +10,8 @@ from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.report.rollout_records import iterate_rollout_groups
-from longloom.runlog import RunFolder, atomic_path
+from longloom.report.run_contents import rollout_files
+from longloom.runlog import ROLLOUTS_FILE, atomic_path
 
 
 def dump_rollouts(run_folder: Path, target: Path) -> int:
@@ -19,12 +20,19 @@ def dump_rollouts(run_folder: Path, target: Path) -> int:
     Raises:
         DataError: the run has logged none, or the file cannot be written.
     """
-    source = RunFolder(run_folder).rollouts_file
-    if not source.is_file():
-        raise DataError(f"{source} does not exist; expected the rollouts.jsonl of a run folder")
+    files = rollout_files(run_folder)
+    if not files:
+        raise DataError(
+            f"{run_folder} holds no {ROLLOUTS_FILE}; expected the folder of a run that has trained"
+        )
     num_rollouts = 0
+    groups = (
+        group
+        for source, steps_before in files
+        for group in iterate_rollout_groups(source, steps_before=steps_before)
+    )
     with atomic_path(target) as partial, partial.open("w", encoding="utf-8") as lines:
-        for group in iterate_rollout_groups(source):
+        for group in groups:
             for rollout in group.rollouts:
                 last = rollout.turns[-1] if rollout.turns else None
                 dumped = {

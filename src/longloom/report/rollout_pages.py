@@ -5,7 +5,7 @@ What leaves this file contains no `<`: nothing a document or a model wrote can e
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from longloom.report.rollout_records import (
@@ -24,27 +24,24 @@ _TEXT_LIMITS = (12_000, 4_000, 1_500, 600)
 _SECTION_OPENING, _SECTION_CLOSING = "<section>", "</section>"
 
 Key = tuple[str, str, int, int]
-"""Stage, task, step and position in the file of a logged group."""
+"""Stage, task, step and position of a logged group among all."""
 
 
-def rollouts_payload(path: Path) -> str:
+def rollouts_payload(files: Sequence[tuple[Path, int]]) -> str:
     """Return the chosen groups as JSON that is safe inside a script element.
 
-    A missing file gives no groups.
+    Args:
+        files: of logged rollouts, and how many steps of the run come before those of each.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: a file is damaged.
     """
-    if not path.exists():
-        return embed_json({"num_logged": 0, "groups": []})
     keys = [
         (group.stage, group.task_type, group.step, position)
-        for position, group in enumerate(iterate_rollout_groups(path))
+        for position, group in enumerate(_all_groups(files))
     ]
     chosen = {position for _, _, _, position in spread(keys, MAX_GROUPS)}
-    groups = [
-        group for position, group in enumerate(iterate_rollout_groups(path)) if position in chosen
-    ]
+    groups = [group for position, group in enumerate(_all_groups(files)) if position in chosen]
     while True:
         for max_characters in _TEXT_LIMITS:
             shown = [_group_page(group, max_characters) for group in groups]
@@ -52,6 +49,11 @@ def rollouts_payload(path: Path) -> str:
             if len(payload) <= MAX_PAYLOAD_CHARACTERS or not groups:
                 return payload
         groups = groups[::2] if len(groups) > 1 else []
+
+
+def _all_groups(files: Sequence[tuple[Path, int]]) -> Iterator[LoggedGroup]:
+    for path, steps_before in files:
+        yield from iterate_rollout_groups(path, steps_before=steps_before)
 
 
 def spread(keys: Sequence[Key], num_wanted: int) -> list[Key]:

@@ -53,7 +53,7 @@ class LoggedGroup:
     """All attempts at one question in one step."""
 
     step: int
-    """Counts over the whole run."""
+    """As in its file, plus the steps of earlier stages."""
     stage: str
     """The stage that drew it."""
     task_type: str
@@ -80,7 +80,7 @@ def rollout_record(
     """Return the record of one group, for a `RecordWriter` with `ROLLOUT_SCHEMA`.
 
     Args:
-        step: step of the group, counted over the whole run.
+        step: step of the group within its stage.
         stage: name of its stage.
         group: the scored attempts.
         context: the context of the group's example.
@@ -128,8 +128,12 @@ def _turn_records(rollout: Rollout) -> list[dict[str, object]]:
     ]
 
 
-def iterate_rollout_groups(path: Path) -> Iterator[LoggedGroup]:
+def iterate_rollout_groups(path: Path, *, steps_before: int = 0) -> Iterator[LoggedGroup]:
     """Yield the groups of a rollouts file one by one; a torn last line is left out.
+
+    Args:
+        path: the file.
+        steps_before: added to their steps: those of earlier stages of the run.
 
     Raises:
         DataError: the file is missing or damaged, or a span lies outside its context.
@@ -139,7 +143,7 @@ def iterate_rollout_groups(path: Path) -> Iterator[LoggedGroup]:
         if record is None:
             continue
         try:
-            yield _group(record)
+            yield _group(record, steps_before)
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"{path}, line {line_number} is not a rollout group: {error!r}; the file was "
@@ -147,14 +151,14 @@ def iterate_rollout_groups(path: Path) -> Iterator[LoggedGroup]:
             ) from None
 
 
-def _group(record: Mapping[str, Any]) -> LoggedGroup:
+def _group(record: Mapping[str, Any], steps_before: int) -> LoggedGroup:
     text = str(record["context_text"])
     evidence = tuple((int(start), int(end)) for start, end in record["evidence"])
     for start, end in evidence:
         if not 0 <= start < end <= len(text):
             raise ValueError(f"evidence {start}:{end} lies outside a context of {len(text)}")
     return LoggedGroup(
-        step=int(record["step"]),
+        step=int(record["step"]) + steps_before,
         stage=str(record["stage"]),
         task_type=str(record["task_type"]),
         question=str(record["question"]),

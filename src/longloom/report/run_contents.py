@@ -1,21 +1,39 @@
-"""Everything a report shows, read from a run folder; what is missing is simply empty."""
+"""Everything a report shows, read from a run folder; what is missing is simply empty.
+
+A whole run has an index that says which results belong to its settings; a training by hand has one
+metrics.jsonl and its cells.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from longloom.errors import DataError, ModelError
-from longloom.evaluation.results import EvaluationCell, read_cells
+from longloom.evaluation.results import EvaluationCell, read_cell, read_cells
 from longloom.merging.merge_report import REPORT_FILE_NAME, MergeReport, read_merge_report
-from longloom.runlog import MetricRow, RunFolder, RunManifest, read_manifest, read_metrics
+from longloom.runlog import (
+    INDEX_FILE,
+    METRICS_FILE,
+    ROLLOUTS_FILE,
+    MetricRow,
+    RunFolder,
+    RunIndex,
+    RunManifest,
+    Status,
+    read_index,
+    read_manifest,
+    read_metrics,
+)
 
 EVALUATION_FOLDER = "evaluation"
 """Where a run folder holds its evaluation cells."""
 
 CHECKPOINTS = ("base", "stage-1", "stage-2", "stage-3", "memory", "merged", "final")
-"""In the order in which a run makes them."""
+"""In the order in which they are shown where no index gives one."""
+STAGE_SUITES = ("stage-1", "stage-2", "stage-3")
+"""The suites of stages' lengths where no index names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +62,10 @@ class RunContents:
     """One row per step, in order."""
     cells: tuple[EvaluationCell, ...]
     """All evaluation cells."""
-    merges: tuple[tuple[str, MergeReport], ...] = ()
-    """Stages that merged, by name, with what they did."""
+    merges: tuple[tuple[str, str, MergeReport], ...] = ()
+    """Stages that merged: name, folder of the model below the run folder, and what was done."""
+    index: RunIndex | None = None
+    """What belongs to the run; None for a training by hand."""
 
     def cell(self, checkpoint: str, suite: str, agent: str) -> EvaluationCell | None:
         """Return one cell that holds scores, or None."""
@@ -59,8 +79,42 @@ class RunContents:
     def checkpoints(self) -> tuple[str, ...]:
         """The evaluated checkpoints: the known ones in order, then any others."""
         found = {cell.checkpoint for cell in self.cells if cell.scores}
-        known = tuple(name for name in CHECKPOINTS if name in found)
+        order: tuple[str, ...] = CHECKPOINTS
+        if self.index is not None:
+            order = ("base", *(stage.name for stage in self.index.stages))
+        known = tuple(name for name in order if name in found)
         return known + tuple(sorted(found - set(known)))
+
+    @property
+    def stage_suites(self) -> tuple[str, ...]:
+        """The suites of prompts of stages' lengths, named by the first stage of each length."""
+        if self.index is None:
+            return STAGE_SUITES
+        suites = (cell.name.split("--")[1] for cell in self.index.cells)
+        stages = {stage.name for stage in self.index.stages}
+        return tuple(dict.fromkeys(suite for suite in suites if suite in stages)) or STAGE_SUITES
+
+    @property
+    def short_suite(self) -> str:
+        """Questions at the first stage's prompt lengths."""
+        return self.stage_suites[0]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What of the run is not there yet, one phrase each."""
+        if self.index is None:
+            return ()
+        stages = [stage for stage in self.index.stages if stage.status is not Status.DONE]
+        phrases = [
+            f"stage {stage.name} (step {stage.step} of {stage.num_steps})"
+            if stage.status is Status.PARTLY and stage.num_steps
+            else f"stage {stage.name}"
+            for stage in stages
+        ]
+        num_missing = sum(cell.status is not Status.DONE for cell in self.index.cells)
+        if num_missing:
+            phrases.append(f"{num_missing} of {len(self.index.cells)} evaluations")
+        return tuple(phrases)
 
     @property
     def stages(self) -> tuple[StageSpan, ...]:
@@ -97,6 +151,22 @@ def read_run(path: Path) -> RunContents:
     if folder.run_file.exists():
         manifest = read_manifest(folder.run_file)
         date = datetime.fromtimestamp(folder.run_file.stat().st_mtime, UTC).date().isoformat()
+    _check_layout(folder, manifest)
+    if (path / INDEX_FILE).exists():
+        index = read_index(path)
+        return RunContents(
+            path=path,
+            manifest=manifest,
+            date=date,
+            rows=_rows_of_stages(path, index),
+            cells=tuple(
+                read_cell(path / cell.place)
+                for cell in index.cells
+                if (path / cell.place).is_file()
+            ),
+            merges=tuple(_merges(path, index)),
+            index=index,
+        )
     rows: Sequence[MetricRow] = ()
     if folder.metrics_file.exists():
         rows = read_metrics(folder.metrics_file)
@@ -106,15 +176,53 @@ def read_run(path: Path) -> RunContents:
         date=date,
         rows=_one_row_per_step(rows),
         cells=read_cells(path / EVALUATION_FOLDER),
-        merges=tuple(_merges(folder)),
     )
 
 
-def _merges(folder: RunFolder) -> Iterator[tuple[str, MergeReport]]:
-    for path in sorted(folder.checkpoints_folder.glob(f"*/final/{REPORT_FILE_NAME}")):
-        # A report of an earlier version lacks what is drawn; the merge itself is sound.
-        with suppress(ModelError):
-            yield path.parent.parent.name, read_merge_report(path.parent)
+def _merges(path: Path, index: RunIndex) -> Iterator[tuple[str, str, MergeReport]]:
+    for stage in index.stages:
+        model = f"{stage.place}/final"
+        if (path / model / REPORT_FILE_NAME).is_file():
+            # A report of an earlier version lacks what is drawn; the merge itself is sound.
+            with suppress(ModelError):
+                yield stage.name, model, read_merge_report(path / model)
+
+
+def rollout_files(path: Path) -> tuple[tuple[Path, int], ...]:
+    """Return the files of logged rollouts that are there, and how many steps come before each.
+
+    Raises:
+        DataError: the index is damaged.
+    """
+    if not (path / INDEX_FILE).exists():
+        files = [(path / ROLLOUTS_FILE, 0)]
+    else:
+        index = read_index(path)
+        files = [
+            (path / stage.place / ROLLOUTS_FILE, index.steps_before(stage.name))
+            for stage in index.stages
+        ]
+    return tuple((file, before) for file, before in files if file.is_file())
+
+
+def _check_layout(folder: RunFolder, manifest: RunManifest | None) -> None:
+    is_run = manifest is not None and "stages" in manifest.config
+    if is_run and not (folder.path / INDEX_FILE).exists():
+        raise DataError(
+            f"{folder.path} is a run of an earlier Longloom: it has no {INDEX_FILE}; read it with "
+            "the Longloom that wrote it, or run the recipe again"
+        )
+
+
+def _rows_of_stages(path: Path, index: RunIndex) -> tuple[MetricRow, ...]:
+    """Return the rows of all stages, their steps counted over the run."""
+    found: list[MetricRow] = []
+    for stage in index.stages:
+        file = path / stage.place / METRICS_FILE
+        if file.is_file():
+            before = index.steps_before(stage.name)
+            found += [replace(row, step=row.step + before) for row in read_metrics(file)]
+    return _one_row_per_step(found)
 
 
 def _one_row_per_step(rows: Sequence[MetricRow]) -> tuple[MetricRow, ...]:

@@ -13,8 +13,6 @@ from longloom.report.run_contents import RunContents
 from longloom.report.tables import (
     LONG_SUITES,
     NUM_TRIES,
-    SHORT_SUITE,
-    STAGE_SUITES,
     TASK_NAMES,
     TASKS,
     in_windows,
@@ -97,8 +95,8 @@ def latch_sentence(run: RunContents) -> str:
 
 def _opening(run: RunContents) -> str:
     trained = trained_checkpoint(run)
-    before = run.cell("base", SHORT_SUITE, "single_pass")
-    after = run.cell(trained, SHORT_SUITE, "single_pass")
+    before = run.cell("base", run.short_suite, "single_pass")
+    after = run.cell(trained, run.short_suite, "single_pass")
     change, start, end = difference(before, after), accuracy(before), accuracy(after)
     if not change or not start or not end:
         return "The checkpoints needed for a comparison have not been evaluated yet."
@@ -109,7 +107,7 @@ def _opening(run: RunContents) -> str:
     else:
         verb = "did not change beyond chance: it went"
     return (
-        f"At stage-1 lengths mean accuracy {verb} from {percent(start.value)}% to "
+        f"At {run.short_suite} lengths mean accuracy {verb} from {percent(start.value)}% to "
         f"{percent(end.value)}% between base and {trained} ({change.num_questions} held-out "
         f"questions, paired difference {describe_difference(change)}, 95% interval)."
     )
@@ -117,7 +115,7 @@ def _opening(run: RunContents) -> str:
 
 def _pass_sentence(run: RunContents) -> str:
     cells = [
-        run.cell(name, SHORT_SUITE, "single_pass") for name in ("base", trained_checkpoint(run))
+        run.cell(name, run.short_suite, "single_pass") for name in ("base", trained_checkpoint(run))
     ]
     before, after = (accuracy(cell, k=NUM_TRIES) for cell in cells)
     once, once_after = (accuracy(cell) for cell in cells)
@@ -164,7 +162,7 @@ def _listed(parts: Sequence[str]) -> str:
 def _length_claims(run: RunContents) -> list[Claim]:
     trained = trained_checkpoint(run)
     claims = []
-    for suite in STAGE_SUITES:
+    for suite in run.stage_suites:
         change = difference(
             run.cell("base", suite, "single_pass"), run.cell(trained, suite, "single_pass")
         )
@@ -172,10 +170,11 @@ def _length_claims(run: RunContents) -> list[Claim]:
             text = f"All tasks at {suite} lengths: {trained} against base"
             claims.append(Claim(text=text, estimate=change))
     after_merge = difference(
-        run.cell(trained, SHORT_SUITE, "single_pass"), run.cell("final", SHORT_SUITE, "single_pass")
+        run.cell(trained, run.short_suite, "single_pass"),
+        run.cell("final", run.short_suite, "single_pass"),
     )
     if after_merge:
-        text = f"All tasks at stage-1 lengths: final against {trained}"
+        text = f"All tasks at {run.short_suite} lengths: final against {trained}"
         claims.append(Claim(text=text, estimate=after_merge))
     return claims
 
@@ -185,12 +184,12 @@ def _task_claims(run: RunContents) -> list[Claim]:
     claims = []
     for task in TASKS:
         change = difference(
-            run.cell("base", SHORT_SUITE, "single_pass"),
-            run.cell(trained, SHORT_SUITE, "single_pass"),
+            run.cell("base", run.short_suite, "single_pass"),
+            run.cell(trained, run.short_suite, "single_pass"),
             task=task,
         )
         if change:
-            text = f"{TASK_NAMES[task]} at stage-1 lengths: {trained} against base"
+            text = f"{TASK_NAMES[task]} at {run.short_suite} lengths: {trained} against base"
             claims.append(Claim(text=text, estimate=change))
     return claims
 

@@ -30,9 +30,6 @@ TASK_NAMES = {
     TaskType.NUMERICAL: "Numerical",
 }
 
-SHORT_SUITE = "stage-1"
-"""Questions at the first stage's prompt lengths."""
-STAGE_SUITES = ("stage-1", "stage-2", "stage-3")
 WINDOW_SUITES = ("windows-2", "windows-4", "windows-8")
 LONG_SUITES = ("windows-4", "windows-8")
 """Documents far beyond the window, whose figures open a report."""
@@ -85,8 +82,8 @@ class Table:
 
 def trained_checkpoint(run: RunContents) -> str:
     """Return the last full-context stage that was evaluated, or an empty string."""
-    for name in reversed(STAGE_SUITES):
-        if run.cell(name, SHORT_SUITE, "single_pass"):
+    for name in reversed(run.stage_suites):
+        if run.cell(name, run.short_suite, "single_pass"):
             return name
     return ""
 
@@ -96,26 +93,31 @@ def in_windows(suite: str) -> str:
     return f"{suite.removeprefix('windows-')} windows"
 
 
+def suite_title(suite: str) -> str:
+    """Return the name of a suite as a heading, such as `Stage 1`."""
+    return suite.replace("-", " ").capitalize()
+
+
 def main_table(run: RunContents) -> Table:
     """Return accuracy by checkpoint: tasks, means by length, memory agent."""
     rows = []
     for checkpoint in run.checkpoints:
-        short = run.cell(checkpoint, SHORT_SUITE, "single_pass")
+        short = run.cell(checkpoint, run.short_suite, "single_pass")
         figures = [accuracy(short, task=task) for task in TASKS]
-        figures += [accuracy(run.cell(checkpoint, suite, "single_pass")) for suite in STAGE_SUITES]
+        figures += [
+            accuracy(run.cell(checkpoint, suite, "single_pass")) for suite in run.stage_suites
+        ]
         figures += [accuracy(run.cell(checkpoint, suite, "memory")) for suite in LONG_SUITES]
         rows.append((checkpoint, "", figures))
     return _table(
         groups=(
-            ("Tasks at stage-1 lengths", len(TASKS)),
-            ("Mean by prompt length", len(STAGE_SUITES)),
+            (f"Tasks at {run.short_suite} lengths", len(TASKS)),
+            ("Mean by prompt length", len(run.stage_suites)),
             ("Memory agent", len(LONG_SUITES)),
         ),
         columns=(
             *(TASK_NAMES[task] for task in TASKS),
-            "Stage 1",
-            "Stage 2",
-            "Stage 3",
+            *map(suite_title, run.stage_suites),
             *(in_windows(suite) for suite in LONG_SUITES),
         ),
         rows=rows,
@@ -125,7 +127,7 @@ def main_table(run: RunContents) -> Table:
 def pass_table(run: RunContents) -> Table:
     """Return pass@1 and pass@8 per task at stage-1 lengths, before and after."""
     names = [name for name in ("base", trained_checkpoint(run), "final") if name]
-    cells = {name: run.cell(name, SHORT_SUITE, "single_pass") for name in names}
+    cells = {name: run.cell(name, run.short_suite, "single_pass") for name in names}
     compared = [name for name in dict.fromkeys(names) if cells[name]]
     rows = []
     for task, title in _tasks_and_mean():
@@ -152,12 +154,12 @@ def difference_table(run: RunContents) -> Table:
                 run.cell(trained, suite, "single_pass"),
                 task=task,
             )
-            for suite in STAGE_SUITES
+            for suite in run.stage_suites
         ]
         rows.append((title, "", figures))
     return _table(
-        groups=((f"{trained} minus base", len(STAGE_SUITES)),),
-        columns=("Stage 1", "Stage 2", "Stage 3"),
+        groups=((f"{trained} minus base", len(run.stage_suites)),),
+        columns=tuple(map(suite_title, run.stage_suites)),
         rows=rows,
         marks_best=False,
         is_difference=True,
@@ -184,7 +186,7 @@ def long_table(run: RunContents) -> Table:
 
 def other_table(run: RunContents) -> Table:
     """Return the cells that no other table shows, so that nothing evaluated is left unsaid."""
-    shown = {(name, suite, "single_pass") for name in run.checkpoints for suite in STAGE_SUITES}
+    shown = {(name, suite, "single_pass") for name in run.checkpoints for suite in run.stage_suites}
     shown |= {
         (name, suite, agent)
         for name in LONG_CHECKPOINTS

@@ -11,12 +11,11 @@ from longloom.report.estimates import accuracy, percent, signed_points
 from longloom.report.merge_contents import merge_contents
 from longloom.report.merge_figures import layer_figures
 from longloom.report.rollout_pages import embed_json, rollouts_payload
-from longloom.report.run_contents import RunContents, read_run
+from longloom.report.run_contents import RunContents, read_run, rollout_files
 from longloom.report.summary import Summary, summarise
 from longloom.report.tables import (
     LONG_SUITES,
     NUM_TRIES,
-    SHORT_SUITE,
     TASK_NAMES,
     TASKS,
     difference_table,
@@ -54,7 +53,7 @@ def write_report(run_folder: Path) -> Path:
     """
     run = read_run(run_folder)
     folder = RunFolder(run_folder)
-    page = render_page(run, rollouts_json=rollouts_payload(folder.rollouts_file))
+    page = render_page(run, rollouts_json=rollouts_payload(rollout_files(run_folder)))
     # Text of a model may hold half a surrogate pair, which UTF-8 cannot.
     atomic_write_bytes(folder.report_file, page.encode("utf-8", "replace"))
     return folder.report_file
@@ -104,8 +103,8 @@ def render_page(run: RunContents, *, rollouts_json: str) -> str:
         length_legend=length_legend(run),
         training_figures=training_figures(run),
         merges=[
-            (name, layer_figures(merge_contents(report)), f"checkpoints/{name}/final")
-            for name, report in run.merges
+            (name, layer_figures(merge_contents(report)), model)
+            for name, model, report in run.merges
         ],
         # Files of the package and `embed_json`: no text of a document or a model is in these.
         style=Markup(folder.joinpath("report.css").read_text("utf-8")),
@@ -152,8 +151,8 @@ def _versions(run: RunContents) -> Mapping[str, str]:
 
 def _tiles(run: RunContents) -> list[Tile]:
     trained = trained_checkpoint(run)
-    before = run.cell("base", SHORT_SUITE, "single_pass")
-    after = run.cell(trained, SHORT_SUITE, "single_pass")
+    before = run.cell("base", run.short_suite, "single_pass")
+    after = run.cell(trained, run.short_suite, "single_pass")
     tiles = []
     for title, k in (("Right at the first try", 1), (f"Right within {NUM_TRIES} tries", NUM_TRIES)):
         start, end = accuracy(before, k=k), accuracy(after, k=k)
@@ -163,7 +162,7 @@ def _tiles(run: RunContents) -> list[Tile]:
                     title=title,
                     value=f"{end.value:.0%}",
                     before=f"{start.value:.0%}",
-                    note=f"stage-1 lengths, base to {trained}",
+                    note=f"{run.short_suite} lengths, base to {trained}",
                 )
             )
     tiles += _memory_tiles(run)

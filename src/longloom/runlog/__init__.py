@@ -16,7 +16,13 @@ from longloom.runlog.atomic import (
     atomic_write_bytes,
     atomic_write_text,
 )
-from longloom.runlog.folder import RunFolder, config_hash, run_folder_name
+from longloom.runlog.folder import (
+    METRICS_FILE,
+    ROLLOUTS_FILE,
+    RunFolder,
+    config_hash,
+    run_folder_name,
+)
 from longloom.runlog.manifest import RunManifest, describe_run, read_manifest, write_manifest
 from longloom.runlog.metrics import MetricLog, MetricRow, metric_series, read_metrics
 from longloom.runlog.records import (
@@ -26,15 +32,31 @@ from longloom.runlog.records import (
     iterate_records,
     read_records,
 )
+from longloom.runlog.stage_index import (
+    INDEX_FILE,
+    IndexedNode,
+    NodeKind,
+    RunIndex,
+    Status,
+    read_index,
+    write_index,
+)
 
 __all__ = [
+    "INDEX_FILE",
+    "METRICS_FILE",
+    "ROLLOUTS_FILE",
+    "IndexedNode",
     "MetricLog",
     "MetricRow",
+    "NodeKind",
     "RecordLines",
     "RecordSchema",
     "RecordWriter",
     "RunFolder",
+    "RunIndex",
     "RunManifest",
+    "Status",
     "atomic_folder",
     "atomic_path",
     "atomic_write_bytes",
@@ -43,9 +65,11 @@ __all__ = [
     "describe_run",
     "iterate_records",
     "metric_series",
+    "read_index",
     "read_manifest",
     "read_metrics",
     "read_records",
     "run_folder_name",
+    "write_index",
     "write_manifest",
 ]

@@ -13,14 +13,19 @@ from longloom.errors import ConfigError, DataError
 from longloom.runlog.atomic import describe_write_failure
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NUM_HASH_CHARACTERS = 12
+
+METRICS_FILE = "metrics.jsonl"
+"""Metrics by step: in the folder of a training, and of each stage of a run."""
+ROLLOUTS_FILE = "rollouts.jsonl"
+"""Scored rollouts, beside it."""
 
 
 class RunFolder:
     """Paths of one run. Making the object touches nothing on the disk.
 
-    A run folder holds run.yaml, metrics.jsonl, rollouts.jsonl, checkpoints/ and report.html;
-    synthesis and evaluation use the same shape.
+    A training by hand holds run.yaml, metrics.jsonl, rollouts.jsonl, checkpoints/ and report.html.
+    A whole run holds run.yaml, stages.json, report.html and a folder for each part: see
+    `stage_index.py`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,12 +39,12 @@ class RunFolder:
     @property
     def metrics_file(self) -> Path:
         """Metrics by step."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS_FILE
 
     @property
     def rollouts_file(self) -> Path:
         """Scored rollouts, failed ones included."""
-        return self.path / "rollouts.jsonl"
+        return self.path / ROLLOUTS_FILE
 
     @property
     def checkpoints_folder(self) -> Path:
@@ -116,8 +121,8 @@ def config_hash(settings: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def run_folder_name(recipe_name: str, config_hash: str) -> str:
-    """Return `RECIPE-confighash`, with the first twelve characters of the hash.
+def run_folder_name(recipe_name: str, seed: int | None = None) -> str:
+    """Return `RECIPE`, or `RECIPE-seed-N` if a seed is given.
 
     Raises:
         ConfigError: the name of the recipe cannot be part of a folder name.
@@ -127,4 +132,4 @@ def run_folder_name(recipe_name: str, config_hash: str) -> str:
             f"recipe name {recipe_name!r} cannot be a folder name; use letters, digits, '.', '_' "
             "and '-'"
         )
-    return f"{recipe_name}-{config_hash[:_NUM_HASH_CHARACTERS]}"
+    return recipe_name if seed is None else f"{recipe_name}-seed-{seed}"

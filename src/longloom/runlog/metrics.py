@@ -21,7 +21,7 @@ class MetricRow:
     """The metrics of one call of `MetricLog.log`."""
 
     step: int
-    """Counts over the whole run, not within a stage."""
+    """Counts within the stage whose file it is; the report counts on over the stages of a run."""
     stage: str
     """The stage that logged it; empty outside stages."""
     metrics: Mapping[str, float]

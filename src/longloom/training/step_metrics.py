@@ -24,6 +24,7 @@ def rollout_metrics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
         "rollout/response_tokens": fmean(len(turn.response_ids) for turn in turns)
         if turns
         else 0.0,
+        "rollout/sampled_tokens": float(sum(len(turn.response_ids) for turn in turns)),
         "rollout/truncated_fraction": fmean(cut) if cut else 0.0,
         "rollout/turns": len(turns) / len(rollouts),
     }

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from longloom.errors import DataError
+from longloom.recipes.run_examples import QUESTIONS
 from longloom.report import (
     holds_examples,
     results_markdown,
@@ -11,7 +12,7 @@ from longloom.report import (
 )
 from longloom.report import write_report as write_html
 from longloom.report.rollout_dump import dump_rollouts
-from longloom.runlog import RunFolder
+from longloom.runlog import INDEX_FILE, NodeKind, RunFolder, read_index
 from longloom.synthesis.export import export_examples
 
 
@@ -43,7 +44,8 @@ def export(
     """Write examples as one self-contained file for another trainer; return their number.
 
     Args:
-        examples: a folder written by `synthesize`; for `rollouts` a run folder.
+        examples: a folder written by `synthesize`, or a run folder, whose questions are taken;
+            for `rollouts` a run folder.
         output: the new file.
         kind: `verl` and `trl` write Parquet, `jsonl` JSON Lines; `rollouts` writes a run's logged
             rollouts as verl dumps them.
@@ -58,7 +60,15 @@ def export(
         raise DataError(f"{target} exists already; choose another file or remove it")
     if kind == "rollouts":
         return dump_rollouts(Path(examples), target)
-    return export_examples(Path(examples), target, kind, template=template)
+    return export_examples(_questions_of(Path(examples)), target, kind, template=template)
+
+
+def _questions_of(folder: Path) -> Path:
+    """Return the folder of a run's questions; of another folder itself."""
+    if not (folder / INDEX_FILE).is_file():
+        return folder
+    sets = (node for node in read_index(folder).nodes if node.kind is NodeKind.EXAMPLES)
+    return next((folder / node.place for node in sets if node.name == QUESTIONS), folder)
 
 
 def _checked(folder: Path) -> Path:

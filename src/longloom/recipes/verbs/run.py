@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.evaluation_jobs import EvaluationJob
-from longloom.recipes.pipeline import RunListener, default_folder, run_recipe
+from longloom.recipes.graph.places import FINAL
+from longloom.recipes.graph.selection import Part
+from longloom.recipes.pipeline import default_folder, run_recipe
+from longloom.recipes.run_listener import RunListener, SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
-from longloom.report.run_contents import read_run
+from longloom.report.run_contents import RunContents, read_run
 from longloom.report.summary import Claim, describe_difference, summarise
-from longloom.runlog import RunFolder
-from longloom.training.loop import StepResult
+from longloom.runlog import NodeKind, RunFolder, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +29,10 @@ class RunOutcome:
     """Comparisons whose whole 95% interval lies above zero, one line each."""
     not_improved: tuple[str, ...]
     """All other comparisons."""
-
-
-class SilentListener:
-    """Shows nothing; the base of listeners that show a part."""
-
-    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
-        """Show how far a part of the work is."""
-
-    def on_step(self, stage: str, num_steps: int, result: StepResult) -> None:
-        """Show a training step."""
-
-    def on_cell(self, job: EvaluationJob, mean_reward: float) -> None:
-        """Show a finished evaluation cell."""
-
-    def on_message(self, message: str) -> None:
-        """Show one line."""
+    missing: tuple[str, ...]
+    """What of the run is not there yet."""
+    model: Path | None
+    """The model of the last stage that is done; None if none is."""
 
 
 def run(
@@ -53,16 +42,19 @@ def run(
     seed: int | None = None,
     output: Path | str | None = None,
     fresh: bool = False,
+    part: Part | None = None,
     listener: RunListener | None = None,
 ) -> RunOutcome:
-    """Carry out a recipe, or resume it where it stopped.
+    """Carry out a recipe, or what of it is not there yet.
 
     Args:
         recipe: name of a recipe, or a YAML file of settings such as a run's own run.yaml.
         overrides: changed settings as `a.b=c`.
         seed: replaces the recipe's seed.
-        output: the run folder; `runs/RECIPE-confighash` if not given.
+        output: the run folder; `runs/RECIPE` if not given, with `-seed-N` for another seed than
+            the recipe's own.
         fresh: delete what the folder holds and start again.
+        part: compute a part only, see `longloom.recipes.graph.selection`.
         listener: is told of progress, steps and results.
 
     Raises:
@@ -74,15 +66,30 @@ def run(
     check_run_folder(RunFolder(folder))
     listener = listener or SilentListener()
     with removed_if_unused(RunFolder(folder)):
-        report = run_recipe(config, folder=folder, listener=listener, fresh=fresh)
-    summary = summarise(read_run(folder))
+        report = run_recipe(
+            config, folder=folder, listener=listener, fresh=fresh, part=part or Part()
+        )
+    contents = read_run(folder)
+    summary = summarise(contents)
     return RunOutcome(
         folder=folder,
         report=report,
         headline=summary.paragraph,
         improved=tuple(_line(claim) for claim in summary.improved),
         not_improved=tuple(_line(claim) for claim in summary.not_improved),
+        missing=contents.missing,
+        model=_last_model(folder, contents),
     )
+
+
+def _last_model(folder: Path, contents: RunContents) -> Path | None:
+    """Return the last finished model, by its stable name where the disk has links."""
+    stages = contents.index.stages if contents.index else ()
+    done = [stage for stage in stages if stage.status is Status.DONE]
+    if not done:
+        return None
+    link = folder / NodeKind.STAGE / done[-1].name
+    return link if link.is_symlink() else folder / done[-1].place / FINAL
 
 
 def _line(claim: Claim) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from longloom.errors import ConfigError, LongloomError
-from longloom.runlog import RunFolder, read_manifest
+from longloom.runlog import INDEX_FILE, RunFolder, read_manifest
+from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE
 
 
 def check_run_folder(folder: RunFolder) -> None:
@@ -20,8 +21,9 @@ def check_run_folder(folder: RunFolder) -> None:
     if folder.run_file.exists():
         read_manifest(folder.run_file)
         return
-    # A run that was stopped before run.yaml has a lock and an empty folder for checkpoints.
-    unfinished = {folder.lock_file, folder.checkpoints_folder}
+    # A run that was stopped before run.yaml has a lock and empty folders, at most its index.
+    names = (INDEX_FILE, EVENTS_FILE, ACTIVITY_FILE)
+    unfinished = {folder.lock_file, folder.checkpoints_folder, *(folder.path / n for n in names)}
     is_empty = folder.path.is_dir() and set(folder.path.iterdir()) <= unfinished
     if not is_empty or any(folder.checkpoints_folder.glob("*")):
         raise ConfigError(f"{folder.path} exists and is no run folder; choose another one")

@@ -10,13 +10,13 @@ from longloom.engines.local import LocalEngine
 from longloom.memory import MemoryAgent
 from longloom.recipes.inputs import check_inputs, input_digests
 from longloom.recipes.model_source import TINY_BASE
-from longloom.recipes.pipeline import RunListener
 from longloom.recipes.resume import (
     check_resumable,
     lasting_settings,
     store_changed_settings,
     stored_settings,
 )
+from longloom.recipes.run_listener import RunListener, SilentListener
 from longloom.recipes.sampler_source import prepare_torch
 from longloom.recipes.scoring import JUDGE_FOLDER, open_scoring
 from longloom.recipes.stage_data import (
@@ -32,11 +32,11 @@ from longloom.recipes.stage_messages import left_out_message, long_rows_message,
 from longloom.recipes.stage_settings import StageSettings, stage_settings
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
-from longloom.recipes.verbs.run import SilentListener
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.recipes.verbs.train_plan import stage_work
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import RunFolder, describe_run, read_manifest, read_metrics, write_manifest
+from longloom.runlog.trackers import open_trackers
 from longloom.training.checkpoints import StageCheckpoints
 from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
 from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
@@ -220,13 +220,19 @@ def _train(
     is_done = _is_done(settings, stage_folder)
     with ExitStack() as stack:
         scoring = stack.enter_context(open_scoring(settings.reward, settings.judge, folder.path))
+        saved_steps = last_step(stage_folder)
+        trackers = open_trackers(
+            () if is_done else settings.track,
+            folder.path,
+            first_step=saved_steps + 1,
+            settings=settings.model_dump(mode="json"),
+        )
         log = stack.enter_context(
             open_step_log(
-                folder,
-                saved_steps=None if is_done else last_step(stage_folder),
+                folder.path,
+                saved_steps=None if is_done else saved_steps,
                 logged_groups=settings.logged_groups,
-                track=() if is_done else settings.track,
-                settings=settings.model_dump(mode="json"),
+                trackers=stack.enter_context(trackers),
                 take_metrics=scoring.take_metrics,
             )
         )
@@ -249,7 +255,7 @@ def _train(
             listener.on_message(left_out)
 
         def on_step(result: StepResult) -> None:
-            logged = log.log(result.step, settings.stage, result, found.contexts)
+            logged = log.log(settings.stage, result, found.contexts)
             listener.on_step(settings.stage, training.num_steps, logged)
 
         inputs = StageInputs(
@@ -291,9 +297,7 @@ def _fine_tune(
         listener.on_message(left_out)
 
     def on_step(result: StepResult) -> None:
-        listener.on_step(
-            settings.stage, num_steps, log.log(result.step, settings.stage, result, {})
-        )
+        listener.on_step(settings.stage, num_steps, log.log(settings.stage, result, {}))
 
     inputs = SftInputs(engine=engine, rows=rows, seed=settings.seed, folder=stage_folder)
     return train_sft_stage(settings.stage, settings.sft, inputs, on_step)

@@ -12,8 +12,15 @@ Read `pipeline.py`, `programs.py`, `checks.py`.
 """
 
 from longloom.synthesis.miniature.config import MiniatureConfig
-from longloom.synthesis.miniature.documents import Corpus, read_corpus
+from longloom.synthesis.miniature.documents import Corpus, corpus_digest, read_corpus
 from longloom.synthesis.miniature.split import split_of_title
 from longloom.synthesis.task_weights import TaskWeights
 
-__all__ = ["Corpus", "MiniatureConfig", "TaskWeights", "read_corpus", "split_of_title"]
+__all__ = [
+    "Corpus",
+    "MiniatureConfig",
+    "TaskWeights",
+    "corpus_digest",
+    "read_corpus",
+    "split_of_title",
+]

@@ -14,7 +14,8 @@ from longloom.synthesis.miniature.documents.corpus import (
     Corpus,
     Progress,
     SkipReason,
+    corpus_digest,
     read_corpus,
 )
 
-__all__ = ["BUILTIN", "Corpus", "Progress", "SkipReason", "read_corpus"]
+__all__ = ["BUILTIN", "Corpus", "Progress", "SkipReason", "corpus_digest", "read_corpus"]

@@ -7,6 +7,7 @@ A file that cannot be used is skipped and counted by reason; nothing else is los
 """
 
 import os
+import platform
 import posixpath
 import stat
 import tokenize
@@ -20,13 +21,17 @@ from urllib.parse import unquote, urlsplit
 
 from longloom.errors import DataError
 from longloom.records import BlockKind, Document, DocumentKind
+from longloom.runlog.digests import file_digest, joined_digest
 from longloom.synthesis.miniature.documents.builtin import (
     read_topics,
     standard_library_files,
     standard_library_folder,
 )
 from longloom.synthesis.miniature.documents.csv import read_csv
-from longloom.synthesis.miniature.documents.distributions import read_distributions
+from longloom.synthesis.miniature.documents.distributions import (
+    described_distributions,
+    read_distributions,
+)
 from longloom.synthesis.miniature.documents.html import read_html
 from longloom.synthesis.miniature.documents.markdown import read_markdown
 from longloom.synthesis.miniature.documents.plain import read_plain
@@ -126,12 +131,49 @@ def read_corpus(documents: str, *, progress: Progress | None = None) -> Corpus:
     tell = progress or _silent
     if documents == BUILTIN:
         return _read_builtin(tell)
+    shelf = _Shelf()
+    references = _read_files(shelf, _origins(documents), tell)
+    if not shelf.documents:
+        suffixes = _known_suffixes()
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(shelf.skipped.items()))
+        raise DataError(
+            f"documents path {documents!r} holds no readable document"
+            f"{f' (skipped: {reasons})' if reasons else ''}; expected files of type {suffixes}"
+        )
+    return _corpus(shelf, references)
+
+
+def corpus_digest(documents: str) -> str:
+    """Return a digest of what `read_corpus` would read: names and contents of its files.
+
+    Of `builtin` it names the Python and the installed packages by their versions.
+
+    Raises:
+        DataError: the path is missing, or a file cannot be read.
+    """
+    if documents == BUILTIN:
+        packages = (f"{name} {version}" for name, version in described_distributions())
+        return joined_digest([platform.python_version(), *packages])
+    parts = []
+    for origin in _origins(documents):
+        try:
+            parts.append(f"{origin.relative!a} {file_digest(origin.path)}")
+        except DataError:  # `read_corpus` skips and counts it
+            parts.append(f"{origin.relative!a} {SkipReason.UNREADABLE}")
+    return joined_digest(parts)
+
+
+def _origins(documents: str) -> list[_Origin]:
+    """Return the readable files below a path.
+
+    Raises:
+        DataError: there is no such path, or the folder cannot be read.
+    """
     root = Path(documents).expanduser()
-    suffixes = ", ".join(sorted([*_READERS, _PYTHON]))
     if not os.path.exists(root):  # unlike Path.exists, no error if the name is too long
         raise DataError(
             f"documents path {documents!r} does not exist; expected a folder or a file of type "
-            f"{suffixes}, or {BUILTIN!r} (set synthesis.documents)"
+            f"{_known_suffixes()}, or {BUILTIN!r} (set synthesis.documents)"
         )
     paths = [root] if root.is_file() else _files_below(root)
     base = root.parent if root.is_file() else root
@@ -141,15 +183,11 @@ def read_corpus(documents: str, *, progress: Progress | None = None) -> Corpus:
         origins.append(
             _Origin(path=path, relative=relative, source=f"file:{relative}", licence="unknown")
         )
-    shelf = _Shelf()
-    references = _read_files(shelf, [entry for entry in origins if _is_known(entry)], tell)
-    if not shelf.documents:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(shelf.skipped.items()))
-        raise DataError(
-            f"documents path {documents!r} holds no readable document"
-            f"{f' (skipped: {reasons})' if reasons else ''}; expected files of type {suffixes}"
-        )
-    return _corpus(shelf, references)
+    return [origin for origin in origins if _is_known(origin)]
+
+
+def _known_suffixes() -> str:
+    return ", ".join(sorted([*_READERS, _PYTHON]))
 
 
 def _silent(label: str, done: int, total: int) -> None:

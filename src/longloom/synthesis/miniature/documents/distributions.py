@@ -30,13 +30,21 @@ _EXTRA = re.compile(r";.*\bextra\s*==")
 
 def read_distributions() -> list[Document]:
     """Return one document an installed distribution, sorted by normalised name."""
+    return [_render(name, distribution) for name, distribution in _by_name()]
+
+
+def described_distributions() -> list[tuple[str, str]]:
+    """Return name and version of each distribution that `read_distributions` describes."""
+    return [(name, distribution.version) for name, distribution in _by_name()]
+
+
+def _by_name() -> list[tuple[str, Distribution]]:
     by_name: dict[str, Distribution] = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]
         if name:
             by_name.setdefault(_normalised(name), distribution)
-    names = sorted(set(by_name) - _LEFT_OUT)
-    return [_render(name, by_name[name]) for name in names]
+    return [(name, by_name[name]) for name in sorted(set(by_name) - _LEFT_OUT)]
 
 
 def _normalised(name: str) -> str:
