@@ -17,7 +17,7 @@ _TASK_TITLES = {
     "numerical": "Numerical",
     "reading_comprehension": "Reading",
 }
-_WIDTH, _ROW, _TOP, _LEFT, _PANEL = 760, 30, 46, 110, 300
+_WIDTH, _ROW, _TOP, _LEFT, _PANEL = 780, 30, 62, 110, 300
 _STYLE = (
     "text{font:12px sans-serif;fill:#444}.title{font-weight:600}"
     ".grid{stroke:#ddd;stroke-width:1}.whisker{stroke:#3b6fb6;stroke-width:2}"
