@@ -53,9 +53,10 @@ def run(
 
 def _print_plan(config: "RunConfig", output: Path | None) -> None:
     from longloom.recipes.pipeline import default_folder
-    from longloom.recipes.plan import plan_evaluation, plan_stages
+    from longloom.recipes.planning.stage_layouts import stages_here
+    from longloom.recipes.planning.stage_limits import plan_evaluation, plan_stages
+    from longloom.recipes.planning.tables import here_rows
     from longloom.recipes.recipe_yaml import recipe_yaml
-    from longloom.recipes.stage_memory import plan_stage_memory
 
     print(recipe_yaml(config, is_commented=False))
     heading = ("stage", "kind", "from", "steps", "rollouts", "prompt", "answer", "sampled at most")
@@ -79,11 +80,7 @@ def _print_plan(config: "RunConfig", output: Path | None) -> None:
     print_table([("evaluation", "by", "questions", "tries", "of"), *suites])
     print()
     try:
-        peaks = [
-            (stage.stage, f"{stage.peak_bytes / 1e9:,.3f} GB of {stage.device}", stage.binding)
-            for stage in plan_stage_memory(config)
-        ]
-        print_table([("memory", "peak", "bound by"), *peaks])
+        print_table(here_rows(stages_here(config)))
     except (EngineError, ModelError) as error:
         print(f"memory: not known ({error})")
     print(f"\nrun folder: {shown_path(output or default_folder(config))}")

@@ -7,12 +7,14 @@ import yaml
 
 from longloom.config import apply_overrides, nearest_key, parse_config, read_yaml
 from longloom.errors import ConfigError
+from longloom.recipes.one_gpu_weekend import one_gpu_weekend
 from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.tiny_cpu import tiny_cpu
 
 RECIPES: Mapping[str, Callable[[], RunConfig]] = {
+    "one-gpu-weekend": one_gpu_weekend,
     "qwenlong-l1": qwenlong_l1,
     "qwenlong-l1-120k": qwenlong_l1_120k,
     "qwenlong-l15": qwenlong_l15,

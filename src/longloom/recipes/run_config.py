@@ -11,6 +11,7 @@ from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.models.yarn_config import YarnConfig
+from longloom.recipes.woven_config import WovenConfig, check_woven_lengths, check_woven_source
 from longloom.rewards import JudgeConfig, RewardConfig
 from longloom.runlog.trackers import TrackerName
 from longloom.synthesis.miniature.config import MiniatureConfig
@@ -109,8 +110,10 @@ class RunConfig(FrozenConfig):
     """Single-pass prompt template."""
     num_threads: PositiveInt = 1
     """Threads of each process."""
-    synthesis: MiniatureConfig
-    """How questions are made."""
+    synthesis: MiniatureConfig = MiniatureConfig()
+    """How questions and long documents are made."""
+    woven: WovenConfig | None = None
+    """Questions from the full-size synthesis instead; long documents are made as ever."""
     reward: RewardConfig = RewardConfig()
     """How answers are scored."""
     judge: JudgeConfig | None = None
@@ -178,8 +181,10 @@ def check_lengths(config: RunConfig) -> None:
 
     Raises:
         ConfigError: a stage would find no example, or the length penalty is beyond its answers;
-            names both settings.
+            names both settings. Or woven questions have no source.
     """
+    if config.woven is not None:
+        check_woven_source(config.woven)
     for stage in config.stages:
         if stage.training is None:
             continue
@@ -189,6 +194,9 @@ def check_lengths(config: RunConfig) -> None:
             raise ConfigError(f"stage {stage.name!r}: {error}") from None
         low, high = stage.training.min_prompt_tokens, stage.training.max_prompt_tokens
         lengths, source = config.synthesis.length_bands, "synthesis.length_bands"
+        if config.woven is not None and stage.kind != "memory":
+            check_woven_lengths(config.woven, stage.name, low, high)
+            continue
         if stage.kind == "memory":
             if not config.num_memory_examples:
                 raise ConfigError(

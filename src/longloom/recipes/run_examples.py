@@ -6,6 +6,8 @@ from pathlib import Path
 
 from longloom.errors import ConfigError, DataError
 from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.recipes.woven_config import QUESTION_FILES
+from longloom.recipes.woven_questions import shortage_advice, take_woven_questions
 from longloom.records import Context, Example, Split
 from longloom.synthesis.miniature import Corpus, read_corpus
 from longloom.synthesis.miniature.long_documents import synthesize_long
@@ -47,6 +49,11 @@ def prepare_examples(
     missing = [name for name in set_names(config) if not _is_written(folder / name)]
     if not missing:
         return
+    if QUESTIONS in missing and config.woven is not None:
+        take_woven_questions(config, folder / QUESTIONS, progress=progress)
+        missing.remove(QUESTIONS)
+        if not missing:
+            return
     corpus = read_corpus(config.synthesis.documents, progress=progress)
     settings = config.synthesis.replace(seed=config.seed, template=config.template)
     for name in missing:
@@ -73,10 +80,7 @@ def check_examples(config: RunConfig, folder: Path) -> None:
             and what to change.
         ConfigError: the weight of a stage's task or category is missing, or of none there is.
     """
-    advice = (
-        f"documents {config.synthesis.documents!r} give too few; take more documents, raise "
-        "synthesis.max_name_tokens, or shorten what is asked for"
-    )
+    advice = shortage_advice(config)
     questions = read_set(folder, QUESTIONS)
     for split in Split:
         if not stage_examples(questions, split):
@@ -166,7 +170,7 @@ def _write_long(
 
 
 def _is_written(folder: Path) -> bool:
-    return all((folder / file).is_file() for file in ("examples.parquet", "contexts.parquet"))
+    return all((folder / file).is_file() for file in QUESTION_FILES)
 
 
 def limited(examples: Sequence[Example], count: int) -> list[Example]:
