@@ -2,11 +2,12 @@
 
     python benchmarks/plan_accuracy.py [--write] [--case NAME] [--device cuda]
 
-Each case runs in a child: a model of random weights is written; the planner measures the machine at
-that model's shapes and plans a recipe of one stage of the case's sizes; then the local engine takes
-three such steps (rollouts of full length, one update), the first of which warms up. Compared are the
-peak of the memory above the start and the mean time of the other steps: CPU seconds of one thread
-on the CPU, seconds on CUDA. The planner measures other sizes than those it is asked about.
+Each case runs in children: one writes a model of random weights; in another the planner measures
+the machine at that model's shapes and plans a recipe of one stage of the case's sizes; in a third
+the local engine takes three such steps (rollouts of full length, one update), the first to warm up.
+Compared are the peak of the memory above the start and the mean time of the other steps: CPU
+seconds of one thread on the CPU, seconds on CUDA. The planner measures other sizes than those it is
+asked about.
 
 Targets: memory within 25%, time within 40%. Result: results/plan_accuracy.json.
 """
@@ -118,18 +119,32 @@ def planned(case: Case, folder: Path, device: str):  # noqa: ANN201
     return plan_recipe(recipe_of(case, folder, device), machine, assumed=assumed).stages[0]
 
 
-def run_case(case: Case, folder: Path, device: str) -> Figures:
-    """Plan and run one case in this process."""
+def plan_case(case: Case, folder: Path, device: str) -> dict[str, float]:
+    """Return what is foreseen of one case."""
+    import torch
+
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    plan = planned(case, folder, device)
+    assert plan.memory is not None
+    return {
+        "predicted_bytes": plan.memory.peak_bytes,
+        "predicted_seconds": plan.rollout_seconds + plan.training_seconds,
+        "predicted_rollout_seconds": plan.rollout_seconds,
+        "planning_seconds": time.perf_counter() - began,
+    }
+
+
+def run_case(case: Case, folder: Path, device: str) -> dict[str, float]:
+    """Return what one case takes in this process."""
     import torch
 
     torch.set_num_threads(1)
     from longloom.engines.local import LocalEngine
-    from longloom.recipes.planning.stage_seconds import rollout_seconds, training_seconds
     from longloom.training.loss_config import LossConfig
 
-    began = time.perf_counter()
-    plan = planned(case, folder, device)
-    planning_seconds = time.perf_counter() - began
+    warm = torch.ones(64, 64, dtype=torch.bfloat16, device=device)
+    (warm @ warm, warm.float() @ warm.float())
     forget_peak(device)
     start = current_bytes(device)
     engine = LocalEngine(folder, config=recipe_of(case, folder, device).engine)
@@ -141,18 +156,11 @@ def run_case(case: Case, folder: Path, device: str) -> Figures:
         drawn = now(device)
         engine.update(update_of(sequences), loss=loss)
         seconds.append((now(device) - begin, drawn - begin))
-    measured = peak_bytes(device) - start
-    assert plan.memory is not None
-    rollouts = rollout_seconds(plan.seconds)
-    return Figures(
-        predicted_bytes=plan.memory.peak_bytes,
-        measured_bytes=measured,
-        predicted_seconds=rollouts + training_seconds(plan.seconds),
-        measured_seconds=fmean(step for step, _ in seconds[1:]),
-        predicted_rollout_seconds=rollouts,
-        measured_rollout_seconds=fmean(drawn for _, drawn in seconds[1:]),
-        planning_seconds=planning_seconds,
-    )
+    return {
+        "measured_bytes": peak_bytes(device) - start,
+        "measured_seconds": fmean(step for step, _ in seconds[1:]),
+        "measured_rollout_seconds": fmean(drawn for _, drawn in seconds[1:]),
+    }
 
 
 def now(device: str) -> float:
@@ -193,14 +201,17 @@ def peak_bytes(device: str) -> int:
 
 
 def in_child(case: Case, index: int, device: str) -> dict[str, Any]:
-    """Run one case in a process of its own; return and print what was foreseen and found."""
+    """Plan and run one case, each in a process of its own; return and print both."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         base = [sys.executable, __file__, "--folder", str(model), "--device", device]
         subprocess.run([*base, "--model", case.model], check=True)
-        command = [*base, "--index", str(index)]
-        run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = Figures(**json.loads(run.stdout.splitlines()[-1]))
+        parts: dict[str, float] = {}
+        for part in ("plan", "run"):
+            command = [*base, "--index", str(index), "--part", part]
+            run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            parts |= json.loads(run.stdout.splitlines()[-1])
+    found = Figures(**parts)
     memory_ratio = found.predicted_bytes / found.measured_bytes
     time_ratio = found.predicted_seconds / found.measured_seconds
     rollout_ratio = found.predicted_rollout_seconds / found.measured_rollout_seconds
@@ -266,6 +277,7 @@ def main() -> None:
     parser.add_argument("--case", default="", help="only cases of this name or model")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--index", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("plan", "run"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--model", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -273,7 +285,8 @@ def main() -> None:
         write_model(options.folder, options.model)
     elif options.index is not None:
         case = cases_of(options.device)[options.index]
-        print(json.dumps(asdict(run_case(case, options.folder, options.device))))
+        work = plan_case if options.part == "plan" else run_case
+        print(json.dumps(work(case, options.folder, options.device)))
     else:
         result = measure(options)
         if options.write:

@@ -7,7 +7,7 @@ import pytest
 from longloom.errors import ConfigError
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
-from longloom.recipes.plan import plan_stages
+from longloom.recipes.planning.stage_limits import plan_stages
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.verbs.run import SilentListener
 from longloom.runlog import read_metrics

@@ -7,9 +7,9 @@ micro-batch; rollouts add the caches. The formulas are those of the functions be
 of trained weights, e the bytes of a number of the network (4 in fp32, 2 in bf16), N the packed
 tokens of the largest micro-batch and A those of them that are answers.
 
-Several accelerators (`GpuLayout`) are planned for as FSDP divides a stage: the standing parts and the
-gradients by all of them, one prompt's tokens by none; rollouts have a copy of the weights of their
-own, divided by the tensor-parallel degree. That is an estimate: this engine runs on one.
+Several accelerators (`GpuLayout`) are planned for as FSDP divides a stage: the standing parts and
+the gradients by all of them, one prompt's tokens by none; rollouts have a copy of the weights of
+their own, divided by the tensor-parallel degree. That is an estimate: this engine runs on one.
 
 What it leaves out: gaps that the allocator cannot use, and what torch has taken before the engine
 starts. `benchmarks/memory_plan.py` compares it with what is measured on CPU; figures for CUDA have

@@ -11,11 +11,11 @@
 
 from longloom.evaluation.results import EvaluationCell
 from longloom.merging import MergeReport
+from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
-from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.verbs.plan import plan
 from longloom.recipes.verbs.read import Reading, ReadModel, SectionNote, read, read_all
 from longloom.recipes.verbs.report import export, report_markdown, write_report

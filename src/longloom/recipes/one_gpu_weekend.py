@@ -54,9 +54,7 @@ def one_gpu_weekend() -> RunConfig:
             )
         ),
         engine=LocalEngineConfig(lora=LoraConfig(rank=32, alpha=64.0), max_cache_tokens=262_144),
-        stages=(
-            StageConfig(name="stage-1", kind="full_context", start="base", training=training),
-        ),
+        stages=(StageConfig(name="stage-1", kind="full_context", start="base", training=training),),
         evaluation=EvaluationConfig(
             num_questions=50,
             num_documents=0,

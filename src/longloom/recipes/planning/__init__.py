@@ -7,5 +7,6 @@ floating-point operations and bytes follow from these and the model's config.jso
 from the rates of a device, stated for GPUs and measured for the CPU at hand. The lengths are those
 of QwenLong-L1.5, section 4.1; docs/planning.md has every formula with its symbols.
 
-Read `expected_work.py`, `operations.py`, `stage_seconds.py`; `engines/memory_plan.py` has the memory.
+Read `expected_work.py`, `operations.py`, `stage_seconds.py`; the memory is planned in
+`engines/memory_plan.py`.
 """

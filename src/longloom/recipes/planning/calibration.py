@@ -15,7 +15,8 @@ architectures are timed as a Qwen3 of their sizes.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from longloom.records import SampleRequest, SamplingParams, TrainingSequence
 
 _WORDS = 1_000
 """Token ids are drawn below this, or below the vocabulary if that is smaller."""
-_TRAINING_OPERATIONS = 2e10
+_TRAINING_OPERATIONS = 1e10
 """The network is cut to so many layers that its largest pass forward takes no more."""
 _WHOLE_WEIGHTS = 200_000_000
 """Larger networks decode with fewer layers too."""
@@ -150,8 +151,7 @@ def calibrate(sizes: ModelSizes, use: MachineUse, *, has_adapters: bool = False)
 
 
 def _with_layers(sizes: ModelSizes, num_layers: int) -> ModelSizes:
-    fields = {name: getattr(sizes, name) for name in sizes.__slots__}
-    return ModelSizes(**{**fields, "num_layers": min(sizes.num_layers, num_layers), "is_own": True})
+    return replace(sizes, num_layers=min(sizes.num_layers, num_layers), is_own=True)
 
 
 def _network(sizes: ModelSizes, use: MachineUse) -> Qwen3:
@@ -268,7 +268,7 @@ def _prefill_rate(network: Qwen3, sizes: ModelSizes) -> PassRate:
     for prompt_tokens, _ in _SHAPES:
         work = context_operations(sizes, prompt_tokens)
         rows.append((1.0, work.linear, work.attention))
-        seconds.append(_timed(lambda size=prompt_tokens: _draw(network, sizes, size, 1, 1, 1)))
+        seconds.append(_timed(partial(_draw, network, sizes, prompt_tokens, 1, 1, 1)))
     each, linear, attention = _fitted(rows, seconds)
     return PassRate(each=each, linear=linear, attention=attention, head=linear)
 
@@ -296,14 +296,8 @@ def _decoding_rates(network: Qwen3, sizes: ModelSizes) -> tuple[float, float, fl
     """Return seconds per layer and step, per operation of a row, and per operation of attention."""
     rows, seconds = [], []
     for prompt_tokens, num_prompts, group_size in _DECODED:
-        spent = [
-            _timed(
-                lambda count=count, shape=(prompt_tokens, num_prompts, group_size): _draw(
-                    network, sizes, *shape, count
-                )
-            )
-            for count in (_FEW_STEPS, _MANY_STEPS)
-        ]
+        drawn = partial(_draw, network, sizes, prompt_tokens, num_prompts, group_size)
+        spent = [_timed(partial(drawn, count)) for count in (_FEW_STEPS, _MANY_STEPS)]
         own = (_FEW_STEPS + _MANY_STEPS) / 2
         each = answer_operations(sizes, prompt_tokens + own, 1)
         num_rows = num_prompts * group_size

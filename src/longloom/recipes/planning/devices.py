@@ -67,5 +67,7 @@ def accelerator(name: str) -> Accelerator:
     if found is None:
         nearest = nearest_key(name.lower(), list(ACCELERATORS))
         hint = f"did you mean {nearest!r}? " if nearest else ""
-        raise ConfigError(f"gpu {name!r} is unknown; {hint}expected one of {', '.join(ACCELERATORS)}")
+        raise ConfigError(
+            f"gpu {name!r} is unknown; {hint}expected one of {', '.join(ACCELERATORS)}"
+        )
     return found

@@ -1,8 +1,8 @@
 """What a stage is expected to read, draw and learn: calls to the model, in batches.
 
-A *call* is one prompt with one answer. P prompts with G answers each are a batch; a stage of S steps
-has S of them. The memory agent makes one call for each section and one for the answer, and from its
-second call on every rollout has a prompt of its own.
+A *call* is one prompt with one answer. P prompts with G answers each are a batch; a stage of S
+steps has S of them. The memory agent makes one call for each section and one for the answer, and
+from its second call on every rollout has a prompt of its own.
 """
 
 import math
@@ -219,14 +219,20 @@ def _as_agent(
         response_tokens=written,
         longest_tokens=assumed.longest_fraction * memory.update_tokens,
     )
-    alone = {"num_prompts": batch.num_prompts * batch.group_size, "group_size": 1}
+    num_rollouts = batch.num_prompts * batch.group_size
     later = replace(
         first,
         num_batches=batch.num_batches * (num_sections - 1),
         prompt_tokens=section_tokens + written + INSTRUCTION_TOKENS,
-        **alone,
+        num_prompts=num_rollouts,
+        group_size=1,
     )
-    answer = replace(batch, prompt_tokens=written + INSTRUCTION_TOKENS, **alone)
+    answer = replace(
+        batch,
+        prompt_tokens=written + INSTRUCTION_TOKENS,
+        num_prompts=num_rollouts,
+        group_size=1,
+    )
     return (first, answer) if num_sections == 1 else (first, later, answer)
 
 

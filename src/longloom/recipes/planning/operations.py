@@ -18,7 +18,7 @@ from longloom.engines.model_sizes import ModelSizes
 ATTENTION_BACKWARD = 2.5
 """Flash attention going back does five products where it does two going forward."""
 HEAD_PASSES = 4
-"""The head forms its logits again and multiplies them into two gradients (`models/logprob_head`)."""
+"""The head forms its logits again and multiplies them into two gradients (`logprob_head`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

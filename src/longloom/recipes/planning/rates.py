@@ -136,7 +136,7 @@ class StatedRates:
         share = sizes.mlp_width / sizes.stored_mlp_width
         used = 1 - (1 - share) ** max(rows, 1.0)
         experts = 3 * sizes.num_layers * sizes.hidden_size * sizes.stored_mlp_width
-        return sizes.num_weights - embedded - (1 - used) * experts
+        return float(sizes.num_weights - embedded - (1 - used) * experts)
 
     def _cache_bytes(self, load: DecodingLoad) -> float:
         sizes = self.sizes

@@ -60,7 +60,9 @@ def stages_here(config: RunConfig) -> list[tuple[str, MemoryPlan]]:
     sizes = read_sizes(resolve_model(config.model))
     works = [(stage.name, recipe_work(config, stage)) for stage in config.stages]
     return [
-        (name, plan_memory_of(sizes, config.engine, work)) for name, work in works if work is not None
+        (name, plan_memory_of(sizes, config.engine, work))
+        for name, work in works
+        if work is not None
     ]
 
 

@@ -23,7 +23,9 @@ SCHEMA = {"schema": "longloom.recipe_plan", "version": 1}
 
 def token_rows(plan: RecipePlan) -> list[Row]:
     """Return what is drawn, computed and learned, in tokens."""
-    rows = [("tokens", "steps", "rollouts", "prefilled", "unshared", "drawn", "trained", "unshared")]
+    rows: list[Row] = [
+        ("tokens", "steps", "rollouts", "prefilled", "unshared", "drawn", "trained", "unshared")
+    ]
     for stage in plan.stages:
         work = stage.work
         tokens = (
@@ -37,7 +39,7 @@ def token_rows(plan: RecipePlan) -> list[Row]:
 
 def operation_rows(plan: RecipePlan) -> list[Row]:
     """Return floating-point operations."""
-    rows = [("operations", "prefill", "decoding", "training", "scoring", "all")]
+    rows: list[Row] = [("operations", "prefill", "decoding", "training", "scoring", "all")]
     for stage in plan.stages:
         found = stage.operations
         parts = (found.prefill, found.decoding, found.training, found.scoring)
@@ -48,7 +50,7 @@ def operation_rows(plan: RecipePlan) -> list[Row]:
 
 def memory_rows(plan: RecipePlan) -> list[Row]:
     """Return what each device needs, in 10^9 bytes."""
-    rows = [("GB per device", *_MEMORY_COLUMNS, "peak", "usable", "fits", "tp")]
+    rows: list[Row] = [("GB per device", *_MEMORY_COLUMNS, "peak", "usable", "fits", "tp")]
     for stage in plan.stages:
         if stage.memory is None:
             continue
@@ -69,7 +71,9 @@ def memory_rows(plan: RecipePlan) -> list[Row]:
 def time_rows(plan: RecipePlan) -> list[Row]:
     """Return times, device-hours, cost, and what most of the time is spent on."""
     cost = ("cost",) if plan.price is not None else ()
-    rows = [("time", "rollouts", "training", "rest", "all", "device-hours", *cost, "binds")]
+    rows: list[Row] = [
+        ("time", "rollouts", "training", "rest", "all", "device-hours", *cost, "binds")
+    ]
     for stage in plan.stages:
         seconds = (
             stage.rollout_seconds, stage.training_seconds, stage.rest_seconds, stage.total_seconds,
@@ -89,7 +93,7 @@ def time_rows(plan: RecipePlan) -> list[Row]:
 
 def here_rows(stages: list[tuple[str, MemoryPlan]]) -> list[Row]:
     """Return the peak of each stage on this machine."""
-    rows = [("memory", "peak", "bound by")]
+    rows: list[Row] = [("memory", "peak", "bound by")]
     for name, memory in stages:
         peak = f"{memory.peak_bytes / 1e9:,.3f} GB of {memory.use.device.type}"
         rows.append((name, peak, memory.binding))
@@ -169,9 +173,7 @@ def _plain_stage(plan: RecipePlan, stage: StagePlan) -> dict[str, Any]:
             "scoring": found.scoring.total,
         },
         "tensor_parallel": stage.layout.tensor_parallel,
-        "bytes": None
-        if memory is None
-        else {**memory_columns(memory), "peak": memory.peak_bytes},
+        "bytes": None if memory is None else {**memory_columns(memory), "peak": memory.peak_bytes},
         "fits": not stage.advice,
         "advice": stage.advice,
         "rollout_seconds": stage.rollout_seconds,
