@@ -143,11 +143,12 @@ def run_case(case: Case, folder: Path, device: str) -> dict[str, float]:
     from longloom.engines.local import LocalEngine
     from longloom.training.loss_config import LossConfig
 
+    config = recipe_of(case, folder, device).engine
     warm = torch.ones(64, 64, dtype=torch.bfloat16, device=device)
     (warm @ warm, warm.float() @ warm.float())
     forget_peak(device)
     start = current_bytes(device)
-    engine = LocalEngine(folder, config=recipe_of(case, folder, device).engine)
+    engine = LocalEngine(folder, config=config)
     loss = LossConfig(kl_coefficient=case.kl_coefficient)
     seconds: list[tuple[float, float]] = []
     for _ in range(NUM_STEPS + 1):

@@ -64,9 +64,16 @@ class GpuLayout:
     """How a stage is divided among accelerators; one of them by default."""
 
     num_gpus: int = 1
-    """Those that train together; each holds its share of weights, gradients and optimizer."""
+    """Those that train together, each on its share of a step's prompts."""
+    is_sharded: bool = True
+    """Whether each holds a share of weights, gradients and optimizer, not all of them."""
     tensor_parallel: int = 1
     """Those that hold one copy of the network in rollouts."""
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether there are shares at all."""
+        return self.is_sharded and self.num_gpus > 1
 
 
 ONE_DEVICE = GpuLayout()
@@ -240,7 +247,7 @@ def _plan(
     standing = _standing(sizes, config, use, has_reference=work.has_reference)
     update = _update(sizes, config, use, context_tokens + answer_tokens, answer_tokens)
     rollouts = _rollouts(sizes, use, work, layout) if work.has_rollouts else ()
-    if layout.num_gpus > 1:
+    if layout.is_divided:
         standing = _divided(standing, layout.num_gpus)
         update = (*_divided(update, layout.num_gpus), *_gathered(sizes, use))
     return MemoryPlan(
@@ -384,7 +391,7 @@ def _rollouts(
     step_bytes += 16 * rows * sizes.vocab_size
     is_widened = use.device.type == "cpu" and num_bytes < _FP32
     cache_bytes = cached_tokens * cache_token_bytes(sizes, use)
-    copy_bytes = sizes.num_weights * num_bytes if layout.num_gpus > 1 else 0
+    copy_bytes = sizes.num_weights * num_bytes if layout.is_divided else 0
     return _parts(
         ("weights for rollouts", copy_bytes // degree),
         ("caches", cache_bytes // degree),

@@ -29,23 +29,42 @@ class PlacedStage:
 def place_stage(
     sizes: ModelSizes, config: LocalEngineConfig, work: StageWork, machine: PlannedMachine
 ) -> PlacedStage:
-    """Return a stage with the smallest tensor-parallel degree whose rollouts fit.
+    """Return a stage as it needs the least of each GPU's memory.
 
-    Training is divided among all GPUs (FSDP) whatever the degree.
+    Either every GPU has all weights (data parallel), or its share of them (FSDP); then rollouts
+    have the smallest tensor-parallel degree with which they fit.
 
     Raises:
         EngineError: the device asked for is not there.
     """
     engine = machine.engine(config)
-    degrees = _powers_of_two(machine.num_devices)
-    for degree in degrees:
-        layout = GpuLayout(num_gpus=machine.num_devices, tensor_parallel=degree)
-        plan = plan_memory_of(sizes, engine, work, planned=machine.kind, layout=layout)
-        if plan.rollout_bytes <= machine.usable_bytes or degree == degrees[-1]:
-            break
+    plans = _plans(sizes, engine, work, machine, machine.num_devices)
+    layout, plan = min(plans, key=lambda entry: entry[1].peak_bytes)
     is_placed = plan.peak_bytes <= machine.usable_bytes
     advice = "" if is_placed else _advice(sizes, engine, work, machine, plan)
     return PlacedStage(layout=layout, memory=plan, advice=advice)
+
+
+def _plans(
+    sizes: ModelSizes,
+    engine: LocalEngineConfig,
+    work: StageWork,
+    machine: PlannedMachine,
+    num_gpus: int,
+) -> list[tuple[GpuLayout, MemoryPlan]]:
+    """Return a stage with all weights on every GPU, and divided."""
+    whole = GpuLayout(num_gpus=num_gpus, is_sharded=False)
+    found = [(whole, plan_memory_of(sizes, engine, work, planned=machine.kind, layout=whole))]
+    if num_gpus == 1:
+        return found
+    degrees = _powers_of_two(num_gpus)
+    for degree in degrees:
+        layout = GpuLayout(num_gpus=num_gpus, tensor_parallel=degree)
+        plan = plan_memory_of(sizes, engine, work, planned=machine.kind, layout=layout)
+        if plan.rollout_bytes <= machine.usable_bytes or degree == degrees[-1]:
+            found.append((layout, plan))
+            break
+    return found
 
 
 def stages_here(config: RunConfig) -> list[tuple[str, MemoryPlan]]:
@@ -84,13 +103,15 @@ def _advice(
         return found
     num_gpus = 2 * machine.num_devices
     while num_gpus <= _MOST_GPUS:
-        for degree in _powers_of_two(num_gpus):
-            layout = GpuLayout(num_gpus=num_gpus, tensor_parallel=degree)
-            wider = plan_memory_of(sizes, engine, work, planned="cuda", layout=layout)
-            if wider.peak_bytes <= machine.usable_bytes:
-                return (
-                    f"{found}; or take {num_gpus} such GPUs (FSDP over all, tensor parallel "
-                    f"{degree} in rollouts: {wider.peak_bytes / 1e9:.1f} GB each)"
-                )
+        plans = _plans(sizes, engine, work, machine, num_gpus)
+        layout, wider = min(plans, key=lambda entry: entry[1].peak_bytes)
+        if wider.peak_bytes <= machine.usable_bytes:
+            how = (
+                f"FSDP over all, tensor parallel {layout.tensor_parallel} in rollouts"
+                if layout.is_divided
+                else "data parallel"
+            )
+            needed = f"{wider.peak_bytes / 1e9:.1f} GB each"
+            return f"{found}; or take {num_gpus} such GPUs ({how}: {needed})"
         num_gpus *= 2
     return found

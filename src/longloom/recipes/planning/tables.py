@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from longloom.engines.memory_plan import MemoryPlan
+from longloom.engines.memory_plan import GpuLayout, MemoryPlan
 from longloom.recipes.planning.recipe_plan import RecipePlan, StagePlan
 
 Row = tuple[str, ...]
@@ -50,7 +50,7 @@ def operation_rows(plan: RecipePlan) -> list[Row]:
 
 def memory_rows(plan: RecipePlan) -> list[Row]:
     """Return what each device needs, in 10^9 bytes."""
-    rows: list[Row] = [("GB per device", *_MEMORY_COLUMNS, "peak", "usable", "fits", "tp")]
+    rows: list[Row] = [("GB per device", *_MEMORY_COLUMNS, "peak", "usable", "fits", "layout")]
     for stage in plan.stages:
         if stage.memory is None:
             continue
@@ -62,7 +62,7 @@ def memory_rows(plan: RecipePlan) -> list[Row]:
                 _gb(stage.memory.peak_bytes),
                 _gb(plan.machine.usable_bytes),
                 "no" if stage.advice else "yes",
-                str(stage.layout.tensor_parallel),
+                _layout(stage.layout),
             )
         )
     return rows
@@ -172,6 +172,7 @@ def _plain_stage(plan: RecipePlan, stage: StagePlan) -> dict[str, Any]:
             "training": found.training.total,
             "scoring": found.scoring.total,
         },
+        "is_sharded": stage.layout.is_divided,
         "tensor_parallel": stage.layout.tensor_parallel,
         "bytes": None if memory is None else {**memory_columns(memory), "peak": memory.peak_bytes},
         "fits": not stage.advice,
@@ -184,6 +185,15 @@ def _plain_stage(plan: RecipePlan, stage: StagePlan) -> dict[str, Any]:
         "cost": _cost(plan, stage.total_seconds),
         "binding": stage.binding,
     }
+
+
+def _layout(layout: GpuLayout) -> str:
+    """Return how a stage is divided, in short."""
+    if layout.num_gpus == 1:
+        return "one device"
+    if not layout.is_divided:
+        return "data parallel"
+    return f"FSDP, TP {layout.tensor_parallel}"
 
 
 def _hours_and_cost(plan: RecipePlan, seconds: float) -> Row:
