@@ -30,6 +30,7 @@ from longloom.models.local_policy import score_sequences
 from longloom.models.logprob_head import logprobs_and_entropies
 from longloom.models.qwen3 import Qwen3, Qwen3Shape
 from longloom.recipes.planning.operations import (
+    Number,
     Operations,
     answer_operations,
     context_operations,
@@ -58,16 +59,16 @@ _OPTIMIZED_WEIGHTS = 1 << 21
 class PassRate:
     """Seconds of a pass: per pass, and per operation of each kind."""
 
-    each: float
+    each: Number
     """Of one pass, however small."""
-    linear: float
+    linear: Number
     """Per linear operation."""
-    attention: float
+    attention: Number
     """Per operation of attention."""
-    head: float
+    head: Number
     """Per operation of the head going forward."""
 
-    def seconds(self, work: Operations, num_passes: float) -> float:
+    def seconds(self, work: Operations, num_passes: Number) -> Number:
         """Return the seconds of passes."""
         return (
             num_passes * self.each
@@ -87,24 +88,24 @@ class MeasuredRates:
     """Passes over prompts."""
     training: PassRate
     """Forward and backward pass, per operation going forward."""
-    layer_seconds: float
+    layer_seconds: Number
     """Of one layer in a decoding step of one row."""
-    row_rate: float
+    row_rate: Number
     """Seconds per operation of rows in linear layers and head."""
-    key_rate: float
+    key_rate: Number
     """Seconds per operation of their attention."""
-    weight_seconds: float
+    weight_seconds: Number
     """Of one weight in an optimizer step."""
 
-    def prefill_seconds(self, work: Operations, num_passes: float = 0.0) -> float:
+    def prefill_seconds(self, work: Operations, num_passes: Number = 0.0) -> Number:
         """See `rates.Rates`."""
         return self.prefill.seconds(work, num_passes)
 
-    def training_seconds(self, forward: Operations, num_passes: float = 0.0) -> float:
+    def training_seconds(self, forward: Operations, num_passes: Number = 0.0) -> Number:
         """See `rates.Rates`."""
         return self.training.seconds(forward, num_passes)
 
-    def optimizer_seconds(self, num_trained: float) -> float:
+    def optimizer_seconds(self, num_trained: Number) -> Number:
         """See `rates.Rates`."""
         return num_trained * self.weight_seconds
 
@@ -183,7 +184,7 @@ def _one_seed() -> Iterator[None]:
         yield
 
 
-def _timed(work: Callable[[], object], *, times: int = 2) -> float:
+def _timed(work: Callable[[], object], *, times: int = 2) -> Number:
     """Return the CPU seconds of the fastest of some calls, after one that warms up."""
     work()
     found = []
@@ -212,7 +213,7 @@ def _sequences(sizes: ModelSizes, prompt_tokens: int, num_tokens: int) -> list[T
     ]
 
 
-def _head_rate(network: Qwen3, sizes: ModelSizes) -> tuple[float, float]:
+def _head_rate(network: Qwen3, sizes: ModelSizes) -> tuple[Number, Number]:
     """Return seconds per forward operation of the head: forward alone, and with backward."""
     operations = 2.0 * sizes.embedding_weights * _HEAD_TOKENS
     hidden = torch.randn(_HEAD_TOKENS, sizes.hidden_size).to(network.dtype).requires_grad_()
@@ -235,7 +236,7 @@ def _training_rate(
     network: Qwen3,
     sizes: ModelSizes,
     use: MachineUse,
-    head: tuple[float, float],
+    head: tuple[Number, Number],
     *,
     has_adapters: bool,
 ) -> PassRate:
@@ -292,7 +293,7 @@ def _draw(
     generate(network, requests, end_ids=frozenset(), max_batch_tokens=1 << 30)
 
 
-def _decoding_rates(network: Qwen3, sizes: ModelSizes) -> tuple[float, float, float]:
+def _decoding_rates(network: Qwen3, sizes: ModelSizes) -> tuple[Number, Number, Number]:
     """Return seconds per layer and step, per operation of a row, and per operation of attention."""
     rows, seconds = [], []
     for prompt_tokens, num_prompts, group_size in _DECODED:
@@ -313,7 +314,7 @@ def _decoding_rates(network: Qwen3, sizes: ModelSizes) -> tuple[float, float, fl
     return layer, row, key
 
 
-def _optimizer_rate() -> float:
+def _optimizer_rate() -> Number:
     weight = torch.nn.Parameter(torch.zeros(_OPTIMIZED_WEIGHTS))
     optimizer = Optimizer({"weight": weight}, OptimizerConfig())
 
@@ -325,8 +326,8 @@ def _optimizer_rate() -> float:
 
 
 def _fitted(
-    rows: Sequence[tuple[float, float, float]], seconds: Sequence[float]
-) -> tuple[float, float, float]:
+    rows: Sequence[tuple[Number, Number, Number]], seconds: Sequence[Number]
+) -> tuple[Number, Number, Number]:
     """Return what each term costs: least squares of relative errors, none below 0.
 
     Terms that come out negative are left out, and the others fitted again.

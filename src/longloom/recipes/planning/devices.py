@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from longloom.config import nearest_key
 from longloom.errors import ConfigError
+from longloom.recipes.planning.operations import Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +17,18 @@ class Accelerator:
 
     name: str
     """What it is called on the command line."""
-    peak_flops: float
+    peak_flops: Number
     """Dense bf16 operations per second."""
-    bandwidth_bytes: float
+    bandwidth_bytes: Number
     """Bytes per second to and from its memory."""
-    memory_bytes: float
+    memory_bytes: Number
     """Its memory."""
     source: str
     """Where the figures are from."""
 
 
 def _accelerator(
-    name: str, teraflops: float, gigabytes_per_second: float, gigabytes: float, source: str
+    name: str, teraflops: Number, gigabytes_per_second: Number, gigabytes: Number, source: str
 ) -> Accelerator:
     return Accelerator(
         name=name,

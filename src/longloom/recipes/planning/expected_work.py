@@ -12,6 +12,7 @@ from pathlib import Path
 
 from longloom.recipes.evaluation_jobs import EvaluationJob, jobs_of
 from longloom.recipes.planning.assumptions import PlanAssumptions
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.prompt_lengths import (
     mean_prompt_tokens,
     num_examples_between,
@@ -31,19 +32,19 @@ _CLOSED_BOOK_TOKENS = 100
 class CallBatch:
     """Calls that are made at the same time, and how often that happens."""
 
-    num_batches: float
+    num_batches: Number
     """How often."""
-    num_prompts: float
+    num_prompts: Number
     """P: different prompts of one batch."""
-    group_size: float
+    group_size: Number
     """G: answers to each."""
-    prompt_tokens: float
+    prompt_tokens: Number
     """T: mean length of a prompt."""
-    response_tokens: float
+    response_tokens: Number
     """A: mean length of an answer."""
-    longest_tokens: float
+    longest_tokens: Number
     """Length of the longest answer of a batch."""
-    num_drawn: float = 1.0
+    num_drawn: Number = 1.0
     """Batches that are drawn for one that counts: what dynamic sampling draws again."""
     is_sampled: bool = True
     """Whether answers are drawn."""
@@ -51,7 +52,7 @@ class CallBatch:
     """Whether they are learned from."""
 
     @property
-    def num_calls(self) -> float:
+    def num_calls(self) -> Number:
         """Answers of all batches that count."""
         return self.num_batches * self.num_prompts * self.group_size
 
@@ -64,21 +65,21 @@ class ExpectedWork:
     """Its name."""
     kind: str
     """full_context, memory, sft, merge or evaluation."""
-    num_steps: float
+    num_steps: Number
     """Steps; 0 where nothing is trained."""
-    num_rollouts: float
+    num_rollouts: Number
     """Attempts that are drawn, those of selection, validation and refills among them."""
     batches: tuple[CallBatch, ...] = ()
     """Its calls."""
-    num_updates: float = 0.0
+    num_updates: Number = 0.0
     """Optimizer steps."""
-    scored_fraction: float = 0.0
+    scored_fraction: Number = 0.0
     """Part of the learned calls that is scored once before, for updates after the first."""
     has_reference: bool = False
     """Whether a reference scores them too."""
 
     @property
-    def prefilled_tokens(self) -> float:
+    def prefilled_tokens(self) -> Number:
         """Prompt tokens computed for rollouts, a group's once."""
         return sum(
             each.num_drawn * each.num_batches * each.num_prompts * each.prompt_tokens
@@ -87,7 +88,7 @@ class ExpectedWork:
         )
 
     @property
-    def unshared_prefilled_tokens(self) -> float:
+    def unshared_prefilled_tokens(self) -> Number:
         """The same if every answer had its prompt computed for itself."""
         return sum(
             each.num_drawn * each.num_calls * each.prompt_tokens
@@ -96,7 +97,7 @@ class ExpectedWork:
         )
 
     @property
-    def drawn_tokens(self) -> float:
+    def drawn_tokens(self) -> Number:
         """Tokens of answers that are drawn."""
         return sum(
             each.num_drawn * each.num_calls * each.response_tokens
@@ -105,7 +106,7 @@ class ExpectedWork:
         )
 
     @property
-    def trained_tokens(self) -> float:
+    def trained_tokens(self) -> Number:
         """Tokens of forward and backward passes, a group's prompt once."""
         return sum(
             each.num_batches * each.num_prompts * each.prompt_tokens
@@ -115,7 +116,7 @@ class ExpectedWork:
         )
 
     @property
-    def unshared_trained_tokens(self) -> float:
+    def unshared_trained_tokens(self) -> Number:
         """The same if every answer had its prompt computed for itself."""
         return sum(
             each.num_calls * (each.prompt_tokens + each.response_tokens)

@@ -9,6 +9,7 @@ from longloom.engines.model_sizes import ModelSizes
 from longloom.errors import ConfigError
 from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.devices import Accelerator, accelerator
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.rates import Rates, StatedRates
 
 
@@ -20,7 +21,7 @@ class PlannedMachine:
     """CPU or CUDA."""
     num_devices: int
     """GPUs; 1 for a CPU."""
-    usable_bytes: float
+    usable_bytes: Number
     """Memory of one device that can be filled."""
     description: str
     """What it is, in words."""
@@ -37,7 +38,7 @@ class PlannedMachine:
 
 
 def gpus(
-    name: str, num_gpus: int, memory_gb: float | None, assumed: PlanAssumptions
+    name: str, num_gpus: int, memory_gb: Number | None, assumed: PlanAssumptions
 ) -> PlannedMachine:
     """Return a machine of several equal GPUs.
 

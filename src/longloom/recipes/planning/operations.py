@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from longloom.engines.model_sizes import ModelSizes
 
+Number = int | float
+"""A count, or a mean of counts."""
 ATTENTION_BACKWARD = 2.5
 """Flash attention going back does five products where it does two going forward."""
 HEAD_PASSES = 4
@@ -25,15 +27,15 @@ HEAD_PASSES = 4
 class Operations:
     """Operations by kind."""
 
-    linear: float = 0.0
+    linear: Number = 0.0
     """Products with the weights of layers."""
-    attention: float = 0.0
+    attention: Number = 0.0
     """Products of queries, keys and values."""
-    head: float = 0.0
+    head: Number = 0.0
     """Products with the output matrix."""
 
     @property
-    def total(self) -> float:
+    def total(self) -> Number:
         """All of them."""
         return self.linear + self.attention + self.head
 
@@ -45,7 +47,7 @@ class Operations:
         )
 
     def times(
-        self, linear: float, attention: float | None = None, head: float | None = None
+        self, linear: Number, attention: Number | None = None, head: Number | None = None
     ) -> "Operations":
         """Return each kind so many times; all as `linear` if only that is given."""
         return Operations(
@@ -55,19 +57,19 @@ class Operations:
         )
 
 
-def layer_operations(sizes: ModelSizes) -> float:
+def layer_operations(sizes: ModelSizes) -> Number:
     """Return the operations of one token in the linear parts of one layer."""
     width = sizes.hidden_size
     projections = width * (2 * sizes.query_width + 2 * sizes.key_width)
     return 2.0 * (projections + 3 * width * sizes.mlp_width + sizes.num_experts * width)
 
 
-def causal_pairs(num_tokens: float) -> float:
+def causal_pairs(num_tokens: Number) -> Number:
     """Return the pairs of a token and a key it sees, itself among them: T (T + 1) / 2."""
     return num_tokens * (num_tokens + 1) / 2
 
 
-def context_operations(sizes: ModelSizes, num_tokens: float) -> Operations:
+def context_operations(sizes: ModelSizes, num_tokens: Number) -> Operations:
     """Return the forward pass over a prompt of which nothing but its keys and values is wanted."""
     layer, pairs = layer_operations(sizes), causal_pairs(num_tokens)
     if not sizes.is_own:
@@ -82,7 +84,7 @@ def context_operations(sizes: ModelSizes, num_tokens: float) -> Operations:
     )
 
 
-def answer_operations(sizes: ModelSizes, context_tokens: float, num_tokens: float) -> Operations:
+def answer_operations(sizes: ModelSizes, context_tokens: Number, num_tokens: Number) -> Operations:
     """Return the forward pass over an answer behind a context, its logits included.
 
     The same whether its tokens are drawn one by one or scored together.

@@ -5,12 +5,13 @@ from statistics import fmean
 
 from longloom.errors import DataError
 from longloom.recipes.planning.assumptions import PlanAssumptions
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.synthesis.mixes import BIN_TOKENS, MIXES
 from longloom.synthesis.published.files import count_plain_rows
 
 
-def mean_prompt_tokens(config: RunConfig, stage: StageConfig, assumed: PlanAssumptions) -> float:
+def mean_prompt_tokens(config: RunConfig, stage: StageConfig, assumed: PlanAssumptions) -> Number:
     """Return T of a stage; for the memory agent the length of a document.
 
     Prompts of the miniature synthesis fill between `min_filled_fraction` and all of a band; woven
@@ -54,7 +55,7 @@ def num_sft_rows(stage: StageConfig, assumed: PlanAssumptions) -> int:
         return assumed.num_sft_rows
 
 
-def _mean_of_mix(config: RunConfig, low: int, high: int) -> float:
+def _mean_of_mix(config: RunConfig, low: int, high: int) -> Number:
     """Return the mean of a mix's bins of lengths that lie within both limits, at their middles."""
     assert config.woven is not None
     woven = config.woven.synthesis

@@ -18,7 +18,7 @@ from typing import Protocol
 from longloom.engines.model_sizes import ModelSizes
 from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.devices import Accelerator
-from longloom.recipes.planning.operations import Operations, answer_operations, trained
+from longloom.recipes.planning.operations import Number, Operations, answer_operations, trained
 
 _SCORE_BYTES = 16
 """Of one score: written and read as fp32, and its softmax too."""
@@ -30,13 +30,13 @@ _OPTIMIZER_BYTES = 28
 class DecodingLoad:
     """One decoding step of one copy of the network, on average."""
 
-    rows: float
+    rows: Number
     """Rows that draw a token."""
-    groups: float
+    groups: Number
     """Different prompts among them."""
-    prompt_tokens: float
+    prompt_tokens: Number
     """T."""
-    own_tokens: float
+    own_tokens: Number
     """Tokens that a row has drawn so far."""
 
 
@@ -44,15 +44,15 @@ class DecodingLoad:
 class StepSeconds:
     """What one decoding step takes."""
 
-    overhead: float
+    overhead: Number
     """However little there is to do."""
-    weights: float
+    weights: Number
     """Reading the weights, where that binds."""
-    rows: float
+    rows: Number
     """What grows with the rows: caches, or arithmetic where that binds."""
 
     @property
-    def fixed(self) -> float:
+    def fixed(self) -> Number:
         """What does not grow with the rows."""
         return self.overhead + self.weights
 
@@ -60,16 +60,16 @@ class StepSeconds:
 class Rates(Protocol):
     """Seconds of work on one device."""
 
-    def prefill_seconds(self, work: Operations, num_passes: float = 0.0) -> float:
+    def prefill_seconds(self, work: Operations, num_passes: Number = 0.0) -> Number:
         """Return the time of so many passes over prompts with these operations in all."""
 
-    def training_seconds(self, forward: Operations, num_passes: float = 0.0) -> float:
+    def training_seconds(self, forward: Operations, num_passes: Number = 0.0) -> Number:
         """Return the time of forward and backward passes; the operations are those forward."""
 
     def step_seconds(self, load: DecodingLoad) -> StepSeconds:
         """Return the time of one decoding step."""
 
-    def optimizer_seconds(self, num_trained: float) -> float:
+    def optimizer_seconds(self, num_trained: Number) -> Number:
         """Return the time of one optimizer step over so many weights."""
 
 
@@ -94,18 +94,18 @@ class StatedRates:
     is_served: bool = False
     """Whether a server draws, not the local engine."""
 
-    def prefill_seconds(self, work: Operations, num_passes: float = 0.0) -> float:
+    def prefill_seconds(self, work: Operations, num_passes: Number = 0.0) -> Number:
         """See `Rates`; passes are so large that their number does not matter."""
         return work.total / (self.accelerator.peak_flops * self.assumed.mfu_prefill)
 
-    def training_seconds(self, forward: Operations, num_passes: float = 0.0) -> float:
+    def training_seconds(self, forward: Operations, num_passes: Number = 0.0) -> Number:
         """See `Rates`; passes are so large that their number does not matter."""
         both = trained(
             forward, has_adapters=self.has_adapters, recomputes_layers=self.recomputes_layers
         )
         return both.total / (self.accelerator.peak_flops * self.assumed.mfu_training)
 
-    def optimizer_seconds(self, num_trained: float) -> float:
+    def optimizer_seconds(self, num_trained: Number) -> Number:
         """See `Rates`."""
         return num_trained * _OPTIMIZER_BYTES / self._bandwidth
 
@@ -124,10 +124,10 @@ class StatedRates:
         return StepSeconds(overhead=overhead, weights=weights / share, rows=caches / share)
 
     @property
-    def _bandwidth(self) -> float:
+    def _bandwidth(self) -> Number:
         return self.accelerator.bandwidth_bytes * self.assumed.mbu_decode
 
-    def _weights_read(self, rows: float) -> float:
+    def _weights_read(self, rows: Number) -> Number:
         """Return the weights that a step reads: of experts those that some row is sent to."""
         sizes = self.sizes
         embedded = 0 if sizes.is_tied else sizes.embedding_weights  # looked up row by row
@@ -138,7 +138,7 @@ class StatedRates:
         experts = 3 * sizes.num_layers * sizes.hidden_size * sizes.stored_mlp_width
         return float(sizes.num_weights - embedded - (1 - used) * experts)
 
-    def _cache_bytes(self, load: DecodingLoad) -> float:
+    def _cache_bytes(self, load: DecodingLoad) -> Number:
         sizes = self.sizes
         token_bytes = 2 * sizes.key_width * self.weight_bytes
         seen = load.rows * (load.prompt_tokens + load.own_tokens)

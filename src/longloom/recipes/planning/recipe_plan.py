@@ -10,6 +10,7 @@ from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.expected_work import ExpectedWork, expected_work
 from longloom.recipes.planning.known_models import model_sizes
 from longloom.recipes.planning.machines import PlannedMachine, rates_of
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.rates import Rates
 from longloom.recipes.planning.stage_layouts import place_stage
 from longloom.recipes.planning.stage_seconds import (
@@ -39,7 +40,7 @@ class StagePlan:
     """Its calls."""
     operations: StageOperations
     """Floating-point operations on all devices together."""
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, Number]
     """Seconds by what they are spent on."""
     layout: GpuLayout = field(default_factory=GpuLayout)
     """How it is divided among GPUs."""
@@ -49,22 +50,22 @@ class StagePlan:
     """What to change so that it fits; empty if it does."""
 
     @property
-    def rollout_seconds(self) -> float:
+    def rollout_seconds(self) -> Number:
         """Rollouts."""
         return rollout_seconds(self.seconds)
 
     @property
-    def training_seconds(self) -> float:
+    def training_seconds(self) -> Number:
         """Updates."""
         return training_seconds(self.seconds)
 
     @property
-    def total_seconds(self) -> float:
+    def total_seconds(self) -> Number:
         """All of it."""
         return sum(self.seconds.values())
 
     @property
-    def rest_seconds(self) -> float:
+    def rest_seconds(self) -> Number:
         """All but rollouts and updates."""
         return self.total_seconds - self.rollout_seconds - self.training_seconds
 
@@ -92,13 +93,13 @@ class RecipePlan:
     """What was assumed."""
     stages: tuple[StagePlan, ...]
     """Stages in order, and the evaluation behind them."""
-    price: float | None = None
+    price: Number | None = None
     """Of one device and hour."""
     notes: tuple[str, ...] = ()
     """What a reader must know."""
 
     @property
-    def total_seconds(self) -> float:
+    def total_seconds(self) -> Number:
         """Of all stages, one after the other."""
         return sum(stage.total_seconds for stage in self.stages)
 
@@ -107,7 +108,7 @@ class RecipePlan:
         """Whether every stage fits the memory."""
         return not any(stage.advice for stage in self.stages)
 
-    def device_hours(self, seconds: float) -> float:
+    def device_hours(self, seconds: Number) -> Number:
         """Return the hours of all devices together."""
         return seconds / 3_600 * self.machine.num_devices
 
@@ -118,7 +119,7 @@ def plan_recipe(
     *,
     assumed: PlanAssumptions | None = None,
     model: str | None = None,
-    price: float | None = None,
+    price: Number | None = None,
 ) -> RecipePlan:
     """Return what a recipe costs; nothing is loaded or written. A CPU is measured for seconds.
 
@@ -234,7 +235,7 @@ class _Planner:
         lora = self.config.engine.lora
         return self.sizes.num_adapter_weights(lora) if lora else self.sizes.num_weights
 
-    def _checkpoint_seconds(self, stage: StageConfig, work: ExpectedWork) -> float:
+    def _checkpoint_seconds(self, stage: StageConfig, work: ExpectedWork) -> Number:
         trained = stage.training or stage.sft
         if trained is None:
             return 0.0

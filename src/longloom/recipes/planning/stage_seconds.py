@@ -15,6 +15,7 @@ from longloom.engines.model_sizes import ModelSizes
 from longloom.models.prefill import PASS_TOKENS
 from longloom.recipes.planning.expected_work import CallBatch, ExpectedWork
 from longloom.recipes.planning.operations import (
+    Number,
     Operations,
     answer_operations,
     context_operations,
@@ -44,15 +45,15 @@ class EngineUse:
     """Devices that work together."""
     num_copies: int
     """Copies of the network in rollouts."""
-    cache_tokens: float
+    cache_tokens: Number
     """Tokens that the caches of one copy hold."""
-    batch_tokens: float
+    batch_tokens: Number
     """Tokens of a micro-batch."""
     has_adapters: bool
     """Whether adapters are trained, not the weights."""
     recomputes_layers: bool
     """Whether layers are computed again going back."""
-    num_trained: float
+    num_trained: Number
     """Weights that are stepped."""
 
 
@@ -72,7 +73,7 @@ class StageOperations:
     """Forward passes for old log-probabilities and the reference."""
 
     @property
-    def total(self) -> float:
+    def total(self) -> Number:
         """All of them."""
         parts = (self.prefill, self.decoding, self.training, self.scoring)
         return sum(part.total for part in parts)
@@ -104,7 +105,7 @@ def stage_operations(sizes: ModelSizes, work: ExpectedWork, use: EngineUse) -> S
 
 def stage_seconds(
     sizes: ModelSizes, work: ExpectedWork, use: EngineUse, rates: Rates
-) -> dict[str, float]:
+) -> dict[str, Number]:
     """Return the seconds of a stage by what they are spent on; checkpoints and rest left out."""
     found = stage_operations(sizes, work, use)
     num_filled = sum(
@@ -127,12 +128,12 @@ def stage_seconds(
     return seconds
 
 
-def rollout_seconds(seconds: Mapping[str, float]) -> float:
+def rollout_seconds(seconds: Mapping[str, Number]) -> Number:
     """Return what rollouts take of the seconds of a stage."""
     return sum(seconds.get(name, 0.0) for name in (PREFILL, OVERHEAD, WEIGHTS, ROWS, TAIL, WAITING))
 
 
-def training_seconds(seconds: Mapping[str, float]) -> float:
+def training_seconds(seconds: Mapping[str, Number]) -> Number:
     """Return what updates take of the seconds of a stage."""
     return sum(seconds.get(name, 0.0) for name in _TRAINED)
 
@@ -142,7 +143,7 @@ def _contexts(sizes: ModelSizes, batch: CallBatch) -> Operations:
     return context_operations(sizes, batch.prompt_tokens).times(num_contexts)
 
 
-def _decoding(batch: CallBatch, use: EngineUse, rates: Rates) -> dict[str, float]:
+def _decoding(batch: CallBatch, use: EngineUse, rates: Rates) -> dict[str, Number]:
     """Return the seconds of drawing by what they are spent on."""
     num_rows = batch.num_drawn * batch.num_prompts * batch.group_size / use.num_copies
     at_once = min(num_rows, rows_at_once(batch, use.cache_tokens))
@@ -168,7 +169,7 @@ def _decoding(batch: CallBatch, use: EngineUse, rates: Rates) -> dict[str, float
     }
 
 
-def rows_at_once(batch: CallBatch, cache_tokens: float) -> float:
+def rows_at_once(batch: CallBatch, cache_tokens: Number) -> Number:
     """Return the rows that the caches hold, a group's prompt once; at least one.
 
     A prompt that fills the caches makes them larger, to 5/4 of it (`models.generate`).

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longloom.engines.memory_plan import GpuLayout, MemoryPlan
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.recipe_plan import RecipePlan, StagePlan
 
 Row = tuple[str, ...]
@@ -196,17 +197,17 @@ def _layout(layout: GpuLayout) -> str:
     return f"FSDP, TP {layout.tensor_parallel}"
 
 
-def _hours_and_cost(plan: RecipePlan, seconds: float) -> Row:
+def _hours_and_cost(plan: RecipePlan, seconds: Number) -> Row:
     hours = f"{plan.device_hours(seconds):,.2f}"
     cost = _cost(plan, seconds)
     return (hours,) if cost is None else (hours, f"{cost:,.2f}")
 
 
-def _cost(plan: RecipePlan, seconds: float) -> float | None:
+def _cost(plan: RecipePlan, seconds: Number) -> Number | None:
     return None if plan.price is None else plan.device_hours(seconds) * plan.price
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: Number) -> str:
     """Return seconds in the unit that a person would use."""
     for unit, size in (("days", 172_800.0), ("h", 7_200.0), ("min", 120.0)):
         if seconds >= size:
@@ -215,7 +216,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def _short(count: float) -> str:
+def _short(count: Number) -> str:
     """Return a count with a decimal prefix: 12.3M."""
     for place, letter in enumerate("ZEPTGMK"):
         size = 10.0 ** (21 - 3 * place)
@@ -224,5 +225,5 @@ def _short(count: float) -> str:
     return f"{count:.0f}"
 
 
-def _gb(num_bytes: float) -> str:
+def _gb(num_bytes: Number) -> str:
     return f"{num_bytes / 1e9:,.2f}"

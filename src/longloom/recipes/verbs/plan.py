@@ -8,6 +8,7 @@ from longloom.recipes.catalogue import load_config
 from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.machines import gpus as gpus_of
 from longloom.recipes.planning.machines import this_cpu
+from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.recipe_plan import RecipePlan, plan_recipe
 
 DEFAULT_GPU = "h100"
@@ -19,10 +20,10 @@ def plan(
     *,
     gpu: str | None = None,
     gpus: int | None = None,
-    gpu_memory: float | None = None,
+    gpu_memory: Number | None = None,
     cpu: bool = False,
     model: str | None = None,
-    price: float | None = None,
+    price: Number | None = None,
     assume: Sequence[str] = (),
     overrides: Sequence[str] = (),
     seed: int | None = None,
