@@ -2,8 +2,19 @@
 
 After the cheapest published result: 480 CorpusQA-style samples and 25 GRPO steps took
 Qwen3-4B-Thinking from 39.36 to 42.35 on LongBench-V2, from 63.23 to 65.53 on FRAMES and from 55.00
-to 60.31 on CorpusQA (CorpusQA; QwenLong-L1.5, section 3.1 has the same engine). Batch, lengths and
-learning rate of that run are not published. It has not been repeated here: there was no GPU.
+to 60.31 on CorpusQA (CorpusQA's pilot; QwenLong-L1.5, section 3.1 has the same engine). Batch,
+lengths and learning rate of that run are not published. It has not been repeated here.
+
+Arithmetic of `longloom plan one-gpu-weekend` on an H100, answers of half their limit (6,000):
+
+    drawn       25 steps x 20 prompts x 8 answers x 6,000 = 24M tokens
+    prefilled   25 x 20 x 18,500 = 9.3M tokens, each prompt once for its group of 8 (74M otherwise)
+    memory      weights and masters 8.4 GB, moments and gradients 0.8, activations of 62,000 tokens
+                23.5, head 5.6; or caches of 262,144 tokens x 147,456 bytes = 38.7: a peak of 49 GB
+    time        rollouts 11 h, training 2 h, evaluation 1.3 h: 15 h; 24 h on an A100 of 80 GB
+    all weights 102 GB: not on 80 GB, so adapters
+
+So 48 hours hold 50 steps on an A100 and 85 on an H100 (`stages.0.training.num_steps`).
 """
 
 from longloom.engines.local_config import LocalEngineConfig, LoraConfig
