@@ -46,7 +46,10 @@ def test_wrong_calls_are_answered_in_one_line(longloom) -> None:
     for words, message in (
         (("tiny-cpu", "--gpu", "h10"), "did you mean 'h100'?"),
         (("tiny-cpu", "--cpu", "--gpus", 2), "cpu and GPUs are both given"),
-        (("tiny-cpu", "--model", "nobody/nothing"), "neither a folder with a config.json nor known"),
+        (
+            ("tiny-cpu", "--model", "nobody/nothing"),
+            "neither a folder with a config.json nor known",
+        ),
         (("tiny-cpu", "--assume", "mfu=1"), "unknown setting 'mfu'"),
         (("tiny-gpu",), "did you mean 'tiny-cpu'?"),
     ):

@@ -21,6 +21,7 @@ TINY = (
     "stages.0.training.num_steps=2", "stages.0.training.group_size=2",
     "stages.0.training.sampling.batch_size=3", "stages.0.training.max_response_tokens=8",
 )  # fmt: skip
+SHORT = "stages.0.training.max_prompt_tokens=96"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_a_recipe_without_a_source_is_refused_before_anything(
 
 
 def test_a_recipe_runs_on_a_folder_of_questions(parts, tmp_path) -> None:
-    config = weekend(f"model={parts.model}", f"woven.folder={parts.questions}")
+    config = weekend(f"model={parts.model}", f"woven.folder={parts.questions}", SHORT)
     run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [row.step for row in rows] == [1, 2]
@@ -78,7 +79,7 @@ def test_a_damaged_folder_of_questions_is_not_copied(parts, tmp_path) -> None:
     folder.mkdir()
     (folder / "contexts.parquet").write_bytes((parts.questions / "contexts.parquet").read_bytes())
     (folder / "examples.parquet").write_bytes(b"no parquet")
-    config = weekend(f"model={parts.model}", f"woven.folder={folder}")
+    config = weekend(f"model={parts.model}", f"woven.folder={folder}", SHORT)
     with pytest.raises(DataError, match="is not readable Parquet"):
         run_recipe(config, folder=tmp_path / "run", listener=SilentListener())
     assert not (tmp_path / "run" / "synthesis" / "questions" / "examples.parquet").exists()
