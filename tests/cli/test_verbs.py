@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from longloom.recipes.catalogue import RECIPES
 from tiny_folder import TINY_TRAINING
 
 

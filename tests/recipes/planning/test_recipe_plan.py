@@ -79,7 +79,7 @@ def test_the_memory_agent_shares_its_first_section_alone() -> None:
         "stages.3.training.sampling.batch_size=5", "stages.3.training.max_response_tokens=8",
     ]  # fmt: skip
     work = work_of(*overrides, stage=3)
-    section, written, said = 500 / 3, 5, INSTRUCTION_TOKENS
+    section, written, said = 500 / 3, 5, INSTRUCTION_TOKENS["compact"]
     # 2 steps of 5 documents in 4 rollouts: 3 sections and an answer of 4 tokens in each
     assert work.num_rollouts == 40
     assert work.drawn_tokens == 40 * (3 * written + 4)

@@ -23,8 +23,9 @@ from longloom.recipes.run_examples import window_tokens
 from longloom.training.sft import SftConfig
 from longloom.training.stage import TrainingConfig
 
-INSTRUCTION_TOKENS = 400
-"""What the memory agent's prompts say beside section and memory: instructions and question."""
+INSTRUCTION_TOKENS = {"compact": 40, "full": 400}
+"""What the memory agent's prompts say beside section and memory, the question among it, by wording:
+about so much of `text/prompts.yaml`."""
 _CLOSED_BOOK_TOKENS = 100
 
 
@@ -214,9 +215,10 @@ def _as_agent(
     num_sections = math.ceil(batch.prompt_tokens / memory.chunk_tokens)
     section_tokens = batch.prompt_tokens / num_sections
     written = assumed.answer_fraction * memory.update_tokens
+    said = INSTRUCTION_TOKENS[memory.wording]
     first = replace(
         batch,
-        prompt_tokens=section_tokens + INSTRUCTION_TOKENS,
+        prompt_tokens=section_tokens + said,
         response_tokens=written,
         longest_tokens=assumed.longest_fraction * memory.update_tokens,
     )
@@ -224,13 +226,13 @@ def _as_agent(
     later = replace(
         first,
         num_batches=batch.num_batches * (num_sections - 1),
-        prompt_tokens=section_tokens + written + INSTRUCTION_TOKENS,
+        prompt_tokens=section_tokens + written + said,
         num_prompts=num_rollouts,
         group_size=1,
     )
     answer = replace(
         batch,
-        prompt_tokens=written + INSTRUCTION_TOKENS,
+        prompt_tokens=written + said,
         num_prompts=num_rollouts,
         group_size=1,
     )
