@@ -46,12 +46,21 @@ class Case:
 
 
 MODELS = {
+    "1M": {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4,
+           "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 32,
+           "vocab_size": 2_048},
     "12.5M": {"hidden_size": 256, "intermediate_size": 1_024, "num_hidden_layers": 8,
               "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 32,
               "vocab_size": 16_384},
     "60M": {"hidden_size": 512, "intermediate_size": 1_536, "num_hidden_layers": 14,
             "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 64,
             "vocab_size": 20_480},
+    "600M": {"hidden_size": 1_024, "intermediate_size": 3_072, "num_hidden_layers": 28,
+             "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+             "vocab_size": 151_936},
+    "1.7B": {"hidden_size": 2_048, "intermediate_size": 6_144, "num_hidden_layers": 28,
+             "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+             "vocab_size": 151_936},
 }  # fmt: skip
 LONG_BATCH = (("max_batch_tokens", 16_384),)
 CASES = (
@@ -79,7 +88,7 @@ def write_model(folder: Path, name: str) -> None:
     from longloom.models.qwen3 import Qwen3, Qwen3Shape
 
     shape = Qwen3Shape(
-        max_position_embeddings=32_768,
+        max_position_embeddings=65_536,
         rope_theta=1e6,
         rms_norm_eps=1e-6,
         tie_word_embeddings=True,

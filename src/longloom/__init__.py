@@ -20,6 +20,7 @@ __all__ = [
     "evaluate",
     "import_examples",
     "merge",
+    "plan",
     "read",
     "read_all",
     "run",

@@ -3,6 +3,7 @@ from longloom.recipes.api import ReadModel as ReadModel
 from longloom.recipes.api import evaluate as evaluate
 from longloom.recipes.api import import_examples as import_examples
 from longloom.recipes.api import merge as merge
+from longloom.recipes.api import plan as plan
 from longloom.recipes.api import read as read
 from longloom.recipes.api import read_all as read_all
 from longloom.recipes.api import run as run
@@ -20,6 +21,7 @@ __all__ = [
     "evaluate",
     "import_examples",
     "merge",
+    "plan",
     "read",
     "read_all",
     "run",

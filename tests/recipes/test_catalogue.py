@@ -6,7 +6,7 @@ import yaml
 from longloom.errors import ConfigError
 from longloom.recipes.catalogue import RECIPES, load_config
 from longloom.recipes.pipeline import default_folder
-from longloom.recipes.plan import plan_evaluation, plan_stages
+from longloom.recipes.planning.stage_limits import plan_evaluation, plan_stages
 from longloom.recipes.recipe_yaml import recipe_yaml
 from longloom.runlog import describe_run, write_manifest
 

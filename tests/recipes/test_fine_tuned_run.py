@@ -8,7 +8,7 @@ from killed_run import kill_run
 from longloom.errors import ConfigError
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
-from longloom.recipes.plan import plan_stages
+from longloom.recipes.planning.stage_limits import plan_stages
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_listener import SilentListener
 from longloom.report.run_contents import read_run

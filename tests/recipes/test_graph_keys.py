@@ -165,8 +165,22 @@ def test_what_is_read_changes_what_depends_on_it(digests, parts) -> None:
 
 def test_every_digest_is_read() -> None:
     for field in fields(Digests):
-        other = {"sft": "x"} if field.name == "rows_by_stage" else "x"
-        assert changed_by(CONFIG, replace(DIGESTS, **{field.name: other}))
+        if field.name != "woven":  # below
+            other = {"sft": "x"} if field.name == "rows_by_stage" else "x"
+            assert changed_by(CONFIG, replace(DIGESTS, **{field.name: other}))
+
+
+def test_woven_questions_follow_their_settings_and_their_documents() -> None:
+    def key(woven: dict[str, Any], digests: Digests = DIGESTS) -> str:
+        return build_graph(with_settings(woven=woven), digests).sets["questions"].key
+
+    woven = {"synthesis": {"documents": ["a"]}}
+    assert changed_by(with_settings(woven=woven)) == {"questions"} | AFTER["stage-1"]
+    assert key(woven) == key({"synthesis": {"documents": ["elsewhere"]}})
+    assert key(woven) != key({"synthesis": {"documents": ["a"], "num_examples": 7}})
+    assert key(woven) != key({"folder": "questions"})
+    assert key(woven) != key(woven, replace(DIGESTS, woven="x"))
+    assert key({"folder": "questions"}) != key({"folder": "q"}, replace(DIGESTS, woven="x"))
 
 
 def test_cells_follow_their_checkpoint_their_questions_and_their_agent() -> None:
@@ -230,7 +244,7 @@ PASSING = {
 BY_HAND = {
     "stages.*.name", "stages.*.kind", "stages.*.start", "stages.*.merged_stages",
     "stages.*.merge.weights", "stages.*.merge.method", "stages.*.sft.checkpoints.keep_best",
-    "stages.*.training", "stages.*.sft", "stages.*.merge", "synthesis.documents",
+    "stages.*.training", "stages.*.sft", "stages.*.merge", "synthesis.documents", "woven",
 }  # fmt: skip
 """Settings that cannot be changed alone; the tables above have those of the graph."""
 

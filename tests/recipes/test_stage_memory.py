@@ -9,8 +9,9 @@ from longloom.errors import EngineError
 from longloom.recipes import api, run_stages, stage_memory
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
+from longloom.recipes.planning.stage_layouts import stages_here
 from longloom.recipes.run_listener import SilentListener
-from longloom.recipes.stage_memory import check_memory, plan_stage_memory, recipe_work
+from longloom.recipes.stage_memory import check_memory, recipe_work
 from longloom.training.sft import SftConfig
 from tiny_folder import TINY_TRAINING, Toy, tiny_run, toy
 
@@ -105,10 +106,10 @@ def test_a_model_of_unknown_sizes_is_said_not_to_be_checked(parts, tmp_path, cap
 
 def test_the_plan_of_a_recipe_has_every_stage_that_trains(parts):
     config = load_config("tiny-cpu", overrides=tiny_run(parts))
-    planned = {stage.stage: stage.peak_bytes for stage in plan_stage_memory(config)}
+    planned = {name: plan.peak_bytes for name, plan in stages_here(config)}
     assert list(planned) == ["stage-1", "stage-2", "stage-3", "memory", "final"]
     wide = config.replace(engine=config.engine.replace(max_batch_tokens=1, max_cache_tokens=1))
-    assert all(stage.peak_bytes <= planned[stage.stage] for stage in plan_stage_memory(wide))
+    assert all(plan.peak_bytes <= planned[name] for name, plan in stages_here(wide))
 
 
 def test_the_work_of_fine_tuning_is_its_longest_rows():

@@ -17,6 +17,7 @@ from longloom.cli import (
     import_examples,
     merge,
     miniature,
+    plan,
     read,
     recipe,
     report,
@@ -50,6 +51,7 @@ app = typer.Typer(
 # The verbs, in the order in which --help lists them.
 app.command("run")(run.run)
 app.command("watch")(watch.watch)
+app.command("plan")(plan.plan)
 app.command("synthesize")(synthesize.synthesize)
 app.command("miniature")(miniature.miniature)
 app.command("train")(train.train)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def print_plan(config: "RunConfig", planned: "RunPlan") -> None:
     """Print the plan of a run."""
-    from longloom.recipes.plan import plan_evaluation, plan_stages
+    from longloom.recipes.planning.stage_limits import plan_evaluation, plan_stages
     from longloom.recipes.recipe_yaml import recipe_yaml
 
     print(recipe_yaml(config, is_commented=False))
@@ -49,13 +49,10 @@ def draws_boxes() -> bool:
 
 def _print_memory(config: "RunConfig") -> None:
     from longloom.errors import EngineError, ModelError
-    from longloom.recipes.stage_memory import plan_stage_memory
+    from longloom.recipes.planning.stage_layouts import stages_here
+    from longloom.recipes.planning.tables import here_rows
 
     try:
-        peaks = [
-            (stage.stage, f"{stage.peak_bytes / 1e9:,.3f} GB of {stage.device}", stage.binding)
-            for stage in plan_stage_memory(config)
-        ]
-        print_table([("memory", "peak", "bound by"), *peaks])
+        print_table(here_rows(stages_here(config)))
     except (EngineError, ModelError) as error:
         print(f"memory: not known ({error})")

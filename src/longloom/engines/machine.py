@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from longloom.engines.local_config import LocalEngineConfig
 from longloom.errors import EngineError
 
+DeviceKind = Literal["cpu", "cuda"]
+"""What a network runs on."""
 MAX_BATCH_TOKENS = {"cpu": 3_072, "cuda": 32_768}
 """Small micro-batches stay in a processor's cache: 3,072 took 0.8 of the time of 16,384. An
 accelerator is busy at tens of thousands of tokens."""
@@ -45,13 +48,17 @@ class MachineUse:
     """Whether gradients are checkpointed."""
 
 
-def resolve(config: LocalEngineConfig) -> MachineUse:
-    """Return what `config` means on this machine.
+def resolve(config: LocalEngineConfig, *, planned: DeviceKind | None = None) -> MachineUse:
+    """Return what `config` means on this machine, or on one that is only planned for.
+
+    Args:
+        config: the settings.
+        planned: the kind of device to plan for, whatever is there; None looks what there is.
 
     Raises:
         EngineError: CUDA is asked for and there is none.
     """
-    has_cuda = torch.cuda.is_available()
+    has_cuda = torch.cuda.is_available() if planned is None else planned == "cuda"
     if config.device == "cuda" and not has_cuda:
         raise EngineError(
             "device is 'cuda' and torch finds no CUDA device; expected one; set device to 'cpu' or "

@@ -7,6 +7,10 @@ micro-batch; rollouts add the caches. The formulas are those of the functions be
 of trained weights, e the bytes of a number of the network (4 in fp32, 2 in bf16), N the packed
 tokens of the largest micro-batch and A those of them that are answers.
 
+Several accelerators (`GpuLayout`) are planned for as FSDP divides a stage: the standing parts and
+the gradients by all of them, one prompt's tokens by none; rollouts have a copy of the weights of
+their own, divided by the tensor-parallel degree. That is an estimate: this engine runs on one.
+
 What it leaves out: gaps that the allocator cannot use, and what torch has taken before the engine
 starts. `benchmarks/memory_plan.py` compares it with what is measured on CPU; figures for CUDA have
 not been measured.
@@ -17,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.engines.local_config import LocalEngineConfig
-from longloom.engines.machine import MachineUse, resolve
+from longloom.engines.machine import DeviceKind, MachineUse, resolve
 from longloom.engines.memory_advice import suggestions
 from longloom.engines.micro_batches import largest_micro_batch
 from longloom.engines.model_sizes import ModelSizes, read_sizes
@@ -28,9 +32,14 @@ from longloom.records import TrainingSequence
 _FP32 = 4
 _HEAD_TILE_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20}
 """Two tiles of logits: what the head has beside inputs and gradients (`models.logprob_head`)."""
-_LIBRARY_BYTES = {"cpu": 80_000_000, "cuda": 0}
-"""What torch loads with its first optimizer, in the main memory (measured)."""
+_LIBRARY_BYTES = {"cpu": 105_000_000, "cuda": 0}
+"""In the main memory, measured: 80 MB that torch loads with its first optimizer, and what the heap
+keeps of rollouts."""
 _GB = 1e9
+_DIVIDED = (
+    "weights", "master weights", "optimizer moments", "reference", "gradients",
+)  # fmt: skip
+"""Parts of which each accelerator of several holds its share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,27 @@ class StageWork:
     """Whether the loss has a KL term."""
     has_rollouts: bool = True
     """Whether the stage samples; supervised fine-tuning does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuLayout:
+    """How a stage is divided among accelerators; one of them by default."""
+
+    num_gpus: int = 1
+    """Those that train together, each on its share of a step's prompts."""
+    is_sharded: bool = True
+    """Whether each holds a share of weights, gradients and optimizer, not all of them."""
+    tensor_parallel: int = 1
+    """Those that hold one copy of the network in rollouts."""
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether there are shares at all."""
+        return self.is_sharded and self.num_gpus > 1
+
+
+ONE_DEVICE = GpuLayout()
+"""What the local engine runs on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +112,17 @@ class MemoryPlan:
     def peak_bytes(self) -> int:
         """The most that is needed at once."""
         return _total(self.standing) + max(_total(self.update), _total(self.rollouts))
+
+    @property
+    def rollout_bytes(self) -> int:
+        """The most that rollouts need at once."""
+        return _total(self.standing) + _total(self.rollouts)
+
+    @property
+    def bytes_beside_caches(self) -> int:
+        """What rollouts need without the caches."""
+        beside = [part for part in self.rollouts if part.name != "caches"]
+        return _total(self.standing) + _total(beside)
 
     @property
     def binding(self) -> str:
@@ -139,11 +180,33 @@ def plan_memory(folder: Path, config: LocalEngineConfig, work: StageWork) -> Mem
         ModelError: config.json is missing, damaged or lacks a size.
         EngineError: the device asked for is not there.
     """
-    sizes = read_sizes(folder)
-    plan = _plan(sizes, config, work)
+    return plan_memory_of(read_sizes(folder), config, work)
+
+
+def plan_memory_of(
+    sizes: ModelSizes,
+    config: LocalEngineConfig,
+    work: StageWork,
+    *,
+    planned: DeviceKind | None = None,
+    layout: GpuLayout = ONE_DEVICE,
+) -> MemoryPlan:
+    """Return what a stage needs of the memory of each device.
+
+    Args:
+        sizes: of the network.
+        config: how the engine uses the machine.
+        work: what the stage asks.
+        planned: the kind of device to plan for; None is what is there.
+        layout: how the stage is divided.
+
+    Raises:
+        EngineError: the device asked for is not there.
+    """
+    plan = _plan(sizes, config, work, planned, layout)
 
     def peak_bytes(changed: LocalEngineConfig) -> int:
-        return _plan(sizes, changed, work).peak_bytes
+        return _plan(sizes, changed, work, planned, layout).peak_bytes
 
     return MemoryPlan(
         use=plan.use,
@@ -167,20 +230,32 @@ def work_of(sequences: Sequence[TrainingSequence]) -> StageWork:
     )
 
 
-def _plan(sizes: ModelSizes, config: LocalEngineConfig, work: StageWork) -> MemoryPlan:
-    use = resolve(config)
+def _plan(
+    sizes: ModelSizes,
+    config: LocalEngineConfig,
+    work: StageWork,
+    planned: DeviceKind | None,
+    layout: GpuLayout,
+) -> MemoryPlan:
+    use = resolve(config, planned=planned)
     context_tokens, answer_tokens = largest_micro_batch(
         max_prompt_tokens=work.max_prompt_tokens,
         max_response_tokens=work.max_response_tokens,
         group_size=work.group_size,
-        num_prompts=work.num_prompts,
+        num_prompts=-(-work.num_prompts // layout.num_gpus),
         max_tokens=use.max_batch_tokens,
     )
+    standing = _standing(sizes, config, use, has_reference=work.has_reference)
+    update = _update(sizes, config, use, context_tokens + answer_tokens, answer_tokens)
+    rollouts = _rollouts(sizes, use, work, layout) if work.has_rollouts else ()
+    if layout.is_divided:
+        standing = _divided(standing, layout.num_gpus)
+        update = (*_divided(update, layout.num_gpus), *_gathered(sizes, use))
     return MemoryPlan(
         use=use,
-        standing=_standing(sizes, config, use, has_reference=work.has_reference),
-        update=_update(sizes, config, use, context_tokens + answer_tokens, answer_tokens),
-        rollouts=_rollouts(sizes, use, work) if work.has_rollouts else (),
+        standing=standing,
+        update=update,
+        rollouts=rollouts,
         micro_batch_tokens=context_tokens + answer_tokens,
         suggestions=(),
     )
@@ -232,6 +307,24 @@ def _update(
     )
 
 
+def _divided(parts: Sequence[MemoryPart], num_gpus: int) -> tuple[MemoryPart, ...]:
+    """Return what each accelerator holds: parts that follow the weights are divided."""
+    return tuple(
+        MemoryPart(name=part.name, num_bytes=-(-part.num_bytes // num_gpus))
+        if part.name in _DIVIDED
+        else part
+        for part in parts
+    )
+
+
+def _gathered(sizes: ModelSizes, use: MachineUse) -> tuple[MemoryPart, ...]:
+    """Return the whole weights of two layers, one of them fetched ahead, and of the output."""
+    num_matrices = 1 if sizes.is_tied else 2
+    layer = (sizes.num_weights - num_matrices * sizes.embedding_weights) // sizes.num_layers
+    num_bytes = (2 * layer + sizes.embedding_weights) * use.dtype.itemsize
+    return _parts(("gathered weights", num_bytes))
+
+
 def _layer_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
     """Return what autograd keeps of one token in one layer.
 
@@ -275,7 +368,9 @@ def _working_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
     return num_bytes * max(3 * sizes.mlp_width, 4 * heads) + 3 * _FP32 * sizes.hidden_size
 
 
-def _rollouts(sizes: ModelSizes, use: MachineUse, work: StageWork) -> tuple[MemoryPart, ...]:
+def _rollouts(
+    sizes: ModelSizes, use: MachineUse, work: StageWork, layout: GpuLayout
+) -> tuple[MemoryPart, ...]:
     """Caches of 2 K d e per token and layer, and what a pass or a step needs for a moment.
 
     A pass over prompts is like a layer's forward pass over up to 4,096 tokens. A step scores every
@@ -286,19 +381,29 @@ def _rollouts(sizes: ModelSizes, use: MachineUse, work: StageWork) -> tuple[Memo
     num_bytes = use.dtype.itemsize
     group_tokens = work.max_prompt_tokens + work.group_size * work.max_response_tokens
     one_tokens = work.max_prompt_tokens + work.max_response_tokens
-    cached_tokens = min(max(use.max_cache_tokens, one_tokens), work.num_prompts * group_tokens)
-    prompt_tokens = min(cached_tokens, work.num_prompts * work.max_prompt_tokens)
+    degree = layout.tensor_parallel
+    num_prompts = -(-work.num_prompts * degree // layout.num_gpus)  # of one copy of the network
+    cached_tokens = min(max(use.max_cache_tokens, one_tokens), num_prompts * group_tokens)
+    prompt_tokens = min(cached_tokens, num_prompts * work.max_prompt_tokens)
     pass_tokens = min(PASS_TOKENS, prompt_tokens)
     pass_bytes = pass_tokens * _working_token_bytes(sizes, num_bytes)
-    rows = work.num_prompts * work.group_size
+    rows = num_prompts * work.group_size
     step_bytes = 3 * _FP32 * work.group_size * prompt_tokens * sizes.num_heads
     step_bytes += 16 * rows * sizes.vocab_size
     is_widened = use.device.type == "cpu" and num_bytes < _FP32
+    cache_bytes = cached_tokens * cache_token_bytes(sizes, use)
+    copy_bytes = sizes.num_weights * num_bytes if layout.is_divided else 0
     return _parts(
-        ("caches", cached_tokens * 2 * sizes.num_layers * sizes.key_width * num_bytes),
-        ("computation", max(pass_bytes, step_bytes)),
+        ("weights for rollouts", copy_bytes // degree),
+        ("caches", cache_bytes // degree),
+        ("computation", max(pass_bytes, step_bytes) // degree),
         ("output matrix in fp32", sizes.embedding_weights * _FP32 if is_widened else 0),
     )
+
+
+def cache_token_bytes(sizes: ModelSizes, use: MachineUse) -> int:
+    """Return the bytes of one token's keys and values in all layers: 2 K d e L."""
+    return 2 * sizes.num_layers * sizes.key_width * use.dtype.itemsize
 
 
 def _parts(*entries: tuple[str, int]) -> tuple[MemoryPart, ...]:

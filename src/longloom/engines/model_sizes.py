@@ -84,8 +84,15 @@ def read_sizes(folder: Path) -> ModelSizes:
     Raises:
         ModelError: the file is missing or damaged, or lacks a size.
     """
-    settings = read_settings(folder)
-    path = folder / "config.json"
+    return sizes_of(read_settings(folder), folder / "config.json")
+
+
+def sizes_of(settings: Mapping[str, Any], path: Path) -> ModelSizes:
+    """Return the sizes in the content of the config.json at `path`.
+
+    Raises:
+        ModelError: it lacks a size.
+    """
     width = _size(settings, "hidden_size", path)
     num_heads = _size(settings, "num_attention_heads", path)
     num_key_heads = settings.get("num_key_value_heads") or num_heads

@@ -12,11 +12,13 @@
 from longloom.evaluation.results import EvaluationCell
 from longloom.merging import MergeReport
 from longloom.recipes.graph.selection import Part
+from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.run_listener import SilentListener
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
+from longloom.recipes.verbs.plan import plan
 from longloom.recipes.verbs.read import Reading, ReadModel, SectionNote, read, read_all
 from longloom.recipes.verbs.report import export, report_markdown, write_report
 from longloom.recipes.verbs.run import RunOutcome, run
@@ -33,6 +35,7 @@ __all__ = [
     "Part",
     "ReadModel",
     "Reading",
+    "RecipePlan",
     "RunOutcome",
     "SectionNote",
     "ServedAddress",
@@ -45,6 +48,7 @@ __all__ = [
     "import_examples",
     "merge",
     "merge_file",
+    "plan",
     "plan_training",
     "read",
     "read_all",

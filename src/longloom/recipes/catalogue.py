@@ -7,6 +7,7 @@ import yaml
 
 from longloom.config import apply_overrides, nearest_key, parse_config, read_yaml
 from longloom.errors import ConfigError
+from longloom.recipes.one_gpu_weekend import one_gpu_weekend
 from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.run_config import RunConfig
@@ -15,6 +16,7 @@ from longloom.recipes.tiny_cpu_l1 import tiny_cpu_l1
 from longloom.recipes.tiny_cpu_table import tiny_cpu_table
 
 RECIPES: Mapping[str, Callable[[], RunConfig]] = {
+    "one-gpu-weekend": one_gpu_weekend,
     "qwenlong-l1": qwenlong_l1,
     "qwenlong-l1-120k": qwenlong_l1_120k,
     "qwenlong-l15": qwenlong_l15,

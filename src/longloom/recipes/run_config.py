@@ -12,6 +12,7 @@ from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
 from longloom.models.yarn_config import YarnConfig
 from longloom.recipes.graph.order import ordered
+from longloom.recipes.woven_config import WovenConfig, check_woven_lengths, check_woven_source
 from longloom.rewards import JudgeConfig, RewardConfig
 from longloom.runlog.trackers import TrackerName
 from longloom.synthesis.miniature.config import MiniatureConfig
@@ -133,8 +134,10 @@ class RunConfig(FrozenConfig):
     """Single-pass prompt template."""
     num_threads: PositiveInt = 1
     """Threads of each process."""
-    synthesis: MiniatureConfig
-    """How questions are made."""
+    synthesis: MiniatureConfig = MiniatureConfig()
+    """How questions and long documents are made."""
+    woven: WovenConfig | None = None
+    """Questions from the full-size synthesis instead; long documents are made as ever."""
     reward: RewardConfig = RewardConfig()
     """How answers are scored."""
     judge: JudgeConfig | None = None
@@ -200,8 +203,10 @@ def check_lengths(config: RunConfig) -> None:
 
     Raises:
         ConfigError: a stage would find no example, or the length penalty is beyond its answers;
-            names both settings.
+            names both settings. Or woven questions have no source.
     """
+    if config.woven is not None:
+        check_woven_source(config.woven)
     limits = [
         stage.training.max_prompt_tokens
         for stage in config.stages
@@ -218,6 +223,9 @@ def check_lengths(config: RunConfig) -> None:
         if stage.kind == "full_context":  # prompts of the new length are what it is there for
             low = max([low, *(limit for limit in limits if limit < high)])
         lengths, source = config.synthesis.length_bands, "synthesis.length_bands"
+        if config.woven is not None and stage.kind != "memory":
+            check_woven_lengths(config.woven, stage.name, low, high)
+            continue
         if stage.kind == "memory":
             if not config.num_memory_examples:
                 raise ConfigError(

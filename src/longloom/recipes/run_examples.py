@@ -7,6 +7,7 @@ from pathlib import Path
 from longloom.errors import ConfigError, DataError
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.worked_answers import write_worked_answers
+from longloom.recipes.woven_questions import shortage_advice, take_woven_questions
 from longloom.records import Context, Example, Split
 from longloom.runlog import atomic_folder
 from longloom.synthesis.miniature import Corpus, MiniatureConfig, read_corpus
@@ -59,8 +60,14 @@ def prepare_examples(
     """
     if not places:
         return
+    others = dict(places)
+    if config.woven is not None and QUESTIONS in others:
+        take_woven_questions(config, others.pop(QUESTIONS), progress=progress)
+        yield QUESTIONS
+        if not others:
+            return
     corpus = read_corpus(config.synthesis.documents, progress=progress)
-    for name, target in places.items():
+    for name, target in others.items():
         with atomic_folder(target) as partial:
             stage = next((stage for stage in config.stages if answers_set(stage) == name), None)
             if stage is not None:
@@ -96,10 +103,7 @@ def check_examples(
             and what to change.
         ConfigError: the weight of a stage's task or category is missing, or of none there is.
     """
-    advice = (
-        f"documents {config.synthesis.documents!r} give too few; take more documents, raise "
-        "synthesis.max_name_tokens, or shorten what is asked for"
-    )
+    advice = shortage_advice(config)
     found = {name: read_set(place) for name, place in places.items() if not _is_answers(name)}
     for split in Split:
         if QUESTIONS in found and not stage_examples(found[QUESTIONS], split):

@@ -5,7 +5,6 @@ stage before the first, and each stage is checked again where it starts, against
 """
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.engines.local_config import LocalEngineConfig
@@ -13,52 +12,11 @@ from longloom.engines.machine import available_bytes, give_back_unused_memory
 from longloom.engines.memory_plan import MemoryPlan, StageWork, plan_memory
 from longloom.errors import EngineError, ModelError
 from longloom.memory import MemoryConfig
-from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.training.sft import SftConfig
 from longloom.training.stage import TrainingConfig
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageMemory:
-    """What one stage of a recipe needs."""
-
-    stage: str
-    """Its name."""
-    peak_bytes: int
-    """The most that is needed at once."""
-    binding: str
-    """Which phase and which part of it decide that."""
-    device: str
-    """Where: `cpu` or `cuda`."""
-
-
-def plan_stage_memory(config: RunConfig) -> tuple[StageMemory, ...]:
-    """Return the peak of every stage that trains, from the base model's config.json alone.
-
-    Stages change no size of the model, so the base's hold for all of them.
-
-    Raises:
-        ModelError: the model folder is not there, or its config.json lacks a size.
-        EngineError: the device asked for is not there.
-    """
-    base = resolve_model(config.model)
-    planned = []
-    for stage in config.stages:
-        work = recipe_work(config, stage)
-        if work is not None:
-            plan = plan_memory(base, config.engine, work)
-            planned.append(
-                StageMemory(
-                    stage=stage.name,
-                    peak_bytes=plan.peak_bytes,
-                    binding=plan.binding,
-                    device=plan.use.device.type,
-                )
-            )
-    return tuple(planned)
 
 
 def check_memory(name: str, folder: Path, config: LocalEngineConfig, work: StageWork) -> None:

@@ -23,6 +23,7 @@ from longloom.recipes.run_examples import (
     answers_set,
     window_tokens,
 )
+from longloom.recipes.woven_config import WovenConfig
 from longloom.runlog.digests import joined_digest
 from longloom.runlog.stage_index import NodeKind
 from longloom.text.prompts import prompt_version
@@ -55,6 +56,8 @@ class Digests:
     """What makes tokens of a chat in that model's folder."""
     documents: str
     """The documents that questions are made from."""
+    woven: str = ""
+    """The documents, or the folder, that woven questions come from; empty if there are none."""
     rows_by_stage: Mapping[str, str] = field(default_factory=dict)
     """The file of chats of each stage of supervised fine-tuning that has one."""
 
@@ -101,7 +104,10 @@ def examples_ingredients(config: RunConfig, name: str, digests: Digests) -> Ingr
         "template": config.template,
     }
     stages = [stage for stage in config.stages if answers_set(stage) == name]
-    if name == QUESTIONS:
+    if name == QUESTIONS and config.woven is not None:
+        settings["documents"] = digests.woven
+        settings["woven"] = _woven_settings(config.woven)
+    elif name == QUESTIONS:
         settings["synthesis"] = synthesis
     elif stages:
         counts = {
@@ -194,6 +200,13 @@ def _stage_settings(config: RunConfig, stage: StageConfig, digests: Digests) -> 
     else:
         settings["template"] = config.template
     return settings
+
+
+def _woven_settings(woven: WovenConfig) -> Plain | None:
+    """Return how questions are woven; None where a folder has them."""
+    if woven.folder:
+        return None
+    return woven.synthesis.model_dump(mode="json", exclude={"documents", "seed", "template"})
 
 
 def _long_settings(config: RunConfig, name: str) -> Plain:

@@ -17,6 +17,7 @@ from longloom.recipes.graph.order import depending_on, needed_by
 from longloom.recipes.inputs import model_digest, tokenizer_digest
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_examples import QUESTIONS, examples_of, set_names
+from longloom.recipes.woven_questions import woven_digest
 from longloom.runlog.digests import file_digest
 from longloom.runlog.stage_index import NodeKind
 from longloom.synthesis.miniature import corpus_digest
@@ -107,6 +108,7 @@ def read_digests(config: RunConfig, base: Path) -> Digests:
         base=model_digest(base),
         tokenizer=tokenizer_digest(base),
         documents=corpus_digest(config.synthesis.documents),
+        woven=woven_digest(config.woven) if config.woven is not None else "",
         rows_by_stage={
             stage.name: f"{file_digest(Path(stage.sft_rows))}{Path(stage.sft_rows).suffix}"
             for stage in config.stages
