@@ -53,6 +53,7 @@ def point(step: int, validation: float | None, entropy: float = 0.0) -> CurvePoi
 TASK_BY_QUESTION = {"q0": "multi_hop", "q1": "numerical"}
 
 
+@pytest.mark.slow
 def test_runs_once_resumes_and_reports(tmp_path, capsys):
     documents = write_documents(tmp_path / "documents")
     options = ["--quick", "--documents", str(documents), "--folder", str(tmp_path)]

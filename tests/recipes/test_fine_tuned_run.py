@@ -62,14 +62,8 @@ class Stopper(SilentListener):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        ("sft", 1),
-        pytest.param(("sft", 2), marks=pytest.mark.slow),
-        pytest.param(("stage-2", 1), marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [("sft", 1), ("sft", 2), ("stage-2", 1)])
 def test_run_stopped_anywhere_counts_its_steps_on_and_ends_in_the_same_bits(
     config, whole_weights, tmp_path, place
 ) -> None:
