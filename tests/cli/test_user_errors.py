@@ -1,6 +1,7 @@
 """What a user can get wrong is one line and exit code 2, and leaves nothing behind."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -232,9 +233,10 @@ def test_error_is_one_line_and_leaves_nothing(longloom, parts, tmp_path, case) -
     make_arguments, message = CASES[case]
     shown = longloom(*make_arguments(parts, tmp_path))
     assert shown.code == 2
-    assert shown.err.startswith("error: ")
-    assert shown.err.count("\n") == 1
-    assert message in shown.err
+    # On a busy machine a line of progress may come before it.
+    (line,) = [one for one in shown.err.splitlines() if not re.search(r"\d after \d+ s$", one)]
+    assert line.startswith("error: ")
+    assert message in line
     assert not list(tmp_path.glob("*out*"))
 
 
