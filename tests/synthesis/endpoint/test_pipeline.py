@@ -146,6 +146,13 @@ def shaken(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run(corpus, tmp_path_factory.mktemp("shaken"), hard_times)
 
 
+@pytest.fixture(params=["calm", pytest.param("shaken", marks=pytest.mark.slow)])
+def made(request: pytest.FixtureRequest) -> Run:
+    """A run with a server that answers, and one with a server that fails and lies."""
+    found: Run = request.getfixturevalue(request.param)
+    return found
+
+
 def voted(folder: Path) -> list[Example]:
     return [example for example in read_examples(folder)[0] if '"op":"voted"' in example.program]
 
@@ -175,12 +182,11 @@ def true_answer(example: Example) -> str:
     return next(line[0] for line in example.question.splitlines() if line.endswith(f". {town}"))
 
 
-def test_everything_that_was_made_can_be_executed_again(calm: Run, shaken: Run) -> None:
-    for made in (calm, shaken):
-        report = verify_folder(made.folder)
-        assert report.num_examples >= 50
-        assert report.findings == ()
-        assert made.model.unknown == []  # the model was asked nothing but what the run made
+def test_everything_that_was_made_can_be_executed_again(made: Run) -> None:
+    report = verify_folder(made.folder)
+    assert report.num_examples >= 50
+    assert report.findings == ()
+    assert made.model.unknown == []  # the model was asked nothing but what the run made
 
 
 def test_documents_scored_low_are_dropped_with_their_reason(calm: Run) -> None:
@@ -214,7 +220,7 @@ def made_of_prose(folder: Path) -> list[Example]:
     return list(found.values())
 
 
-def test_questions_rest_on_what_the_prose_states(calm: Run, shaken: Run) -> None:
+def test_questions_rest_on_what_the_prose_states(calm: Run) -> None:
     assert any('"prose.' in example.program for example in read_examples(calm.folder)[0])
     questions = made_of_prose(calm.folder)
     assert {example.task_type for example in questions} == {
@@ -222,9 +228,11 @@ def test_questions_rest_on_what_the_prose_states(calm: Run, shaken: Run) -> None
         TaskType.MULTIPLE_CHOICE,
         TaskType.READING_COMPREHENSION,
     }
-    chains = [e for e in questions if "for the builder of The " in e.question]
-    assert chains
-    for example in [*chains, *made_of_prose(shaken.folder)]:
+    assert any("for the builder of The " in example.question for example in questions)
+
+
+def test_chains_through_the_prose_end_where_it_says(made: Run) -> None:
+    for example in made_of_prose(made.folder):
         if "for the builder of The " not in example.question:
             continue
         mill = example.question.partition("builder of The ")[2].split(" ")[0]
@@ -238,13 +246,12 @@ def option_of(example: Example) -> str:
     return next((line[3:] for line in lines if line[0] == example.answer), "")
 
 
-def test_what_was_not_shown_or_not_confirmed_is_never_asked(calm: Run, shaken: Run) -> None:
-    for made in (calm, shaken):
-        programs = " ".join(example.program for example in made_of_prose(made.folder))
-        assert "prose.builder" in programs
-        assert "prose.born_in" in programs
-        for lie in ("prose.patron", "prose.owned_by", "prose.built_near"):
-            assert lie not in programs
+def test_what_was_not_shown_or_not_confirmed_is_never_asked(made: Run) -> None:
+    programs = " ".join(example.program for example in made_of_prose(made.folder))
+    assert "prose.builder" in programs
+    assert "prose.born_in" in programs
+    for lie in ("prose.patron", "prose.owned_by", "prose.built_near"):
+        assert lie not in programs
 
 
 def test_nothing_is_counted_by_what_a_model_read(calm: Run) -> None:
@@ -317,6 +324,7 @@ def test_places_are_named_before_the_first_call_and_costs_at_the_end(calm: Run) 
     assert num_requests - num_retries <= num_calls <= num_requests
 
 
+@pytest.mark.slow
 def test_nothing_wrong_is_accepted_and_nothing_lost_when_a_server_fails_and_lies(
     calm: Run, shaken: Run
 ) -> None:
