@@ -85,7 +85,8 @@ def test_units_are_added_up_by_layer_and_kind() -> None:
 
 
 def test_short_names_are_as_long_as_they_must_be() -> None:
-    assert short_names(("runs/a/final", "runs/b/final")) == ("a/final", "b/final")
+    assert short_names(("runs/a/final", "runs/b/final")) == ("a", "b")
+    assert short_names(("runs/a/final",)) == ("final",)
     assert short_names(("x/one", "y/two")) == ("one", "two")
     assert short_names(("one", "one")) == ("1. one", "2. one")
 
@@ -111,7 +112,7 @@ def test_page_shows_the_merge_and_refers_to_nothing_outside(tmp_path: Path) -> N
 def test_terminal_table_says_what_each_model_contributed() -> None:
     heading, first, second = merge_table(small_report())
     assert heading == ("model", "weight", "moved", "held", "most weight in")
-    assert first[0] == "stage-3/final"
+    assert first[0] == "stage-3"
     assert first[4] == "layer 1 (0.500)"
     assert second[4] == "layer 0 (0.625)"
 

@@ -130,8 +130,10 @@ def kind_of(tensor: str) -> str:
 
 
 def short_names(models: Sequence[str]) -> tuple[str, ...]:
-    """Return the ends of paths, as long as they must be to differ."""
+    """Return the ends of paths without what they share there, as long as they must be to differ."""
     parts = [PurePath(model).parts for model in models]
+    while len(parts) > 1 and all(len(each) > 1 and each[-1] == parts[0][-1] for each in parts):
+        parts = [each[:-1] for each in parts]
     longest = max(map(len, parts), default=1)
     for num_parts in range(1, longest + 1):
         names = ["/".join(each[-num_parts:]) for each in parts]
