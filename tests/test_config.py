@@ -1,6 +1,7 @@
 """Settings are checked on every way in: building, replacing, overriding."""
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, model_validator
@@ -162,6 +163,18 @@ def test_words_of_settings_are_no_truth_values():
     assert read_yaml("[on, off, yes, no, True, 'true', 3, null]") == [
         "on", "off", "yes", "no", True, "true", 3, None
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "&a {b: [{c: *a}]}", "[" * 5000])
+def test_values_without_an_end_are_no_yaml(text):
+    with pytest.raises(yaml.YAMLError):
+        read_yaml(text)
+
+
+def test_repeated_values_are_read():
+    assert read_yaml("{a: &a [1], b: *a, c: &c [2], d: *c}") == {
+        "a": [1], "b": [1], "c": [2], "d": [2]
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -80,11 +80,13 @@ def read_yaml(text: str) -> Any:
     As in YAML 1.2: in 1.1 they are truth values, and `mode=off` would not name a mode.
 
     Raises:
-        yaml.YAMLError: the text is no YAML.
+        yaml.YAMLError: the text is no YAML, or holds a value that contains itself.
     """
     loader = _WordsAreWords(text)
     try:
         return loader.get_single_data()
+    except RecursionError:
+        raise yaml.YAMLError("its values are nested too deeply") from None
     finally:
         loader.dispose()
 
@@ -96,6 +98,22 @@ class _WordsAreWords(yaml.SafeLoader):
         first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:bool"]
         for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._open_anchors: set[str] = set()
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        anchor = event.anchor
+        if anchor is None or isinstance(event, yaml.AliasEvent):
+            if anchor in self._open_anchors:
+                raise yaml.YAMLError(f"*{anchor} stands within what it repeats")
+            return super().compose_node(parent, index)
+        self._open_anchors.add(anchor)
+        node = super().compose_node(parent, index)
+        self._open_anchors.discard(anchor)
+        return node
 
 
 _WordsAreWords.add_implicit_resolver(

@@ -123,6 +123,12 @@ def test_folder_that_appears_later_is_said_to_be_empty(tmp_path) -> None:
     assert "nothing is written yet" in text_of(tmp_path / "later")
 
 
+def test_file_is_refused(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is a file; expected a run folder"):
+        read_view(tmp_path / "file")
+
+
 def test_a_run_is_finished_when_all_that_was_asked_for_is_there(folder) -> None:
     nodes = tuple(
         IndexedNode(**{**{f: getattr(n, f) for f in n.__slots__}, "status": Status.DONE})

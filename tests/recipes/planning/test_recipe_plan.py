@@ -229,7 +229,9 @@ def test_the_evaluation_is_left_out_where_there_is_none() -> None:
     [
         ({"gpu": "h10"}, "did you mean 'h100'"),
         ({"gpus": 0}, "gpus is 0; expected at least 1"),
+        ({"gpus": 10**400}, "expected at most 1000000"),
         ({"gpu_memory": -1.0}, "gpu_memory is -1.0"),
+        ({"gpu_memory": 1e300}, "gpu_memory is 1e.300"),
         ({"price": -1.0}, "price is -1.0"),
         ({"cpu": True, "gpus": 2}, "cpu and GPUs are both given"),
         ({"assume": ["answer_share=1"]}, "did you mean 'answer_fraction'"),

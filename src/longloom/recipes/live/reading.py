@@ -119,7 +119,13 @@ def latest_run(root: Path = RUNS_FOLDER) -> Path:
 
 
 def read_view(folder: Path) -> LiveView:
-    """Return what a run folder says at this moment; what cannot be read is left out."""
+    """Return what a run folder says at this moment; what cannot be read is left out.
+
+    Raises:
+        ConfigError: it is a file.
+    """
+    if folder.is_file():
+        raise ConfigError(f"{folder} is a file; expected a run folder")
     try:
         index: RunIndex | None = read_index(folder)
     except DataError:

@@ -1,5 +1,6 @@
 """The machine a plan is for: GPUs as stated, or the CPU at hand as measured."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.devices import Accelerator, accelerator
 from longloom.recipes.planning.operations import Number
 from longloom.recipes.planning.rates import Rates, StatedRates
+
+_MAX_GPUS = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,9 @@ def gpus(
     found = accelerator(name)
     if num_gpus < 1:
         raise ConfigError(f"gpus is {num_gpus}; expected at least 1")
-    if memory_gb is not None and not 0 < memory_gb < float("inf"):
+    if num_gpus > _MAX_GPUS:
+        raise ConfigError(f"gpus is {num_gpus}; expected at most {_MAX_GPUS}")
+    if memory_gb is not None and not 0 < memory_gb < sys.float_info.max / 1e9:
         raise ConfigError(f"gpu_memory is {memory_gb}; expected gigabytes above 0, as 80")
     memory_bytes = found.memory_bytes if memory_gb is None else memory_gb * 1e9
     rates = f"{found.peak_flops / 1e12:g} TFLOP/s in bf16, {found.bandwidth_bytes / 1e12:g} TB/s"
