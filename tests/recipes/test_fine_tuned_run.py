@@ -75,6 +75,7 @@ def test_run_stopped_anywhere_counts_its_steps_on_and_ends_in_the_same_bits(
     assert logged == [(1, "sft"), (2, "sft"), (3, "stage-1"), (4, "stage-1"), (5, "stage-2")]
 
 
+@pytest.mark.slow
 def test_run_killed_by_the_system_ends_in_the_same_bits(config, whole_weights, tmp_path) -> None:
     kill_run(config, tmp_path / "run", ("step", "stage-1", 2))
     run_recipe(config, folder=tmp_path / "run", listener=SilentListener())

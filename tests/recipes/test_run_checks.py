@@ -153,6 +153,7 @@ def test_evaluation_beside_training_is_for_cpu_unless_asked_for(
     assert bool(told) == (setting == "auto" and device == "cuda")
 
 
+@pytest.mark.slow
 def test_a_run_killed_right_after_a_final_model_clears_its_steps(tmp_path):
     config = load_config("tiny-cpu", overrides=tiny_run(toy()))
     config = config.replace(
@@ -230,20 +231,22 @@ class Untouched(SilentListener):
 @pytest.mark.parametrize(
     ("override", "error", "message"),
     [
-        (
+        pytest.param(
             "stages.2.training.sampling.batch_size=1000",
             DataError,
             r"^stage 'stage-3': \d+ examples for a batch of 1000 prompts",
+            marks=pytest.mark.slow,
         ),
         (
             "stages.3.training.validation.every_steps=1",
             DataError,
             r"^stage 'memory': validation\.every_steps is 1, but there are no held-out",
         ),
-        (
+        pytest.param(
             "stages.5.training.sampling.task_weights={numerical: 1.0}",
             ConfigError,
             r"^stage 'final': task_weights has no entry for dialogue_memory",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -255,6 +258,7 @@ def test_what_a_later_stage_lacks_is_refused_before_the_first(tmp_path, override
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_rows_of_a_later_stage_are_read_before_the_first(tmp_path):
     rows = tmp_path / "chats.jsonl"
     rows.write_text('{"prompt": "1?", "response": "1 2 3 4"}\n')

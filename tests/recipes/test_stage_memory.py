@@ -72,6 +72,7 @@ def test_run_refuses_any_stage_that_does_not_fit_before_the_first(parts, tmp_pat
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_run_checks_each_stage_again_where_it_starts(parts, tmp_path, monkeypatch):
     config = load_config("tiny-cpu", overrides=tiny_run(parts))
     config = config.replace(

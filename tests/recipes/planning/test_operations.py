@@ -8,7 +8,7 @@ D = 2560, Hd = 32 x 128 = 4096, Kd = 8 x 128 = 1024, I = 9728, L = 36, V = 151,9
 """
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longloom.engines.local_config import LocalEngineConfig, LoraConfig
@@ -117,6 +117,7 @@ def peak_of(work: StageWork, num_gpus: int, **settings: object) -> int:
     )
 
 
+@settings(max_examples=25)
 @given(work=WORKS, doublings=st.integers(0, 5), has_adapters=st.booleans())
 def test_more_gpus_never_need_more_memory_each(work, doublings, has_adapters) -> None:
     lora = LoraConfig() if has_adapters else None
@@ -124,6 +125,7 @@ def test_more_gpus_never_need_more_memory_each(work, doublings, has_adapters) ->
     assert peak_of(work, 2 * num_gpus, lora=lora) <= peak_of(work, num_gpus, lora=lora)
 
 
+@settings(max_examples=25)
 @given(work=WORKS, more=st.integers(1, 50_000))
 def test_longer_prompts_never_need_less(work, more) -> None:
     longer = StageWork(

@@ -359,6 +359,7 @@ def test_lost_shards_are_made_again_from_the_cache(corpus: Path, calm: Run, tmp_
     assert digests(folder) == digests(calm.folder)
 
 
+@pytest.mark.slow
 def test_outage_ends_the_run_and_the_next_one_goes_on(
     corpus: Path, calm: Run, tmp_path: Path
 ) -> None:
