@@ -32,6 +32,7 @@ from machine_facts import machine_facts
 from memory_reading import MEMORY_TOKENS, NUM_TOKENS, TINY_BASE, bare, write_text
 from serving_runs.scripted_upstream import MODEL, ScriptedUpstream
 from serving_runs.servers import Server, running
+from text_options import add_text_options, parse_text_options
 
 RESULT = Path(__file__).parent / "results" / "long_request.json"
 WINDOW_TOKENS = 131_072
@@ -204,13 +205,8 @@ def show(case: Case, figures: dict[str, Any]) -> None:
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure all cases, or some of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--documents", type=Path, nargs="+", default=[], help="folders of texts")
-    parser.add_argument("--tokens", type=int, default=NUM_TOKENS, help="tokens of the text")
-    parser.add_argument("--case", default="", help="only cases whose name begins so")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULT.name}")
-    given = parser.parse_args(arguments)
-    if given.write and (given.case or given.tokens != NUM_TOKENS):
-        parser.error("a part of the cases or of the text is nothing worth keeping")
+    add_text_options(parser, num_tokens=NUM_TOKENS)
+    given = parse_text_options(parser, arguments)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "text.txt"
         made_of = write_text(given.documents, given.tokens, path)

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from machine_facts import machine_facts
+from text_options import add_text_options, parse_text_options
 
 RESULT = Path(__file__).parent / "results" / "memory_reading.json"
 TINY_BASE = Path(__file__).parents[1] / "src/longloom/recipes/assets/tiny_base"
@@ -317,20 +318,15 @@ def in_child(index: int, text_path: Path) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Run all cases, or one of them within a child."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=Path, nargs="+", default=[], help="folders of texts")
-    parser.add_argument("--tokens", type=int, default=NUM_TOKENS, help="tokens of the text")
-    parser.add_argument("--case", default="", help="only cases whose name begins so")
-    parser.add_argument("--write", action="store_true", help="write the result file")
+    add_text_options(parser, num_tokens=NUM_TOKENS)
     parser.add_argument("--index", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--text", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args(arguments)
+    given = parse_text_options(parser, arguments)
     if given.index is not None:
         figures = read_here(CASES[given.index], given.text, given.folder)
         print(json.dumps(figures))
         return figures
-    if given.write and (given.case or given.tokens != NUM_TOKENS):
-        parser.error("a part of the cases or of the text is nothing worth keeping")
     with tempfile.TemporaryDirectory() as folder:
         text_path = Path(folder) / "text.txt"
         made_of = write_text(given.documents, given.tokens, text_path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from indexed_nodes import stage_node
 from longloom.errors import ConfigError, DataError
 from longloom.recipes.catalogue import RECIPES, load_config
 from longloom.recipes.graph.drawing import draw_graph
@@ -22,7 +23,7 @@ from longloom.recipes.graph.places import (
 )
 from longloom.recipes.graph.selection import Part, check_starts, select
 from longloom.recipes.pipeline import default_folder
-from longloom.runlog import IndexedNode, NodeKind, RunIndex, Status, read_index, write_index
+from longloom.runlog import RunIndex, Status, read_index, write_index
 
 NEEDS = {
     "stage-1": ("base",),
@@ -211,18 +212,7 @@ def test_folders_are_named_by_recipe_and_by_another_seed() -> None:
     assert default_folder(changed) == Path("runs/tiny-cpu")
 
 
-NODE = IndexedNode(
-    kind=NodeKind.STAGE,
-    name="stage-1",
-    key="ab",
-    place="checkpoints/stage-1-ab",
-    status=Status.PARTLY,
-    is_wanted=True,
-    needs=("base",),
-    stage_kind="sft",
-    step=2,
-    num_steps=3,
-)
+NODE = stage_node(key="ab", status=Status.PARTLY, stage_kind="sft", step=2, num_steps=3)
 
 
 def test_index_is_read_as_it_was_written(tmp_path) -> None:

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from indexed_nodes import stage_node
 from longloom.errors import ConfigError
 from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
 from longloom.recipes.live.reading import LiveStage, latest_run, read_view
@@ -27,17 +28,7 @@ from longloom.runlog import (
 )
 from longloom.runlog.events import EVENTS_SCHEMA
 
-STAGE = IndexedNode(
-    kind=NodeKind.STAGE,
-    name="stage-1",
-    key="ab12cd34ef",
-    place="checkpoints/stage-1-ab12cd34",
-    status=Status.TO_DO,
-    is_wanted=True,
-    needs=("base",),
-    stage_kind="full_context",
-    num_steps=10,
-)
+STAGE = stage_node()
 CELL = IndexedNode(
     kind=NodeKind.CELL,
     name="base--stage-1--single_pass",

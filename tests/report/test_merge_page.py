@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from indexed_nodes import stage_node
 from longloom.merging import MergeReport, UnitReport
 from longloom.merging.merge_report import read_merge_report, write_merge_report
 from longloom.report import merge_table, write_merge_page, write_report
 from longloom.report.merge_contents import kind_of, layer_of, merge_contents, short_names
-from longloom.runlog import NodeKind, RunIndex, Status
-from longloom.runlog.stage_index import IndexedNode, write_index
+from longloom.runlog import RunIndex
+from longloom.runlog.stage_index import write_index
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -126,14 +127,7 @@ def test_a_merge_without_layers_has_a_page(tmp_path: Path) -> None:
 
 def test_report_of_a_run_draws_its_merge(small_run: Path) -> None:
     assert 'id="merging"' not in write_report(small_run).read_text("utf-8")
-    stage = IndexedNode(
-        kind=NodeKind.STAGE,
-        name="merged",
-        key="ab12",
-        place="checkpoints/merged-ab12",
-        status=Status.DONE,
-        is_wanted=True,
-    )
+    stage = stage_node("merged")
     write_index(small_run, RunIndex(recipe="tiny-cpu", part="", nodes=(stage,)))
     folder = small_run / stage.place / "final"
     folder.mkdir(parents=True)
@@ -141,5 +135,5 @@ def test_report_of_a_run_draws_its_merge(small_run: Path) -> None:
     assert read_merge_report(folder) == small_report()
     page = write_report(small_run).read_text("utf-8")
     assert 'id="merging"' in page
-    assert "checkpoints/merged-ab12/final/merge_report.html" in page
+    assert "checkpoints/merged-ab12cd34/final/merge_report.html" in page
     assert "What the merge holds of each model" in page

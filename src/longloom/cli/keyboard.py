@@ -2,7 +2,6 @@
 
 import select
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -29,7 +28,7 @@ def pressed_keys() -> Iterator[Keys]:
 
 
 def _wait(seconds: float) -> str:
-    time.sleep(seconds)
+    select.select([], [], [], seconds)
     return ""
 
 

@@ -25,11 +25,17 @@ from longloom.engines.machine import DeviceKind, MachineUse, resolve
 from longloom.engines.memory_advice import suggestions
 from longloom.engines.micro_batches import largest_micro_batch
 from longloom.engines.model_sizes import ModelSizes, read_sizes
+from longloom.engines.token_bytes import (
+    FP32,
+    cache_token_bytes,
+    last_layer_bytes,
+    layer_token_bytes,
+    working_token_bytes,
+)
 from longloom.errors import EngineError
 from longloom.models.prefill import PASS_TOKENS
 from longloom.records import TrainingSequence
 
-_FP32 = 4
 _HEAD_TILE_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20}
 """Two tiles of logits: what the head has beside inputs and gradients (`models.logprob_head`)."""
 _LIBRARY_BYTES = {"cpu": 105_000_000, "cuda": 0}
@@ -273,8 +279,8 @@ def _standing(
     num_trained = adapters or sizes.num_weights
     return _parts(
         ("weights", (sizes.num_weights + adapters) * num_bytes),
-        ("master weights", 0 if num_bytes == _FP32 else num_trained * _FP32),
-        ("optimizer moments", num_trained * 2 * _FP32),
+        ("master weights", 0 if num_bytes == FP32 else num_trained * FP32),
+        ("optimizer moments", num_trained * 2 * FP32),
         ("reference", sizes.num_weights * num_bytes if has_reference and not adapters else 0),
         ("libraries", _LIBRARY_BYTES[use.device.type]),
     )
@@ -290,17 +296,17 @@ def _update(
     """
     num_bytes = use.dtype.itemsize
     adapters = sizes.num_adapter_weights(config.lora) if config.lora else 0
-    layer = tokens * _layer_token_bytes(sizes, num_bytes)
+    layer = tokens * layer_token_bytes(sizes, num_bytes)
     inputs = sizes.num_layers * tokens * sizes.hidden_size * num_bytes
-    whole = (sizes.num_layers - 1) * layer + _last_layer_bytes(sizes, num_bytes, tokens, answers)
+    whole = (sizes.num_layers - 1) * layer + last_layer_bytes(sizes, num_bytes, tokens, answers)
     is_elsewhere = config.activation_offload and use.device.type == "cuda"
     kept = inputs + layer if use.recomputes_layers else whole
     if is_elsewhere:
         kept = layer
-    working = tokens * _working_token_bytes(sizes, num_bytes)
+    working = tokens * working_token_bytes(sizes, num_bytes)
     in_transit = 0 if adapters else sizes.embedding_weights * num_bytes
     return _parts(
-        ("gradients", (adapters or sizes.num_weights) * _FP32),
+        ("gradients", (adapters or sizes.num_weights) * FP32),
         ("gradients in transit", in_transit),
         ("activations", kept),
         ("computation", max(working, _HEAD_TILE_BYTES[use.device.type])),
@@ -325,49 +331,6 @@ def _gathered(sizes: ModelSizes, use: MachineUse) -> tuple[MemoryPart, ...]:
     return _parts(("gathered weights", num_bytes))
 
 
-def _layer_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
-    """Return what autograd keeps of one token in one layer.
-
-    Two normalisations keep input and normalised input in fp32 and their output: 2 D (8 + e), those
-    of queries and keys the first two: 8 (Hd + Kd). Attention keeps queries, keys, values and its
-    output: 2 e (Hd + Kd); the gated MLP four times its width: 4 e I. Normalisers are fp32.
-    """
-    heads = sizes.query_width + sizes.key_width
-    normalisers = 2 + sizes.num_heads
-    if sizes.has_head_norms:
-        normalisers += sizes.num_heads + sizes.num_heads * sizes.key_width // sizes.query_width
-    return (
-        2 * sizes.hidden_size * (8 + num_bytes)
-        + (8 * heads if sizes.has_head_norms else 0)
-        + 2 * heads * num_bytes
-        + 4 * sizes.mlp_width * num_bytes
-        + 4 * normalisers
-    )
-
-
-def _last_layer_bytes(sizes: ModelSizes, num_bytes: int, tokens: int, answers: int) -> int:
-    """Return what autograd keeps of the last layer and behind it.
-
-    In our own network contexts are only normalised and have keys and values there, and the last
-    normalisation is of answers alone; transformers computes all of it for all tokens.
-    """
-    answers = answers if sizes.is_own else tokens
-    context = sizes.hidden_size * (8 + num_bytes) + 2 * sizes.key_width * num_bytes
-    context += 8 * sizes.key_width if sizes.has_head_norms else 0
-    behind = sizes.hidden_size * (8 + num_bytes)
-    answer = _layer_token_bytes(sizes, num_bytes) + behind
-    return (tokens - answers) * context + answers * answer
-
-
-def _working_token_bytes(sizes: ModelSizes, num_bytes: int) -> int:
-    """Return what computing one token of one layer back needs for a moment.
-
-    Three gradients of the MLP's width, or four of queries and keys; and three of D in fp32.
-    """
-    heads = sizes.query_width + sizes.key_width
-    return num_bytes * max(3 * sizes.mlp_width, 4 * heads) + 3 * _FP32 * sizes.hidden_size
-
-
 def _rollouts(
     sizes: ModelSizes, use: MachineUse, work: StageWork, layout: GpuLayout
 ) -> tuple[MemoryPart, ...]:
@@ -386,24 +349,19 @@ def _rollouts(
     cached_tokens = min(max(use.max_cache_tokens, one_tokens), num_prompts * group_tokens)
     prompt_tokens = min(cached_tokens, num_prompts * work.max_prompt_tokens)
     pass_tokens = min(PASS_TOKENS, prompt_tokens)
-    pass_bytes = pass_tokens * _working_token_bytes(sizes, num_bytes)
+    pass_bytes = pass_tokens * working_token_bytes(sizes, num_bytes)
     rows = num_prompts * work.group_size
-    step_bytes = 3 * _FP32 * work.group_size * prompt_tokens * sizes.num_heads
+    step_bytes = 3 * FP32 * work.group_size * prompt_tokens * sizes.num_heads
     step_bytes += 16 * rows * sizes.vocab_size
-    is_widened = use.device.type == "cpu" and num_bytes < _FP32
-    cache_bytes = cached_tokens * cache_token_bytes(sizes, use)
+    is_widened = use.device.type == "cpu" and num_bytes < FP32
+    cache_bytes = cached_tokens * cache_token_bytes(sizes, num_bytes)
     copy_bytes = sizes.num_weights * num_bytes if layout.is_divided else 0
     return _parts(
         ("weights for rollouts", copy_bytes // degree),
         ("caches", cache_bytes // degree),
         ("computation", max(pass_bytes, step_bytes) // degree),
-        ("output matrix in fp32", sizes.embedding_weights * _FP32 if is_widened else 0),
+        ("output matrix in fp32", sizes.embedding_weights * FP32 if is_widened else 0),
     )
-
-
-def cache_token_bytes(sizes: ModelSizes, use: MachineUse) -> int:
-    """Return the bytes of one token's keys and values in all layers: 2 K d e L."""
-    return 2 * sizes.num_layers * sizes.key_width * use.dtype.itemsize
 
 
 def _parts(*entries: tuple[str, int]) -> tuple[MemoryPart, ...]:

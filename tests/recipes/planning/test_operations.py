@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from longloom.engines.local_config import LocalEngineConfig, LoraConfig
 from longloom.engines.machine import resolve
-from longloom.engines.memory_plan import GpuLayout, StageWork, cache_token_bytes, plan_memory_of
+from longloom.engines.memory_plan import GpuLayout, StageWork, plan_memory_of
+from longloom.engines.token_bytes import cache_token_bytes
 from longloom.errors import ModelError
 from longloom.recipes.planning.known_models import KNOWN_MODELS, model_sizes
 from longloom.recipes.planning.operations import (
@@ -71,7 +72,7 @@ def test_training_costs_so_many_forward_passes(
 def test_caches_of_qwen3_4b_at_20000_tokens() -> None:
     use = resolve(ENGINE, planned="cuda")
     # keys and values, 36 layers, 1024 numbers of 2 bytes: 147,456 bytes a token, 2.95 GB
-    assert cache_token_bytes(QWEN3_4B, use) == 147_456
+    assert cache_token_bytes(QWEN3_4B, use.dtype.itemsize) == 147_456
     work = StageWork(max_prompt_tokens=19_000, max_response_tokens=125, group_size=8, num_prompts=1)
     plan = plan_memory_of(QWEN3_4B, ENGINE, work, planned="cuda")
     caches = {part.name: part.num_bytes for part in plan.rollouts}["caches"]

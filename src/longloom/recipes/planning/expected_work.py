@@ -57,6 +57,21 @@ class CallBatch:
         """Answers of all batches that count."""
         return self.num_batches * self.num_prompts * self.group_size
 
+    @property
+    def context_tokens(self) -> Number:
+        """Prompt tokens of all batches that count, a group's once."""
+        return self.num_batches * self.num_prompts * self.prompt_tokens
+
+    @property
+    def unshared_context_tokens(self) -> Number:
+        """Prompt tokens of all batches that count, once for every answer."""
+        return self.num_calls * self.prompt_tokens
+
+    @property
+    def answer_tokens(self) -> Number:
+        """Answer tokens of all batches that count."""
+        return self.num_calls * self.response_tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedWork:
@@ -82,48 +97,35 @@ class ExpectedWork:
     @property
     def prefilled_tokens(self) -> Number:
         """Prompt tokens computed for rollouts, a group's once."""
-        return sum(
-            each.num_drawn * each.num_batches * each.num_prompts * each.prompt_tokens
-            for each in self.batches
-            if each.is_sampled
-        )
+        return sum(each.num_drawn * each.context_tokens for each in self._sampled)
 
     @property
     def unshared_prefilled_tokens(self) -> Number:
         """The same if every answer had its prompt computed for itself."""
-        return sum(
-            each.num_drawn * each.num_calls * each.prompt_tokens
-            for each in self.batches
-            if each.is_sampled
-        )
+        return sum(each.num_drawn * each.unshared_context_tokens for each in self._sampled)
 
     @property
     def drawn_tokens(self) -> Number:
         """Tokens of answers that are drawn."""
-        return sum(
-            each.num_drawn * each.num_calls * each.response_tokens
-            for each in self.batches
-            if each.is_sampled
-        )
+        return sum(each.num_drawn * each.answer_tokens for each in self._sampled)
 
     @property
     def trained_tokens(self) -> Number:
         """Tokens of forward and backward passes, a group's prompt once."""
-        return sum(
-            each.num_batches * each.num_prompts * each.prompt_tokens
-            + each.num_calls * each.response_tokens
-            for each in self.batches
-            if each.is_trained
-        )
+        return sum(each.context_tokens + each.answer_tokens for each in self._trained)
 
     @property
     def unshared_trained_tokens(self) -> Number:
         """The same if every answer had its prompt computed for itself."""
-        return sum(
-            each.num_calls * (each.prompt_tokens + each.response_tokens)
-            for each in self.batches
-            if each.is_trained
-        )
+        return sum(each.unshared_context_tokens + each.answer_tokens for each in self._trained)
+
+    @property
+    def _sampled(self) -> Iterator[CallBatch]:
+        return (each for each in self.batches if each.is_sampled)
+
+    @property
+    def _trained(self) -> Iterator[CallBatch]:
+        return (each for each in self.batches if each.is_trained)
 
 
 def expected_work(config: RunConfig, assumed: PlanAssumptions) -> tuple[ExpectedWork, ...]:

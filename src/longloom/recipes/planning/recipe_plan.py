@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from longloom.engines.machine import MachineUse
-from longloom.engines.memory_plan import GpuLayout, MemoryPlan, cache_token_bytes
+from longloom.engines.memory_plan import GpuLayout, MemoryPlan
 from longloom.engines.model_sizes import ModelSizes
+from longloom.engines.token_bytes import cache_token_bytes
 from longloom.recipes.planning.assumptions import PlanAssumptions
 from longloom.recipes.planning.expected_work import ExpectedWork, expected_work
 from longloom.recipes.planning.known_models import model_sizes
@@ -218,7 +219,9 @@ class _Planner:
             copy_bytes = self.sizes.num_weights * resolved.dtype.itemsize
             beside = copy_bytes if memory is None else memory.bytes_beside_caches
             room = self.machine.usable_bytes - beside
-            token_bytes = cache_token_bytes(self.sizes, resolved) / layout.tensor_parallel
+            token_bytes = (
+                cache_token_bytes(self.sizes, resolved.dtype.itemsize) / layout.tensor_parallel
+            )
             cache_tokens = max(1.0, room / token_bytes)
         return EngineUse(
             num_devices=layout.num_gpus,
