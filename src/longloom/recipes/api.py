@@ -9,7 +9,7 @@
 `import longloom` alone loads none of this; the functions are found on first use.
 """
 
-from longloom.evaluation.results import EvaluationCell
+from longloom.evaluation.cells import EvaluationCell
 from longloom.merging import MergeReport
 from longloom.recipes.graph.selection import Part
 from longloom.recipes.planning.recipe_plan import RecipePlan

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import get_args
 
 from longloom.errors import ConfigError, DataError
-from longloom.evaluation.evaluate import (
-    EvaluatedExample,
-    EvaluationRequest,
-    evaluate_examples,
-    truncated_contexts,
-)
-from longloom.evaluation.results import (
+from longloom.evaluation.cells import (
     AgentName,
     EvaluationCell,
     ExampleScore,
     cell_path,
     write_cell,
+)
+from longloom.evaluation.evaluate import (
+    EvaluatedExample,
+    EvaluationRequest,
+    evaluate_examples,
+    truncated_contexts,
 )
 from longloom.evaluation.statistics import Estimate
 from longloom.memory import MemoryAgent
