@@ -45,8 +45,18 @@ class Progress:
     """Those that failed."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     """What the calls of all took."""
+    prompt_price: float = 0.0
+    """Price of a million prompt tokens."""
+    answer_price: float = 0.0
+    """Price of a million written tokens."""
     started: float = field(default_factory=time.monotonic)
     """When this run began to ask."""
+
+    @property
+    def cost(self) -> float:
+        """What all calls cost at the prices stated; 0 without prices."""
+        read = self.usage.num_prompt_tokens * self.prompt_price
+        return (read + self.usage.num_response_tokens * self.answer_price) / 1_000_000
 
     @property
     def seconds_left(self) -> float | None:
@@ -72,6 +82,7 @@ async def answer_all(
     log: AnswerLog,
     limits: OldestFirst,
     on_progress: OnProgress | None = None,
+    prices: tuple[float, float] = (0.0, 0.0),
 ) -> Progress:
     """Get all answers that the log does not hold; return how it went.
 
@@ -84,12 +95,18 @@ async def answer_all(
         log: keeps the answers.
         limits: how many calls and tokens may be under way.
         on_progress: is told after every answer.
+        prices: of a million prompt tokens and of a million written tokens.
 
     Raises:
         DataError: a row cannot be read, or the disk is full.
         ModelError: the server is away or set up wrongly; what was answered is kept.
     """
-    progress = Progress(benchmark=asking.benchmark, num_total=len(chosen) * num_samples)
+    progress = Progress(
+        benchmark=asking.benchmark,
+        num_total=len(chosen) * num_samples,
+        prompt_price=prices[0],
+        answer_price=prices[1],
+    )
     missing: list[_Turn] = []
     for question in chosen:
         keys = [(asking.benchmark, question.question_id, index) for index in range(num_samples)]
