@@ -19,6 +19,7 @@ from longloom.evaluation.answers import Answer, AnswerLog, Failure
 from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
 from longloom.evaluation.fitting import FittedPrompt
 from longloom.evaluation.questions import Asked, Question, QuestionSet
+from longloom.evaluation.workers import workers
 from longloom.models.protocols import ChatSampler
 from longloom.records import TokenUsage
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
@@ -128,12 +129,9 @@ async def answer_all(
         on_progress=on_progress,
     )
     turns = iter(missing)
-    try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(limits.max_calls, len(missing))):
-                workers.create_task(run.work(turns))
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+    async with workers() as tasks:
+        for _ in range(min(limits.max_calls, len(missing))):
+            tasks.create_task(run.work(turns))
     return progress
 
 
@@ -199,9 +197,3 @@ def _count(progress: Progress, answer: Answer) -> None:
     progress.num_done += 1
     progress.num_failed += bool(answer.failure)
     progress.usage += answer.usage
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of workers that ended together."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

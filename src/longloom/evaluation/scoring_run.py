@@ -15,6 +15,7 @@ from longloom.evaluation.benchmark import Benchmark, JudgeRule
 from longloom.evaluation.questions import Question, QuestionSet
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
 from longloom.evaluation.scoring.score import JudgeVerdict, Score
+from longloom.evaluation.workers import workers
 from longloom.records import FinishReason
 from longloom.rewards.extraction import THINK_BEGIN, THINK_END
 from longloom.rewards.judge import Verdict
@@ -153,7 +154,7 @@ async def _verdicts(
 ) -> Mapping[tuple[int, int], JudgeVerdict]:
     """Ask about every answer that says something, many at a time; by question and sample."""
     calls: dict[tuple[int, int], asyncio.Task[JudgeVerdict]] = {}
-    async with asyncio.TaskGroup() as tasks:
+    async with workers() as tasks:
         for number, question in enumerate(chosen):
             said = {index: one for index, one in enumerate(ruled[number]) if not one.failure}
             if not said:
