@@ -5,11 +5,12 @@ is the reward that Longloom trains with. Their difference shows what that code w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.benchmark import Benchmark
+from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import file_digest
 from longloom.evaluation.scoring.docmath import score_docmath_l1
@@ -17,11 +18,15 @@ from longloom.evaluation.scoring.judging import QWENLONG
 from longloom.evaluation.scoring.long_answer import score_answer
 from longloom.evaluation.scoring.score import Score
 from longloom.recipes.run_config import RunConfig
-from longloom.records import Context, Example, Reward, RewardRule, TaskType
+from longloom.records import Context, Example, RewardRule, TaskType
 from longloom.rewards.hybrid import rule_reward
 from longloom.rewards.rules import sequence_ratio
+from longloom.rollout.asking import asked_example
 from longloom.synthesis.storage import CONTEXTS_FILE, EXAMPLES_FILE, read_examples
 from longloom.text.prompts import split_template
+
+MakeExamples = Callable[[Path, ReadSettings], None]
+"""Makes the folder of examples where it is missing."""
 
 _FACETS = ("task", "hops", "ability")
 
@@ -31,33 +36,32 @@ def is_examples_folder(folder: Path) -> bool:
     return (folder / EXAMPLES_FILE).is_file()
 
 
-def examples_benchmark(folder: Path, config: RunConfig, split: str, *, name: str = "") -> Benchmark:
+def examples_benchmark(
+    name: str, config: RunConfig, *, split: str, title: str = "", make: MakeExamples | None = None
+) -> Benchmark:
     """Return the examples of one split of a folder as a benchmark.
 
     Args:
-        folder: written by `synthesize`.
+        name: of the benchmark.
         config: says the prompts and the reward.
         split: `held_out` or `train`.
-        name: of the benchmark; the folder's if not given.
-
-    Raises:
-        DataError: the folder cannot be read, or holds no example of that split.
+        title: as in tables; the name if not given.
+        make: makes the folder where it is missing.
     """
-    found, contexts = read_examples(folder)
-    chosen = {one.example_id: one for one in found if one.split == split}
-    if not chosen:
-        raise DataError(
-            f"{folder} holds no {split} examples; synthesise some or take another split"
-        )
-    label = name or label_of(folder)
+
+    def read(folder: Path, settings: ReadSettings) -> QuestionSet:
+        if make is not None and not is_examples_folder(folder):
+            make(folder, settings)
+        return _question_set(folder, split, config)
+
     return Benchmark(
-        name=label,
-        title=label,
+        name=name,
+        title=title or name,
         measure="reward" if config.judge is None else "max(rule, judge)",
         source=None,
-        read=lambda _folder, _settings: _question_set(folder, chosen, contexts, config),
-        score=lambda question, text: _score(chosen[question.question_id], text, config),
-        judge=QWENLONG,
+        read=read,
+        score=lambda question, text: _score(question, text, config),
+        judge=None if config.judge is None else QWENLONG,
         facets=_FACETS,
     )
 
@@ -69,15 +73,26 @@ def label_of(folder: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-._") or "unnamed"
 
 
-def _question_set(
-    folder: Path,
-    examples: Mapping[str, Example],
-    contexts: Mapping[str, Context],
-    config: RunConfig,
-) -> QuestionSet:
+def _question_set(folder: Path, split: str, config: RunConfig) -> QuestionSet:
+    """Read the examples of one split.
+
+    Raises:
+        DataError: the folder cannot be read, or holds no example of that split.
+    """
+    found, contexts = read_examples(folder)
+    examples = {one.example_id: one for one in found if one.split == split}
+    if not examples:
+        raise DataError(
+            f"{folder} holds no {split} examples; synthesise some or take another split"
+        )
+
+    def ask(question: Question) -> Asked:
+        example = examples[question.question_id]
+        return _asked(example, contexts[example.context_id], config.template)
+
     return QuestionSet(
-        questions=tuple(_question(example) for example in examples.values()),
-        ask=lambda question: _asked(examples[question.question_id], contexts, config.template),
+        questions=tuple(map(_question, examples.values())),
+        ask=ask,
         source={name: file_digest(folder / name) for name in (EXAMPLES_FILE, CONTEXTS_FILE)},
     )
 
@@ -91,16 +106,17 @@ def _question(example: Example) -> Question:
             "hops": str(example.num_hops),
             "ability": example.ability,
         },
+        scoring={"reward_rule": str(example.reward_rule)},
         depths=example.depths,
     )
 
 
-def _asked(example: Example, contexts: Mapping[str, Context], template: str) -> Asked:
+def _asked(example: Example, context: Context, template: str) -> Asked:
     if template == "l1" and example.task_type is TaskType.MULTIPLE_CHOICE:
         template = "l1_multiple_choice"
     before, after = split_template(template, "context", question=example.question)
     return Asked(
-        context=contexts[example.context_id].text,
+        context=context.text,
         query=example.question,
         before=before,
         after=after,
@@ -108,16 +124,19 @@ def _asked(example: Example, contexts: Mapping[str, Context], template: str) -> 
     )
 
 
-def _score(example: Example, text: str, config: RunConfig) -> Score:
-    reward: Reward = rule_reward(
-        example, text, config=config.reward.replace(requires_thinking=False)
-    )
-    if example.reward_rule is RewardRule.SEQUENCE_MATCH:
-        parity = Score(parity=sequence_ratio(text, example.answer), strict=0.0)
-    elif example.reward_rule is RewardRule.NUMERIC:
-        parity = score_docmath_l1(text, (example.answer,))
-    else:
-        parity = score_answer(text, (example.answer,))
+def _score(question: Question, text: str, config: RunConfig) -> Score:
+    rule = RewardRule(question.scoring["reward_rule"])
+    answer = question.golds[0]
+    example = replace(asked_example("", context_id=""), answer=answer, reward_rule=rule)
+    # Thinking was taken away before.
+    reward = rule_reward(example, text, config=config.reward.replace(requires_thinking=False))
+    match rule:
+        case RewardRule.SEQUENCE_MATCH:
+            parity = Score(parity=sequence_ratio(text, answer), strict=0.0)
+        case RewardRule.NUMERIC:
+            parity = score_docmath_l1(text, answer)
+        case _:
+            parity = score_answer(text, question.golds)
     return Score(
         parity=parity.parity,
         strict=reward.value,

@@ -11,7 +11,12 @@ from longloom.evaluation.benchmark import Benchmark
 from longloom.evaluation.benchmarks.catalogue import BENCHMARKS
 from longloom.evaluation.download import download_files
 from longloom.evaluation.suites import SUITES
-from longloom.recipes.evaluating.examples import examples_benchmark, is_examples_folder
+from longloom.recipes.evaluating.examples import (
+    examples_benchmark,
+    is_examples_folder,
+    label_of,
+)
+from longloom.recipes.evaluating.held_out import HELD_OUT, held_out_benchmarks
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.verbs.lengths import longest_stage
 
@@ -46,6 +51,7 @@ def resolve_targets(
     data: Path | None,
     generated: Path,
     download: bool,
+    seed: int,
 ) -> Targets:
     """Return what the names stand for.
 
@@ -56,6 +62,7 @@ def resolve_targets(
         data: folder with a folder of official files for each benchmark (or the files of one).
         generated: where benchmarks are written that are generated here.
         download: whether missing files are taken from the hub.
+        seed: of the suites that are generated.
 
     Raises:
         ConfigError: a name is unknown.
@@ -74,14 +81,24 @@ def resolve_targets(
             found.append(_official(BENCHMARKS[name], data, generated, download))
         elif is_examples_folder(Path(name)):
             settings = _example_settings(config) | settings
-            benchmark = examples_benchmark(Path(name), config, split)
+            benchmark = examples_benchmark(label_of(Path(name)), config, split=split)
             found.append(Target(benchmark=benchmark, folder=Path(name)))
+        elif name in HELD_OUT:
+            settings = _example_settings(config) | settings
+            found += [
+                Target(benchmark=one, folder=generated / one.name)
+                for one in held_out_benchmarks(name, config, seed)
+            ]
         else:
             raise ConfigError(_unknown(name))
     names_of_all = [target.benchmark.name for target in found]
     if len(set(names_of_all)) < len(names_of_all):
         raise ConfigError(f"{', '.join(names_of_all)}: a benchmark is named twice; name each once")
-    label = names[0] if len(names) == 1 and names[0] in SUITES else "-".join(names_of_all[:3])
+    label = (
+        names[0]
+        if len(names) == 1 and names[0] in (*SUITES, *HELD_OUT)
+        else "-".join(names_of_all[:3])
+    )
     return Targets(label=label, targets=tuple(found), settings=settings)
 
 
@@ -114,7 +131,7 @@ def _example_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> str:
-    known = (*SUITES, *BENCHMARKS)
+    known = (*SUITES, *BENCHMARKS, *HELD_OUT)
     if Path(name).is_dir():
         return f"{name} holds no examples (examples.parquet); give a folder written by `synthesize`"
     return (

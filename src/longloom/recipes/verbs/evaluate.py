@@ -202,6 +202,7 @@ def _resolved(
         data=None if data is None else Path(data),
         generated=Path("runs") / "benchmarks",
         download=download,
+        seed=config.seed,
     )
     plan = EvaluationPlan(
         config=config,
