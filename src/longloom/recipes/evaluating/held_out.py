@@ -68,7 +68,7 @@ def _tiny_set(name: str, tiny: RunConfig, config: RunConfig) -> Benchmark:
 
 def _woven(config: RunConfig, seed: int) -> Benchmark:
     synthesis = SynthesisConfig(
-        seed=seed, num_examples=4_000, held_out_fraction=0.5, template=config.template
+        seed=seed, num_examples=4_000, held_out_fraction=0.9, template=config.template
     )
 
     def make(folder: Path, settings: ReadSettings) -> None:
