@@ -78,7 +78,7 @@ ATTACKED: dict[str, Callable[[str], object]] = {
     "longbench_v1.rouge_zh": lambda text: longbench_v1.rouge_zh(text, "今天天气不好。明天也是。"),
     "longbench_v1.score_longbench": lambda text: [
         longbench_v1.score_longbench(dataset, text, [GOLD, "Paragraph 3"], CLASSES)
-        for dataset in ("hotpotqa", "gov_report", "lcc", "trec", "passage_count", "vcsum")
+        for dataset in ("hotpotqa", "gov_report", "lcc", "trec", "passage_count")
     ],
     "longbench_v1.strict_classification": lambda text: longbench_v1.strict_classification(
         text, "fox", CLASSES

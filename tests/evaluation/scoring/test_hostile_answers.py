@@ -22,7 +22,6 @@ HOSTILE = {
     "a megabyte of digits": "the answer is " + "7" * MEGABYTE,
     "a megabyte of spaces": "answer:" + " " * MEGABYTE,
     "a megabyte of line breaks": "\n" * MEGABYTE,
-    "a megabyte of different words": " ".join(str(number) for number in range(150_000)),
     "a megabyte of sentences": ". ".join(str(number) for number in range(120_000)),
     "a megabyte of Chinese": "的一是不了人我在有他" * (MEGABYTE // 10),
     "10,000 braces": "\\boxed{" + "{" * 10_000,
@@ -105,7 +104,7 @@ def attack_at_random(name: str, num_texts: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(ATTACKED))
 def test_random_bytes_give_scores_and_no_errors(name):
-    attack_at_random(name, 300)
+    attack_at_random(name, 200)
 
 
 @pytest.mark.slow
