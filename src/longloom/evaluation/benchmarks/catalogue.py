@@ -4,10 +4,35 @@ from collections.abc import Mapping
 
 from longloom.errors import ConfigError
 from longloom.evaluation.benchmark import Benchmark
-from longloom.evaluation.benchmarks import longbench_v2
+from longloom.evaluation.benchmarks import (
+    corpusqa,
+    docmath,
+    frames,
+    hotpotqa,
+    leval,
+    longbench_v1,
+    longbench_v2,
+    mrcr,
+    tatqa,
+)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    benchmark.name: benchmark for benchmark in (longbench_v2.BENCHMARK,)
+    benchmark.name: benchmark
+    for benchmark in (
+        *corpusqa.BENCHMARKS,
+        docmath.BENCHMARK,
+        docmath.L1_BENCHMARK,
+        frames.BENCHMARK,
+        hotpotqa.BENCHMARK,
+        leval.BENCHMARK,
+        longbench_v1.EVEN_BENCHMARK,
+        longbench_v1.BENCHMARK,
+        longbench_v1.QA_BENCHMARK,
+        longbench_v2.BENCHMARK,
+        longbench_v2.L1_BENCHMARK,
+        *mrcr.BENCHMARKS,
+        tatqa.BENCHMARK,
+    )
 }
 """In alphabetical order."""
 
