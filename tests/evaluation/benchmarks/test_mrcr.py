@@ -49,7 +49,7 @@ def test_wanted_reply_is_evidence_with_its_depth(tmp_path: Path) -> None:
     ]
     assert question.depths == (asked.evidence[0][0] / len(asked.context),)
     assert [q.facets for q in found.questions] == [
-        {"needles": needles, "length": "0K-8K"} for needles in "248"
+        {"needles": needles, "length": "0-8K"} for needles in "248"
     ]
 
 
@@ -83,7 +83,7 @@ def test_rows_are_filed_by_tokens_of_prompt_and_answer(tmp_path: Path) -> None:
     assert facets == {
         "mrcr": [{"needles": "2", "length": "64K-128K"}],
         "mrcr-512k": [{"needles": "4", "length": "128K-256K"}],
-        "mrcr-1m": [{"needles": "8", "length": "512K-1024K"}],
+        "mrcr-1m": [{"needles": "8", "length": "512K-1M"}],
     }
     assert any("1 of 3 rows" in note for note in read(tmp_path).notes)
     assert any("12-05-2025" in note for note in read(tmp_path).notes)

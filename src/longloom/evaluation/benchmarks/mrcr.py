@@ -33,8 +33,17 @@ REVISION = "f4c69fae7cf81f7ca26b9fee34b392a50f6b8a1d"
 """Of the dataset, after its repair of December 2025."""
 SETS = {"mrcr": (0, 131_072), "mrcr-512k": (131_072, 524_288), "mrcr-1m": (524_288, None)}
 """Tokens of prompt and answer: more than the first, at most the second."""
-_BINS = (8, 16, 32, 64, 128, 256, 512, 1024)
-"""Upper borders of the bins in 1,024 tokens."""
+_BINS = (
+    (8_192, "0-8K"),
+    (16_384, "8K-16K"),
+    (32_768, "16K-32K"),
+    (65_536, "32K-64K"),
+    (131_072, "64K-128K"),
+    (262_144, "128K-256K"),
+    (524_288, "256K-512K"),
+    (1_048_576, "512K-1M"),
+)
+"""Most tokens of each bin, and its name."""
 _NEEDLES = (2, 4, 8)
 _SAMPLE_CHARACTERS = 2_000
 _NEAR_BORDER_FRACTION = 0.1
@@ -142,12 +151,7 @@ def _digest(text: str) -> str:
 
 
 def _bin(num_tokens: int) -> str:
-    least = 0
-    for most in _BINS:
-        if num_tokens <= most * 1024:
-            return f"{least}K-{most}K"
-        least = most
-    return f"over {least}K"
+    return next((name for most, name in _BINS if num_tokens <= most), "over 1M")
 
 
 def _reader(name: str) -> Callable[[Path, ReadSettings], QuestionSet]:
