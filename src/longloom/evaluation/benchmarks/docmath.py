@@ -2,11 +2,10 @@
 
 Facts of `eval/docmath.py` (QwenLong-L1, Apache-2.0): the paragraphs are joined by line breaks.
 QwenLong-L1.5 uses all 800 questions (`docmath`); QwenLong-L1 the 200 that are in
-`docmath_all_test_200.jsonl` (`docmath-l1`), whose prompts are looked up among the 800 here too.
+`docmath_all_test_200.jsonl` (`docmath-l1`), whose prompts hold context and question, as there.
 """
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from longloom.errors import DataError
@@ -30,6 +29,8 @@ SUBSETS = ("complong", "compshort", "simplong", "simpshort")
 NUM_QUESTIONS = 800
 NUM_L1_QUESTIONS = 200
 L1_FILE = "docmath_all_test_200.jsonl"
+_MAX_FORM_CHARACTERS = 2_000
+"""A prompt ends with the question and the form of its answer, which is no longer than this."""
 _EVIDENCE = ("table_evidence", "paragraph_evidence")
 _REPOSITORY = "Tongyi-Zhiwen/docmath"
 _HUB_FILES = tuple(f"{subset}_testmini.jsonl" for subset in SUBSETS)
@@ -76,27 +77,34 @@ def _question(row: Row, place: RowPlace) -> Question:
     )
 
 
-def _question_among(chosen: set[str]) -> Callable[[Row, RowPlace], Question | None]:
+def _question_among(chosen: Sequence[str]) -> Callable[[Row, RowPlace], Question | None]:
     def question(row: Row, place: RowPlace) -> Question | None:
-        return _question(row, place) if _key(_ask(row, place).message) in chosen else None
+        asked = _ask(row, place)
+        context, problem = _bare(asked.context), _bare(asked.problem)
+        is_chosen = any(
+            prompt.find(problem, max(0, len(prompt) - len(problem) - _MAX_FORM_CHARACTERS)) >= 0
+            and context in prompt
+            for prompt in chosen
+        )
+        return _question(row, place) if is_chosen else None
 
     return question
 
 
-def _chosen(path: Path) -> set[str]:
-    """Return the keys of the prompts of QwenLong-L1's file."""
-    keys = set()
+def _chosen(path: Path) -> tuple[str, ...]:
+    """Return the prompts of QwenLong-L1's file, without white space."""
+    prompts: list[str] = []
     for place, row in read_places(path):
         messages = rows_of(row, "prompt", place)
         if not messages:
             raise DataError(f"{describe(place)}: `prompt` has no message; give the official file")
-        keys.add(_key(text_of(messages[0], "content", place)))
-    return keys
+        prompts.append(_bare(text_of(messages[0], "content", place)))
+    return tuple(prompts)
 
 
-def _key(prompt: str) -> str:
-    """Return what tells prompts apart, whatever white space a file has around their parts."""
-    return hashlib.sha256("".join(prompt.split()).encode("utf-8", "surrogatepass")).hexdigest()
+def _bare(text: str) -> str:
+    """Return a text without white space, in which the files differ."""
+    return "".join(text.split())
 
 
 def _gold(row: Row, place: RowPlace) -> str:
