@@ -6,7 +6,7 @@ from statistics import fmean
 
 from ablations.estimates import Interval, student_interval
 
-from longloom.evaluation.results import EvaluationCell
+from longloom.evaluation.cells import EvaluationCell
 from longloom.report.run_contents import RunContents
 
 DOCUMENTS = "windows-8"

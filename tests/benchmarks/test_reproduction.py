@@ -6,7 +6,7 @@ from reproduction.paper import PAPER_ROWS
 from reproduction.pattern import statements
 from reproduction.table import as_json, drawn, shown, written
 
-from longloom.evaluation.results import EvaluationCell, ExampleScore
+from longloom.evaluation.cells import EvaluationCell, ExampleScore
 from longloom.recipes.tiny_cpu_table import NAIVE_GRPO, tiny_cpu_table
 from longloom.records import TaskType
 from longloom.report.run_contents import RunContents

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from killed_run import kill_run
-from longloom.evaluation.results import read_cell
+from longloom.evaluation.cells import read_cell
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.pipeline import run_recipe
 from longloom.recipes.run_config import RunConfig, StageConfig

@@ -7,7 +7,7 @@ import pytest
 
 from indexed_nodes import stage_node
 from longloom.errors import ConfigError
-from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
+from longloom.evaluation.cells import EvaluationCell, ExampleScore, write_cell
 from longloom.recipes.live.reading import LiveStage, latest_run, read_view
 from longloom.recipes.live.screen import (
     seconds_left,

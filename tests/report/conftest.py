@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from longloom.evaluation.results import EvaluationCell, ExampleScore, write_cell
+from longloom.evaluation.cells import EvaluationCell, ExampleScore, write_cell
 from longloom.records import (
     Context,
     Evidence,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from longloom.evaluation.results import EvaluationCell, write_cell
+from longloom.evaluation.cells import EvaluationCell, write_cell
 from longloom.records import TaskType
 from longloom.report.run_contents import read_run
 from longloom.report.summary import summarise

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from longloom.errors import ConfigError
-from longloom.evaluation.truncation import truncate_middle
+from longloom.evaluation.truncation import token_starts, truncate_middle
 from longloom.models.protocols import ChatSampler
 from longloom.records import Context, Example, Reward, Rollout, SamplingParams
 from longloom.rewards import ScoreFunction, score_all
 from longloom.rollout import Agent, Attempt, run_attempts
 from longloom.text.tokenizer import Tokenizer
+from longloom.text.tokenizer_tokens import TokenizerTokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +120,12 @@ def truncated_contexts(
 
 
 def _truncated(context: Context, tokenizer: Tokenizer, budget_tokens: int) -> Context:
-    token_ids, offsets = tokenizer.encode_with_offsets(context.text)
-    if len(token_ids) <= budget_tokens:
+    starts = token_starts(context.text, TokenizerTokens(tokenizer))
+    if len(starts) <= budget_tokens:
         return context
     text, kept_tokens = context.text, budget_tokens
     while True:
-        text = truncate_middle(context.text, offsets, kept_tokens)
+        text = truncate_middle(context.text, starts, kept_tokens)
         # Both sides of the cut may be other tokens together than apart.
         excess_tokens = len(tokenizer.encode(text)) - budget_tokens
         if excess_tokens <= 0 or kept_tokens == 0:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from longloom.models.endpoint.messages import ChatMessage
+from longloom.records import ChatMessage
 
 NO_FACETS: Mapping[str, str] = MappingProxyType({})
 """For questions that are filed under nothing."""

@@ -1,203 +1,204 @@
-"""Evaluation results on disk: one JSON file per cell of the results table.
+"""What an evaluation found, question by question: records, and the files that hold them.
 
-A cell is one checkpoint, asked the questions of one suite by one agent. Its file is named
-`checkpoint--suite--agent.json`, in a run with a key before the ending, and appears only when it is
-whole, so an interrupted evaluation goes on with the cells that are missing. Scores are kept per
-question and sample: every figure of the report is computed from them, none is stored.
+`scores.jsonl` has a line for each question; every figure of `results.json` and of the page is
+computed from it. Both are written when a run ends; `answers.jsonl` grows while it goes on.
 """
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from longloom.errors import DataError
-from longloom.records import TaskType
-from longloom.runlog import atomic_write_text
+from longloom.records import TokenUsage
+from longloom.runlog import RecordSchema, atomic_path, atomic_write_text, iterate_records
 
-CELL_SCHEMA = "longloom.evaluation_cell"
-"""Written as `schema` into every cell file."""
-CELL_VERSION = 1
-"""Written as `version` into every cell file."""
+RESULTS_FILE = "results.json"
+SCORES_FILE = "scores.jsonl"
+RESULTS_SCHEMA = RecordSchema(name="longloom.evaluation_results", version=1)
+SCORES_SCHEMA = RecordSchema(name="longloom.evaluation_scores", version=1)
 
-AgentName = Literal["single_pass", "truncated", "memory", "closed_book"]
-"""How the question was asked: whole context, middle cut out, section by section, no context."""
-
-_ENDING = re.compile(r"(-[0-9a-f]+)?")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]*(-[A-Za-z0-9._]+)*")
-_CELL_FILES = "*--*--*.json"
+Mode = Literal["parity", "strict"]
+"""Scored as the benchmark's own code does, or with its faults repaired."""
+MODES: tuple[Mode, Mode] = ("parity", "strict")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleScore:
-    """All attempts of a cell at one question."""
+class ScoredAnswer:
+    """One answer with its scores, each within [0, 1]."""
 
-    example_id: str
-    """The question; the same in every cell of a suite, so that cells can be paired."""
-    task_type: TaskType
-    """Its task."""
-    rewards: tuple[float, ...]
-    """One reward in [0, 1] per sample; a failed attempt is a 0 with its reason in `finish`."""
-    num_prompt_tokens: int
-    """Length of the first prompt; of the cut prompt where the middle was cut out."""
-    finish: str
-    """How the first sample ended: `stop`, `length`, or why it failed."""
+    parity: float
+    """As the benchmark's own scorer and judge rule have it."""
+    strict: float
+    """With the faults repaired that reward wrong answers or punish right ones."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Measures beside it: `exact_match`, `cover_exact_match`, `f1`, `rule`, `judge`, ..."""
+    extracted: str | None = None
+    """What was taken as the answer in strict mode."""
+    verdict: str = ""
+    """The judge's: yes, no, unclear, refused; empty if it was not asked."""
+    failure: str = ""
+    """Why there is no answer (`answers.Failure`), or empty."""
+    finish_reason: str = ""
+    """`stop` or `length`."""
 
-    @property
-    def mean_reward(self) -> float:
-        """Mean reward over the samples."""
-        return math.fsum(self.rewards) / len(self.rewards)
+    def value(self, mode: Mode) -> float:
+        """Return the score in a mode."""
+        return self.parity if mode == "parity" else self.strict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationCell:
-    """One checkpoint, one suite, one agent."""
+class QuestionResult:
+    """All answers to one question."""
 
-    checkpoint: str
-    """base, stage-1, stage-2, stage-3, memory, merged or final."""
+    benchmark: str
+    """Name of the benchmark."""
+    question_id: str
+    """The question."""
+    golds: tuple[str, ...]
+    """Accepted answers."""
+    answers: tuple[ScoredAnswer, ...]
+    """One for each sample."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """What it is filed under."""
+    depths: tuple[float, ...] = ()
+    """Where its evidence stands in the context, from 0 to 1."""
+    num_prompt_tokens: int = 0
+    """Tokens of prompt and context before anything was cut."""
+    is_prompt_cut: bool = False
+    """Whether a single pass lost the middle."""
+
+    def mean(self, mode: Mode) -> float:
+        """Return the mean over its answers (avg@k)."""
+        return math.fsum(answer.value(mode) for answer in self.answers) / len(self.answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkResults:
+    """One benchmark, as it was asked."""
+
+    name: str
+    """As in `catalogue.BENCHMARKS`; the folder's label for examples of one's own."""
+    title: str
+    """As in tables."""
+    measure: str
+    """What its figure is."""
+    questions: tuple[QuestionResult, ...]
+    """In the benchmark's order."""
+    facets: tuple[str, ...] = ()
+    """The facets that get figures."""
+    mean_over: str = ""
+    """The facet whose means are averaged for the headline; empty for all questions alike."""
+    num_official: int | None = None
+    """Questions that it has officially."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of its files by name."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know."""
+    judge: str = ""
+    """Name of the judge model; empty if none was asked."""
+    is_lower_bound: bool = False
+    """Whether the benchmark asks for a judge and there was none: its rule alone decided."""
+    max_prompt_tokens: int = 0
+    """Longest prompt of a single pass."""
+    max_new_tokens: int = 0
+    """Longest answer."""
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    """What the calls of all answers took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationResults:
+    """A whole evaluation: a model, a way of asking, and what was asked."""
+
+    model: str
+    """Name of the model."""
+    agent: str
+    """`single_pass`, `memory` or `closed_book`."""
     suite: str
-    """stage-1 .. stage-3 (prompts of that stage's lengths) or windows-2, -4, -8."""
-    agent: AgentName
-    """How the questions were asked."""
-    num_samples: int
-    """Attempts per question."""
-    max_prompt_tokens: int
-    """Longest prompt the agent was allowed."""
+    """The suite, or the names of the benchmarks."""
+    settings: Mapping[str, Any]
+    """How it was asked, as in run.yaml."""
+    benchmarks: tuple[BenchmarkResults, ...]
+    """In the order asked."""
     seconds: float
-    """Time the cell took."""
-    scores: tuple[ExampleScore, ...]
-    """One per question."""
+    """Time of the run that ended it."""
 
 
-def cell_path(folder: Path, *, checkpoint: str, suite: str, agent: str, key: str = "") -> Path:
-    """Return where a cell lies in `folder`; a key, in hex digits, ends the name of its file.
+def write_results(folder: Path, results: EvaluationResults, summary: Mapping[str, Any]) -> None:
+    """Write scores.jsonl, then results.json with the figures in `summary`, each atomically.
 
     Raises:
-        DataError: a name cannot be part of a cell's file name.
+        DataError: the folder cannot be written.
     """
-    for name in (checkpoint, suite, agent):
-        if not _NAME.fullmatch(name):
-            raise DataError(
-                f"evaluation name {name!r} cannot be part of a file name; use letters, digits, "
-                "'.', '_' and single '-'"
-            )
-    ending = f"-{key}" if key else ""
-    return folder / f"{checkpoint}--{suite}--{agent}{ending}.json"
+    with atomic_path(folder / SCORES_FILE) as partial, partial.open("w", encoding="utf-8") as file:
+        header = {"schema": SCORES_SCHEMA.name, "version": SCORES_SCHEMA.version}
+        file.write(json.dumps(header) + "\n")
+        for benchmark in results.benchmarks:
+            for question in benchmark.questions:
+                file.write(json.dumps(asdict(question), allow_nan=False) + "\n")
+    described = asdict(results)
+    for benchmark in described["benchmarks"]:
+        del benchmark["questions"]
+    content = {
+        "schema": RESULTS_SCHEMA.name,
+        "version": RESULTS_SCHEMA.version,
+        **described,
+        "summary": summary,
+    }
+    text = json.dumps(content, allow_nan=False, indent=1, ensure_ascii=False)
+    atomic_write_text(folder / RESULTS_FILE, text + "\n")
 
 
-def write_cell(folder: Path, cell: EvaluationCell, *, key: str = "") -> Path:
-    """Write a cell atomically and return its file; a cell written before is replaced.
+def read_results(folder: Path) -> EvaluationResults:
+    """Return what `write_results` wrote.
 
     Raises:
-        DataError: the cell contradicts itself, or the folder cannot be written.
+        DataError: a file is missing, damaged or of another version.
     """
-    path = cell_path(
-        folder, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent, key=key
-    )
-    _check(cell, str(path))
-    content = {"schema": CELL_SCHEMA, "version": CELL_VERSION, **asdict(cell)}
-    atomic_write_text(path, json.dumps(content, allow_nan=False) + "\n")
-    return path
-
-
-def read_cells(folder: Path) -> tuple[EvaluationCell, ...]:
-    """Return all cells of `folder` in the order of their file names; none if it is missing.
-
-    Raises:
-        DataError: a file is damaged, of another schema, or holds another cell than its name says.
-    """
-    return tuple(read_cell(path) for path in sorted(folder.glob(_CELL_FILES)))
-
-
-def read_cell(path: Path) -> EvaluationCell:
-    """Return the cell of one file.
-
-    Raises:
-        DataError: the file is damaged, of another schema, or holds another cell than it should.
-    """
-    content = _read_json(path)
-    found = (content.get("schema"), content.get("version"))
-    if found != (CELL_SCHEMA, CELL_VERSION):
-        raise DataError(
-            f"{path} has schema {found[0]!r} version {found[1]!r}, expected {CELL_SCHEMA!r} "
-            f"version {CELL_VERSION}; evaluate this checkpoint again"
-        )
-    try:
-        cell = EvaluationCell(
-            checkpoint=str(content["checkpoint"]),
-            suite=str(content["suite"]),
-            agent=_agent(content["agent"]),
-            num_samples=int(content["num_samples"]),
-            max_prompt_tokens=int(content["max_prompt_tokens"]),
-            seconds=float(content["seconds"]),
-            scores=_scores(content["scores"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} is not an evaluation cell: {error!r}; delete it and evaluate again"
-        ) from None
-    _check(cell, str(path))
-    own_path = cell_path(
-        path.parent, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent
-    )
-    if not _ENDING.fullmatch(path.stem.removeprefix(own_path.stem)):
-        raise DataError(f"{path} holds the cell of {own_path.name}; rename it or evaluate again")
-    return cell
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
+    path = folder / RESULTS_FILE
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        found = (content["schema"], content["version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"cannot read evaluation cell {path}: {error}; delete it and evaluate again"
+            f"{folder} holds no finished evaluation: {path.name}: {error}; run `longloom evaluate` "
+            "into it to its end"
         ) from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is not a JSON object; delete it and evaluate again")
-    return content
-
-
-def _agent(name: str) -> AgentName:
-    for known in get_args(AgentName):
-        if name == known:
-            return known  # type: ignore[no-any-return]  # get_args is untyped
-    raise ValueError(f"agent is {name!r}; expected one of {', '.join(get_args(AgentName))}")
-
-
-def _scores(entries: Sequence[Mapping[str, Any]]) -> tuple[ExampleScore, ...]:
-    return tuple(
-        ExampleScore(
-            example_id=str(entry["example_id"]),
-            task_type=TaskType(entry["task_type"]),
-            rewards=tuple(float(reward) for reward in entry["rewards"]),
-            num_prompt_tokens=int(entry["num_prompt_tokens"]),
-            finish=str(entry["finish"]),
-        )
-        for entry in entries
-    )
-
-
-def _check(cell: EvaluationCell, place: str) -> None:
-    if cell.num_samples < 1 or not math.isfinite(cell.seconds):
+    if found != (RESULTS_SCHEMA.name, RESULTS_SCHEMA.version):
         raise DataError(
-            f"{place}: num_samples is {cell.num_samples} and seconds is {cell.seconds}; expected "
-            "at least 1 sample and a finite time"
+            f"{path} has schema {found[0]!r} version {found[1]!r}; expected {RESULTS_SCHEMA.name} "
+            f"version {RESULTS_SCHEMA.version}; evaluate again"
         )
-    seen: set[str] = set()
-    for score in cell.scores:
-        if score.example_id in seen:
-            raise DataError(f"{place}: example {score.example_id} is scored twice; expected once")
-        seen.add(score.example_id)
-        if len(score.rewards) != cell.num_samples:
-            raise DataError(
-                f"{place}: example {score.example_id} has {len(score.rewards)} rewards, expected "
-                f"num_samples = {cell.num_samples}"
-            )
-        if not all(0.0 <= reward <= 1.0 for reward in score.rewards):
-            raise DataError(
-                f"{place}: example {score.example_id} has rewards {score.rewards}; expected "
-                "numbers from 0 to 1"
-            )
+    questions: dict[str, list[QuestionResult]] = {}
+    try:
+        for record in iterate_records(folder / SCORES_FILE, schema=SCORES_SCHEMA):
+            if record is not None:
+                question = _question(record)
+                questions.setdefault(question.benchmark, []).append(question)
+        benchmarks = tuple(
+            _benchmark(described, questions.get(described["name"], ()))
+            for described in content["benchmarks"]
+        )
+        names = ("model", "agent", "suite", "settings", "seconds")
+        return EvaluationResults(benchmarks=benchmarks, **{name: content[name] for name in names})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{folder} holds damaged results: {error!r}; evaluate again") from None
+
+
+def _benchmark(
+    described: Mapping[str, Any], questions: Sequence[QuestionResult]
+) -> BenchmarkResults:
+    fields = dict(described)
+    fields |= {name: tuple(fields[name]) for name in ("facets", "notes")}
+    fields["usage"] = TokenUsage(**fields["usage"])
+    return BenchmarkResults(**fields, questions=tuple(questions))
+
+
+def _question(record: Mapping[str, Any]) -> QuestionResult:
+    fields = dict(record)
+    fields |= {name: tuple(fields[name]) for name in ("golds", "depths")}
+    fields["answers"] = tuple(ScoredAnswer(**answer) for answer in fields["answers"])
+    return QuestionResult(**fields)

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from longloom.evaluation.cells import AgentName, EvaluationCell, ExampleScore, write_cell
 from longloom.evaluation.evaluate import (
     EvaluatedExample,
     EvaluationRequest,
     evaluate_examples,
     truncated_contexts,
 )
-from longloom.evaluation.results import AgentName, EvaluationCell, ExampleScore, write_cell
 from longloom.memory import MemoryAgent
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_examples import (

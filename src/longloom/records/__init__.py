@@ -22,7 +22,7 @@ from longloom.records.examples import (
     TaskType,
 )
 from longloom.records.readings import Citation
-from longloom.records.replies import Delta, Purpose, Reply, ReplyRequest, TokenUsage
+from longloom.records.replies import ChatMessage, Delta, Purpose, Reply, ReplyRequest, TokenUsage
 from longloom.records.rollouts import (
     Completion,
     FinishReason,
@@ -38,6 +38,7 @@ from longloom.records.rollouts import (
 __all__ = [
     "Block",
     "BlockKind",
+    "ChatMessage",
     "Citation",
     "Completion",
     "Context",

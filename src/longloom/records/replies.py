@@ -7,6 +7,7 @@ this process the reply carries its `Turn`: the tokens that training learns from.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from longloom.records.rollouts import FinishReason, SamplingParams, Turn
 
@@ -56,21 +57,45 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    """Who speaks."""
+    content: str
+    """What is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyRequest:
     """One reply to draw."""
 
     message: str
-    """What the user says; the whole chat."""
+    """What the user says; the whole chat if there is no `history`."""
     params: SamplingParams
     """How tokens are drawn; `max_new_tokens` bounds thinking and answer together."""
     key: str
     """Names the random stream: seed, step, example, rollout and turn; never arrival order."""
     purpose: Purpose = Purpose.ANSWER
     """What the call is for."""
+    history: tuple[ChatMessage, ...] = ()
+    """The chat so far, ahead of `message`."""
     prompt_ids: tuple[int, ...] | None = None
     """Tokens that somebody made of the prompt already; then `message` is their text."""
     on_delta: Callable[[Delta], None] | None = field(default=None, compare=False)
     """Receives the reply while it is written, where the model can show it; must not block."""
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """The whole chat, which ends with what the user says."""
+        return (*self.history, ChatMessage(role="user", content=self.message))
+
+    @property
+    def text(self) -> str:
+        """All that is said, for counts and estimates."""
+        if not self.history:
+            return self.message
+        return "\n".join(message.content for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Every interval of a page is drawn with the same seed, so a report written twice 
 import math
 from collections.abc import Mapping, Sequence
 
-from longloom.evaluation.results import EvaluationCell
+from longloom.evaluation.cells import EvaluationCell
 from longloom.evaluation.statistics import Estimate, bootstrap_mean, paired_bootstrap
 
 _SEED = 0

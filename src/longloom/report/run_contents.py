@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from longloom.errors import DataError, ModelError
-from longloom.evaluation.results import EvaluationCell, read_cell, read_cells
+from longloom.evaluation.cells import EvaluationCell, read_cell, read_cells
 from longloom.merging.merge_report import REPORT_FILE_NAME, MergeReport, read_merge_report
 from longloom.runlog import (
     INDEX_FILE,

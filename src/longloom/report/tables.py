@@ -7,7 +7,7 @@ first stage's lengths, the means at all stages' lengths, and the memory agent be
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from longloom.evaluation.results import AgentName
+from longloom.evaluation.cells import AgentName
 from longloom.evaluation.statistics import Estimate
 from longloom.records import TaskType
 from longloom.report.estimates import accuracy, difference

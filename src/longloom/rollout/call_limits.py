@@ -156,4 +156,6 @@ class LimitedChat(WrappedChat):
             return 0
         if request.prompt_ids is not None:
             return len(request.prompt_ids) + request.params.max_new_tokens
-        return self._sampler.num_prompt_tokens(request.message) + request.params.max_new_tokens
+        earlier = sum(self._sampler.tokens.count(turn.content) for turn in request.history)
+        prompt = self._sampler.num_prompt_tokens(request.message)
+        return earlier + prompt + request.params.max_new_tokens

@@ -1,7 +1,18 @@
 """A chat sampler over a model in this process: text to tokens, tokens to text."""
 
+import json
+from dataclasses import asdict
+
 from longloom.models.protocols import Sampler
-from longloom.records import Delta, Reply, ReplyRequest, SampleRequest, TokenUsage, Turn
+from longloom.records import (
+    ChatMessage,
+    Delta,
+    Reply,
+    ReplyRequest,
+    SampleRequest,
+    TokenUsage,
+    Turn,
+)
 from longloom.rollout.recent_prompts import TokenisedPrompt, recent_prompts
 from longloom.text.token_starts import TextTokens
 from longloom.text.tokenizer_tokens import TokenizerTokens
@@ -51,7 +62,7 @@ class TokenChat:
             ModelError: the model failed.
         """
         if request.prompt_ids is None:
-            prompt = self._prompt(request.message)
+            prompt = self._prompt(request.message, request.history)
         else:
             prompt = TokenisedPrompt(text=request.message, ids=request.prompt_ids)
         completion = await self._sampler.sample(
@@ -84,14 +95,15 @@ class TokenChat:
             turn=turn,
         )
 
-    def _prompt(self, message: str) -> TokenisedPrompt:
+    def _prompt(self, message: str, history: tuple[ChatMessage, ...] = ()) -> TokenisedPrompt:
         tokenizer = self._sampler.tokenizer
+        chat = [asdict(turn) for turn in history] + [{"role": "user", "content": message}]
 
         def tokenise() -> TokenisedPrompt:
-            text = tokenizer.render_chat([{"role": "user", "content": message}])
+            text = tokenizer.render_chat(chat)
             return TokenisedPrompt(text=text, ids=tuple(tokenizer.encode(text)))
 
-        return recent_prompts(tokenizer).get(message, tokenise)
+        return recent_prompts(tokenizer).get(json.dumps(chat) if history else message, tokenise)
 
     def _response_text(self, token_ids: tuple[int, ...]) -> str:
         """Return the text of a response without its end token."""

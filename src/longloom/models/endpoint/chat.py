@@ -19,7 +19,7 @@ from longloom.errors import ConfigError, ModelError
 from longloom.models.endpoint.client import EndpointClient
 from longloom.models.endpoint.config import EndpointConfig
 from longloom.models.endpoint.errors import EndpointContextLengthError, EndpointRefusedError
-from longloom.models.endpoint.messages import ChatReply, user_request
+from longloom.models.endpoint.messages import ChatReply, ChatRequest
 from longloom.models.endpoint.shown import ShownAttempts
 from longloom.models.endpoint.thinking import split_thinking
 from longloom.models.endpoint.window import ask_card, ask_window, traits_in_card
@@ -132,18 +132,18 @@ class EndpointChat:
         thinking, answer = split_thinking(reply.text)
         if thinking and not reply.text.lstrip().startswith("<think>"):
             self._opens_thinking = True  # later replies are shown rightly from their start
-        self._warn_if_cut(request.message, reply)
+        self._warn_if_cut(request.text, reply)
         return Reply(
             text=answer,
             finish_reason=finish_reason,
-            usage=self._usage(request.message, reply),
+            usage=self._usage(request.text, reply),
             reasoning="\n".join(part for part in (reply.reasoning, thinking) if part),
         )
 
     async def _draw(self, request: ReplyRequest) -> ChatReply:
         params = request.params
-        asked = user_request(
-            request.message,
+        asked = ChatRequest(
+            messages=request.messages,
             temperature=params.temperature,
             top_p=params.top_p,
             max_new_tokens=params.max_new_tokens,

@@ -5,17 +5,9 @@ speaks HTTP. Nothing here imports a network library.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatMessage:
-    """One message of a chat."""
-
-    role: Literal["system", "user", "assistant"]
-    """Who speaks."""
-    content: str
-    """What is said."""
+from longloom.records import ChatMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from longloom.errors import ConfigError, DataError
-from longloom.evaluation.results import read_cell
+from longloom.evaluation.cells import read_cell
 from longloom.runlog import (
     INDEX_FILE,
     METRICS_FILE,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from longloom.errors import DataError
-from longloom.evaluation.results import (
+from longloom.evaluation.cells import (
     EvaluationCell,
     ExampleScore,
     cell_path,
