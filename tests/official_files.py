@@ -295,7 +295,10 @@ WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "corpusqa": lambda folder: write_json_lines(folder / "128k_4domains.jsonl", CORPUSQA_ROWS),
     "docmath": write_docmath,
     "frames": lambda folder: write_json_lines(folder / "test.jsonl", FRAMES_ROWS),
-    "hotpotqa": lambda folder: write_json(folder / "hotpot_dev_distractor_v1.json", HOTPOT_ROWS),
+    "hotpotqa": write_longbench_v1,
+    "hotpotqa-distractor": lambda folder: write_json(
+        folder / "hotpot_dev_distractor_v1.json", HOTPOT_ROWS
+    ),
     "leval": lambda folder: write_json_lines(folder / "dev.jsonl", LEVAL_ROWS),
     "longbench-v1": write_longbench_v1,
     "longbench-v1-qa": write_longbench_v1,

@@ -45,6 +45,9 @@ class Source:
     """How many there are officially; another number is said in the results."""
     hub: HubFiles | None = None
     """Where they are downloaded from on request."""
+    folder: str = ""
+    """Name of the folder that benchmarks made of the same files share; empty for the name of the
+    benchmark."""
     optional_files: tuple[str, ...] = ()
     """Patterns of files that are used where they lie beside the others (official prompts)."""
     archives: tuple[str, ...] = ()

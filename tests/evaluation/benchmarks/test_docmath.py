@@ -77,6 +77,7 @@ def test_questions_of_qwenlong_l1_are_looked_up(tmp_path: Path) -> None:
     found = L1_BENCHMARK.read(tmp_path, SETTINGS)
     assert [question.question_id for question in found.questions] == ["compshort-testmini-2"]
     assert found.notes == (f"1 of the 2 questions of {L1_FILE} are in test-mini",)
+    assert BENCHMARK.read(tmp_path, SETTINGS).notes == ("questions here: 5; officially: 800",)
     assert L1_FILE in found.source
     write_json_lines(tmp_path / L1_FILE, [{"prompt": []}])
     with pytest.raises(DataError, match="`prompt` has no message"):

@@ -26,7 +26,7 @@ def test_articles_are_joined_as_in_qwenlong_l1(tmp_path: Path) -> None:
     )
     assert (question.question_id, question.golds) == ("frames-0", ("1871",))
     assert question.facets == {"reasoning": "Multiple constraints", "articles": "2"}
-    assert found.notes == ()
+    assert found.notes == ("questions here: 1; officially: 824",)
 
 
 def test_file_without_articles_is_asked_closed_book_and_says_so(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def evidence(asked: Asked) -> list[str]:
 
 
 def test_prompt_of_the_official_layout(tmp_path: Path) -> None:
-    WRITERS["hotpotqa"](tmp_path)
+    WRITERS["hotpotqa-distractor"](tmp_path)
     question, asked = only(tmp_path)
     assert asked.message == (
         "Please read the following text and answer the question below.\n\n<text>\n"
@@ -46,7 +46,7 @@ def test_prompt_of_the_official_layout(tmp_path: Path) -> None:
 
 
 def test_columns_of_the_hub_are_the_same_question(tmp_path: Path) -> None:
-    WRITERS["hotpotqa"](tmp_path)
+    WRITERS["hotpotqa-distractor"](tmp_path)
     _, official = only(tmp_path)
     row = HOTPOT_ROWS[0]
     on_hub = {
@@ -80,7 +80,7 @@ def test_sample_mixes_gold_and_other_paragraphs_always_alike(tmp_path: Path) -> 
 
 
 def test_scores_of_a_right_and_a_wrong_answer(tmp_path: Path) -> None:
-    WRITERS["hotpotqa"](tmp_path)
+    WRITERS["hotpotqa-distractor"](tmp_path)
     question, _ = only(tmp_path)
     right = BENCHMARK.score(question, "Therefore, the answer is the town of Elmsby.")
     wrong = BENCHMARK.score(question, "Therefore, the answer is Oslo.")

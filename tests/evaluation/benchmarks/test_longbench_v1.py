@@ -8,6 +8,7 @@ import pytest
 
 from longloom.errors import DataError
 from longloom.evaluation.benchmark import ReadSettings
+from longloom.evaluation.benchmarks.catalogue import BENCHMARKS
 from longloom.evaluation.benchmarks.longbench_v1 import (
     BENCHMARK,
     EVEN_BENCHMARK,
@@ -101,6 +102,15 @@ def test_five_datasets_are_asked_and_scored_as_the_paper_does(folder: Path) -> N
     assert (right.parity, right.strict) == (1.0, 1.0)
     assert (wrong.parity, wrong.strict) == (0.0, 0.0)
     assert QA_BENCHMARK.mean_over == "task"
+
+
+def test_each_of_the_five_is_a_benchmark_of_its_own(folder: Path) -> None:
+    for name in QA_DATASETS:
+        benchmark = BENCHMARKS[name]
+        (question,) = benchmark.read(folder, SETTINGS).questions
+        assert question.question_id == f"{name}/id-{name}"
+        assert benchmark.source is not None
+        assert (benchmark.source.num_questions, benchmark.source.folder) == (200, "longbench-v1")
 
 
 def test_even_lengths_are_filed_under_their_bins(tmp_path: Path) -> None:

@@ -16,25 +16,26 @@ from longloom.evaluation.benchmarks import (
     tatqa,
 )
 
+_LISTED: tuple[Benchmark, ...] = (
+    *corpusqa.BENCHMARKS,
+    docmath.BENCHMARK,
+    docmath.L1_BENCHMARK,
+    frames.BENCHMARK,
+    hotpotqa.BENCHMARK,
+    leval.BENCHMARK,
+    longbench_v1.BENCHMARK,
+    longbench_v1.EVEN_BENCHMARK,
+    *longbench_v1.QA_BENCHMARKS,
+    longbench_v2.BENCHMARK,
+    longbench_v2.L1_BENCHMARK,
+    *mrcr.BENCHMARKS,
+    tatqa.BENCHMARK,
+)
+
 BENCHMARKS: Mapping[str, Benchmark] = {
-    benchmark.name: benchmark
-    for benchmark in (
-        *corpusqa.BENCHMARKS,
-        docmath.BENCHMARK,
-        docmath.L1_BENCHMARK,
-        frames.BENCHMARK,
-        hotpotqa.BENCHMARK,
-        leval.BENCHMARK,
-        longbench_v1.EVEN_BENCHMARK,
-        longbench_v1.BENCHMARK,
-        longbench_v1.QA_BENCHMARK,
-        longbench_v2.BENCHMARK,
-        longbench_v2.L1_BENCHMARK,
-        *mrcr.BENCHMARKS,
-        tatqa.BENCHMARK,
-    )
+    benchmark.name: benchmark for benchmark in sorted(_LISTED, key=lambda one: one.name)
 }
-"""In alphabetical order."""
+"""By name, in alphabetical order."""
 
 
 def find_benchmark(name: str) -> Benchmark:

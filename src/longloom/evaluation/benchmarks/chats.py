@@ -7,7 +7,7 @@ from typing import Any
 from longloom.errors import DataError
 from longloom.evaluation.benchmarks.l1_template import Spans
 from longloom.evaluation.rows import Row, RowPlace, describe
-from longloom.models.endpoint.messages import ChatMessage
+from longloom.records import ChatMessage
 
 _BETWEEN = "\n\n"
 

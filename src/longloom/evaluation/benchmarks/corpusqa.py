@@ -106,7 +106,8 @@ def _reader(name: str) -> Callable[[Path, ReadSettings], QuestionSet]:
             DataError: the file is missing, damaged or of another format.
         """
         benchmark = next(benchmark for benchmark in BENCHMARKS if benchmark.name == name)
-        return questions_of_rows(find_files(folder, benchmark), question=_question, ask=_ask)
+        paths = find_files(folder, benchmark)
+        return questions_of_rows(paths, question=_question, ask=_ask, num_official=NUM_QUESTIONS)
 
     return read
 

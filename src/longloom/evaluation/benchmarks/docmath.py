@@ -42,7 +42,9 @@ def read_docmath(folder: Path, settings: ReadSettings) -> QuestionSet:
     Raises:
         DataError: a file is missing, damaged or of another format.
     """
-    return questions_of_rows(find_files(folder, BENCHMARK), question=_question, ask=_ask)
+    return questions_of_rows(
+        find_files(folder, BENCHMARK), question=_question, ask=_ask, num_official=NUM_QUESTIONS
+    )
 
 
 def read_docmath_l1(folder: Path, settings: ReadSettings) -> QuestionSet:
@@ -149,6 +151,7 @@ def _source(files: tuple[str, ...], hub_files: tuple[str, ...], num_questions: i
         ),
         licence="unstated",
         num_questions=num_questions,
+        folder="docmath",
         hub=HubFiles(repository=_REPOSITORY, files=hub_files),
     )
 

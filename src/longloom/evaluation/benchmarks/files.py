@@ -53,6 +53,11 @@ def find_files(folder: Path, benchmark: Benchmark) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def official_number(benchmark: Benchmark) -> int | None:
+    """Return how many questions a benchmark officially has, where its source says so."""
+    return benchmark.source.num_questions if benchmark.source else None
+
+
 def find_optional(folder: Path, benchmark: Benchmark, pattern: str) -> Path | None:
     """Return a file that may lie beside the others, or None."""
     assert benchmark.source is not None
@@ -65,9 +70,12 @@ def questions_of_rows(
     *,
     question: QuestionOfRow,
     ask: AskedOfRow,
+    num_official: int | None = None,
     notes: Iterable[str] = (),
 ) -> QuestionSet:
     """Read files of one question a row; what a row holds is read again when it is asked.
+
+    Another number of questions than the official one is noted.
 
     Raises:
         DataError: a file is damaged or has no rows, or two rows have one id.
@@ -78,7 +86,11 @@ def questions_of_rows(
         return () if found is None else (found,)
 
     return questions_in_rows(
-        paths, questions=questions, ask=lambda row, place, _: ask(row, place), notes=notes
+        paths,
+        questions=questions,
+        ask=lambda row, place, _: ask(row, place),
+        num_official=num_official,
+        notes=notes,
     )
 
 
@@ -87,6 +99,7 @@ def questions_in_rows(
     *,
     questions: QuestionsOfRow,
     ask: AskedInRow,
+    num_official: int | None = None,
     notes: Iterable[str] = (),
 ) -> QuestionSet:
     """Read files of several questions a row, which share what is long about it.
@@ -107,6 +120,8 @@ def questions_in_rows(
         if is_empty:
             raise DataError(f"{path} has no rows; expected questions; download it again")
 
+    counted = f"questions here: {len(found)}; officially: {num_official}"
+
     def asked(question: Question) -> Asked:
         place = places[question.question_id]
         return ask(read_row(place), place, question)
@@ -115,7 +130,7 @@ def questions_in_rows(
         questions=tuple(found),
         ask=asked,
         source=digests(paths),
-        notes=tuple(notes),
+        notes=(*notes, *((counted,) if num_official not in (None, len(found)) else ())),
     )
 
 

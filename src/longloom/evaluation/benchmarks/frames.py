@@ -33,6 +33,7 @@ def read_frames(folder: Path, settings: ReadSettings) -> QuestionSet:
         paths,
         question=lambda row, place: _question(row, place, next(numbers)),
         ask=_ask,
+        num_official=NUM_QUESTIONS,
         notes=(_CLOSED_BOOK,) if paths[0].suffix.lower() == ".tsv" else (),
     )
 

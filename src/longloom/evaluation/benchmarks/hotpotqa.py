@@ -42,7 +42,9 @@ def read_hotpotqa(folder: Path, settings: ReadSettings) -> QuestionSet:
     """
     paths = find_files(folder, BENCHMARK)
     notes = (_SHUFFLED,) if any(path.name == "dev.jsonl" for path in paths) else ()
-    return questions_of_rows(paths, question=_question, ask=_ask, notes=notes)
+    return questions_of_rows(
+        paths, question=_question, ask=_ask, num_official=NUM_QUESTIONS, notes=notes
+    )
 
 
 def _question(row: Row, place: RowPlace) -> Question:
@@ -121,8 +123,8 @@ def _paragraph(title: Any, sentences: Sequence[Any], facts: Iterable[Any]) -> _P
 
 
 BENCHMARK = Benchmark(
-    name="hotpotqa",
-    title="HotpotQA",
+    name="hotpotqa-distractor",
+    title="HotpotQA (distractor)",
     measure="max(cover exact match, judge)",
     source=Source(
         files=(
@@ -144,4 +146,4 @@ BENCHMARK = Benchmark(
     max_prompt_tokens=120_000,
     max_new_tokens=10_000,
 )
-"""The questions over ten paragraphs, asked as QwenLong-L1 asks."""
+"""The whole development set; `hotpotqa` is LongBench's part of it, with longer contexts."""

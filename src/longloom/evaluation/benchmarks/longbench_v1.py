@@ -1,9 +1,10 @@
 """LongBench v1 (Bai et al., arXiv 2308.14508): 21 datasets of six kinds, and LongBench-E.
 
-Facts of the official `pred.py`, `eval.py` and `config/` (THUDM/LongBench, MIT). Three benchmarks:
+Facts of the official `pred.py`, `eval.py` and `config/` (THUDM/LongBench, MIT). Benchmarks:
 all 21 datasets with their own measures (`longbench-v1`), the 13 of even lengths (`longbench-e`),
-and the five that QwenLong-L1.5 reports (`longbench-v1-qa`), which are asked and scored as
-QwenLong-L1 does. Departures: every question is a chat message, and only the context is cut.
+and the five that QwenLong-L1.5 reports (`longbench-v1-qa`), together and one by one, which are
+asked and scored as QwenLong-L1 does. Departures: every question is a chat message, and only the
+context is cut.
 """
 
 import json
@@ -12,7 +13,12 @@ from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.evaluation.benchmark import Benchmark, HubFiles, ReadSettings, Source
-from longloom.evaluation.benchmarks.files import find_files, find_optional, questions_of_rows
+from longloom.evaluation.benchmarks.files import (
+    find_files,
+    find_optional,
+    official_number,
+    questions_of_rows,
+)
 from longloom.evaluation.benchmarks.judges import QWENLONG
 from longloom.evaluation.benchmarks.l1_template import asked_in_l1_frame
 from longloom.evaluation.benchmarks.longbench_v1_sets import DATASETS
@@ -57,15 +63,22 @@ def read_longbench_e(folder: Path, settings: ReadSettings) -> QuestionSet:
     return _read_all(folder, EVEN_BENCHMARK)
 
 
-def read_longbench_v1_qa(folder: Path, settings: ReadSettings) -> QuestionSet:
-    """Read the five datasets of the paper.
+def _qa_reader(benchmark_name: str) -> Callable[[Path, ReadSettings], QuestionSet]:
+    def read(folder: Path, settings: ReadSettings) -> QuestionSet:
+        """Read datasets of the paper.
 
-    Raises:
-        DataError: a file is missing, damaged or of another format.
-    """
-    return questions_of_rows(
-        find_files(folder, QA_BENCHMARK), question=_question, ask=_ask_in_l1_frame
-    )
+        Raises:
+            DataError: a file is missing, damaged or of another format.
+        """
+        benchmark = next(one for one in QA_BENCHMARKS if one.name == benchmark_name)
+        return questions_of_rows(
+            find_files(folder, benchmark),
+            question=_question,
+            ask=_ask_in_l1_frame,
+            num_official=official_number(benchmark),
+        )
+
+    return read
 
 
 def _read_all(folder: Path, benchmark: Benchmark) -> QuestionSet:
@@ -75,6 +88,7 @@ def _read_all(folder: Path, benchmark: Benchmark) -> QuestionSet:
         paths,
         question=_question,
         ask=_asking(official),
+        num_official=official_number(benchmark),
         notes=(_CHAT,) if official else (_CHAT, _OWN_WORDING),
     )
 
@@ -177,6 +191,7 @@ def _source(names: tuple[str, ...], num_questions: int, *, has_prompts: bool = T
         num_questions=num_questions,
         hub=HubFiles(repository="THUDM/LongBench", files=("data.zip",)),
         optional_files=(_PROMPT_FILES,) if has_prompts else (),
+        folder="longbench-v1",
         archives=("data.zip",),
     )
 
@@ -209,21 +224,36 @@ EVEN_BENCHMARK = Benchmark(
 )
 """The datasets with about as many questions of each length."""
 
-QA_BENCHMARK = Benchmark(
-    name="longbench-v1-qa",
-    title="LongBench v1 QA",
-    measure="max(cover exact match, judge)",
-    source=_source(
-        QA_DATASETS,
-        sum(DATASETS[name].num_questions for name in QA_DATASETS),
-        has_prompts=False,
-    ),
-    read=read_longbench_v1_qa,
-    score=lambda question, text: score_answer(text, question.golds),
-    judge=QWENLONG,
-    facets=("task", "length"),
-    mean_over="task",
-    max_prompt_tokens=120_000,
-    max_new_tokens=10_000,
-)
+
+def _qa_benchmark(name: str, title: str, datasets: tuple[str, ...]) -> Benchmark:
+    return Benchmark(
+        name=name,
+        title=title,
+        measure="max(cover exact match, judge)",
+        source=_source(
+            datasets,
+            sum(DATASETS[dataset].num_questions for dataset in datasets),
+            has_prompts=False,
+        ),
+        read=_qa_reader(name),
+        score=lambda question, text: score_answer(text, question.golds),
+        judge=QWENLONG,
+        facets=("task", "length") if len(datasets) > 1 else ("length",),
+        mean_over="task" if len(datasets) > 1 else "",
+        max_prompt_tokens=120_000,
+        max_new_tokens=10_000,
+    )
+
+
+QA_BENCHMARK = _qa_benchmark("longbench-v1-qa", "LongBench v1 QA", QA_DATASETS)
 """LBV1-QA, as QwenLong-L1 asks it."""
+
+QA_BENCHMARKS = (
+    QA_BENCHMARK,
+    _qa_benchmark("2wikimqa", "2WikiMultihopQA (LongBench)", ("2wikimqa",)),
+    _qa_benchmark("hotpotqa", "HotpotQA (LongBench)", ("hotpotqa",)),
+    _qa_benchmark("musique", "MuSiQue (LongBench)", ("musique",)),
+    _qa_benchmark("narrativeqa", "NarrativeQA (LongBench)", ("narrativeqa",)),
+    _qa_benchmark("qasper", "Qasper (LongBench)", ("qasper",)),
+)
+"""The same together, and one by one as in QwenLong-L1."""

@@ -29,7 +29,9 @@ def read_longbench_v2(folder: Path, settings: ReadSettings) -> QuestionSet:
     Raises:
         DataError: the file is missing, damaged or of another format.
     """
-    return questions_of_rows(find_files(folder, BENCHMARK), question=_question, ask=_ask)
+    return questions_of_rows(
+        find_files(folder, BENCHMARK), question=_question, ask=_ask, num_official=NUM_QUESTIONS
+    )
 
 
 def read_longbench_v2_l1(folder: Path, settings: ReadSettings) -> QuestionSet:
@@ -39,7 +41,10 @@ def read_longbench_v2_l1(folder: Path, settings: ReadSettings) -> QuestionSet:
         DataError: the file is missing, damaged or of another format.
     """
     return questions_of_rows(
-        find_files(folder, L1_BENCHMARK), question=_question, ask=_ask_in_l1_frame
+        find_files(folder, L1_BENCHMARK),
+        question=_question,
+        ask=_ask_in_l1_frame,
+        num_official=NUM_QUESTIONS,
     )
 
 
@@ -89,6 +94,7 @@ _SOURCE = Source(
     address="https://huggingface.co/datasets/THUDM/LongBench-v2",
     licence="Apache-2.0",
     num_questions=NUM_QUESTIONS,
+    folder="longbench-v2",
     hub=HubFiles(repository="THUDM/LongBench-v2", files=("data.json",)),
 )
 

@@ -27,7 +27,7 @@ from longloom.evaluation.benchmarks.l1_template import Spans
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import Row, RowPlace, describe, text_of, whole_number_of
 from longloom.evaluation.scoring.sequence import score_mrcr
-from longloom.models.endpoint.messages import ChatMessage
+from longloom.records import ChatMessage
 
 REVISION = "f4c69fae7cf81f7ca26b9fee34b392a50f6b8a1d"
 """Of the dataset, after its repair of December 2025."""
@@ -190,6 +190,7 @@ def _benchmark(name: str, title: str) -> Benchmark:
             ),
             address="https://huggingface.co/datasets/openai/mrcr",
             licence="MIT",
+            folder="mrcr",
             hub=HubFiles(
                 repository="openai/mrcr",
                 files=tuple(

@@ -46,7 +46,11 @@ def read_tatqa(folder: Path, settings: ReadSettings) -> QuestionSet:
         DataError: the file is missing, damaged or of another format.
     """
     return questions_in_rows(
-        find_files(folder, BENCHMARK), questions=_questions, ask=_ask, notes=(_NOTE,)
+        find_files(folder, BENCHMARK),
+        questions=_questions,
+        ask=_ask,
+        num_official=NUM_QUESTIONS,
+        notes=(_NOTE,),
     )
 
 
