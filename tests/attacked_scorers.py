@@ -19,6 +19,7 @@ from longloom.evaluation.scoring import (
     corpusqa,
     docmath,
     judging,
+    leval,
     long_answer,
     longbench_v1,
     mathematics,
@@ -26,6 +27,7 @@ from longloom.evaluation.scoring import (
     ruler,
     sequence,
     squad,
+    tatqa,
     whole_words,
 )
 
@@ -64,6 +66,12 @@ ATTACKED: dict[str, Callable[[str], object]] = {
     "judging.read_frames": judging.read_frames,
     "judging.read_longmemeval": judging.read_longmemeval,
     "judging.read_qwenlong": judging.read_qwenlong,
+    "leval.score_leval_letters": lambda text: [
+        leval.score_leval_letters(text, ["ABD"], are_several=are_several)
+        for are_several in (False, True)
+    ],
+    "leval.score_leval_text": lambda text: leval.score_leval_text(text, [GOLD, ""]),
+    "leval.score_leval_truth": lambda text: leval.score_leval_truth(text, ["True"]),
     "long_answer.l1_answer": long_answer.l1_answer,
     "long_answer.l1_evaluated_answer": long_answer.l1_evaluated_answer,
     "long_answer.l1_match": lambda text: long_answer.l1_match(text, GOLD),
@@ -108,6 +116,10 @@ ATTACKED: dict[str, Callable[[str], object]] = {
     "squad.normalize_squad": squad.normalize_squad,
     "squad.strict_f1": lambda text: squad.strict_f1(text, GOLD),
     "squad.token_f1": lambda text: squad.token_f1(text.split(), GOLD.split()),
+    "tatqa.score_tatqa": lambda text: [
+        tatqa.score_tatqa(text, ["7.5", "fox"], answer_type=kind)
+        for kind in ("arithmetic", "multi-span")
+    ],
     "whole_words.contains_whole": lambda text: whole_words.contains_whole(text, "1"),
 }
 
