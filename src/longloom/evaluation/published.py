@@ -23,7 +23,7 @@ class PublishedFigure:
     """The figure, from 0 to 100."""
     source: str
     """Paper and table."""
-    note: str = ""
+    notes: tuple[str, ...] = ()
     """What is known to be wrong or unlike about it."""
     role: Role = ""
     """Whether it is the recipe's own model or its base."""
@@ -304,7 +304,7 @@ def _figures() -> Mapping[str, tuple[PublishedFigure, ...]]:
                     model=model,
                     percent=percent,
                     source=table.source,
-                    note=_note(table, model, column),
+                    notes=_notes(table, model, column),
                     role=table.roles.get(model, ""),
                     part=part,
                 )
@@ -312,8 +312,8 @@ def _figures() -> Mapping[str, tuple[PublishedFigure, ...]]:
     return {benchmark: tuple(figures) for benchmark, figures in found.items()}
 
 
-def _note(table: _Table, model: str, column: str) -> str:
+def _notes(table: _Table, model: str, column: str) -> tuple[str, ...]:
     notes = [table.row_notes.get(model, ""), table.column_notes.get(column, "")]
     if model == RECIPE and column == "longbench-v1-qa":
         notes.append(_V1_FAULT)
-    return "; ".join(note for note in notes if note)
+    return tuple(note for note in notes if note)

@@ -10,10 +10,12 @@
 """
 
 from longloom.evaluation.cells import EvaluationCell
+from longloom.evaluation.comparing import Comparison
 from longloom.merging import MergeReport
 from longloom.recipes.graph.selection import Part
 from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.run_listener import SilentListener
+from longloom.recipes.verbs.compare import compare, comparison_notes
 from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
@@ -29,6 +31,7 @@ from longloom.recipes.verbs.train import TrainingOutcome, train
 from longloom.recipes.verbs.train_plan import TrainingPlan, plan_training
 
 __all__ = [
+    "Comparison",
     "EvaluationCell",
     "MergeReport",
     "MiniatureOutcome",
@@ -43,6 +46,8 @@ __all__ = [
     "TrainingOutcome",
     "TrainingPlan",
     "accuracy_by_task",
+    "compare",
+    "comparison_notes",
     "evaluate",
     "export",
     "import_examples",

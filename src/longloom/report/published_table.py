@@ -1,6 +1,6 @@
 """An evaluation beside what the papers report on the same benchmarks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -14,8 +14,8 @@ class PublishedCell:
 
     percent: float
     """From 0 to 100."""
-    note: int = 0
-    """Number of its note; 0 for none."""
+    notes: tuple[int, ...] = ()
+    """Numbers of its notes."""
     model: str = ""
     """Whose it is, where a row mixes models."""
     is_best: bool = False
@@ -36,6 +36,11 @@ class PublishedRow:
     """`own`, `recipe`, `base`, `best` or empty."""
 
     @property
+    def num_figures(self) -> int:
+        """Columns that it has a figure for."""
+        return sum(cell is not None for cell in self.cells)
+
+    @property
     def mean(self) -> float | None:
         """Mean of the columns; None unless it has all of several."""
         figures = [cell.percent for cell in self.cells if cell is not None]
@@ -46,8 +51,8 @@ class PublishedRow:
 class PublishedTable:
     """Models under benchmarks."""
 
-    columns: tuple[tuple[str, int], ...]
-    """Titles, each with the number of a note that holds for the whole column."""
+    columns: tuple[tuple[str, tuple[int, ...]], ...]
+    """Titles, each with the numbers of the notes that hold for the whole column."""
     rows: tuple[PublishedRow, ...]
     """This evaluation, the recipe's model, its base, the best of each column."""
     others: tuple[PublishedRow, ...]
@@ -65,19 +70,19 @@ def published_table(contents: EvaluationContents) -> PublishedTable | None:
     if not any(figures for _, _, figures in columns):
         return None
     notes = _Notes()
-    shared = [_shared_note(figures) for _, _, figures in columns]
-    numbers = [notes.number(note) for note in shared]
+    shared = [_shared_notes(figures) for _, _, figures in columns]
+    numbers = [notes.numbers(own) for own in shared]
     bests = [max((one.percent for one in own), default=0.0) for _, _, own in columns]
     rows = [
         _row(model, figures, len(columns), bests, shared, notes)
         for model, figures in _by_model([figures for _, _, figures in columns])
     ]
     titles = [title for _, title, _ in columns]
-    leading = [row for role in ("recipe", "base") for row in rows if row.role == role]
+    leading = [row for role in ("recipe", "base") for row in _fullest(rows, role)]
     return PublishedTable(
         columns=tuple(zip(titles, numbers, strict=True)),
         rows=(*_own_rows(contents), *leading, _best_row([own for _, _, own in columns])),
-        others=tuple(row for row in rows if not row.role),
+        others=tuple(row for row in rows if row not in leading),
         notes=tuple(notes.texts),
     )
 
@@ -122,24 +127,33 @@ def published_parts(
     return parts, tuple(rows if any(cells) else rows[1:])
 
 
+def _fullest(rows: Sequence[PublishedRow], role: str) -> list[PublishedRow]:
+    """Return the rows of a role with the most figures: another paper's have one or two here."""
+    own = [row for row in rows if row.role == role]
+    most = max((row.num_figures for row in own), default=0)
+    return [row for row in own if row.num_figures == most]
+
+
 class _Notes:
     """Numbers notes, each text once."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def number(self, text: str) -> int:
-        if not text:
-            return 0
-        if text not in self.texts:
-            self.texts.append(text)
-        return self.texts.index(text) + 1
+    def numbers(self, texts: Iterable[str]) -> tuple[int, ...]:
+        found = []
+        for text in texts:
+            if text not in self.texts:
+                self.texts.append(text)
+            found.append(self.texts.index(text) + 1)
+        return tuple(found)
 
 
-def _shared_note(figures: Sequence[PublishedFigure]) -> str:
-    """Return the note of all figures of a column; empty if they differ."""
-    found = {figure.note for figure in figures}
-    return found.pop() if len(found) == 1 else ""
+def _shared_notes(figures: Sequence[PublishedFigure]) -> tuple[str, ...]:
+    """Return the notes that all figures of a column have."""
+    if not figures:
+        return ()
+    return tuple(note for note in figures[0].notes if all(note in one.notes for one in figures))
 
 
 def _own_rows(contents: EvaluationContents) -> list[PublishedRow]:
@@ -180,15 +194,14 @@ def _row(
     figures: Mapping[int, PublishedFigure],
     num_columns: int,
     bests: Sequence[float],
-    shared: Sequence[str],
+    shared: Sequence[tuple[str, ...]],
     notes: _Notes,
 ) -> PublishedRow:
     cells: list[PublishedCell | None] = [None] * num_columns
     for place, figure in figures.items():
-        own_note = figure.note if figure.note != shared[place] else ""
         cells[place] = PublishedCell(
             percent=figure.percent,
-            note=notes.number(own_note),
+            notes=notes.numbers(note for note in figure.notes if note not in shared[place]),
             is_best=figure.percent == bests[place],
         )
     return PublishedRow(

@@ -60,7 +60,7 @@ def render_shares(chart: ShareChart) -> str:
             f'<text x="{_LEFT - 7}" y="{y + 4}" text-anchor="end">{share:.0%}</text>'
         )
     # A few columns stay columns, and do not become walls.
-    step = min(110.0, (right - _LEFT) / len(chart.columns))
+    step = min(150.0, (right - _LEFT) / len(chart.columns))
     for place, column in enumerate(chart.columns):
         parts += _column(column, chart, _LEFT + step * place, step, floor)
     parts.append(
@@ -95,7 +95,7 @@ def _column(
             f'<circle class="dot hollow c1" cx="{middle}" cy="{_y(column.other, floor)}" r="4.5"/>'
         )
     first, dash, second = column.label.partition("-")
-    lines = (f"{first}{dash}", second, f"n={found.num_questions:,}")
+    lines = (f"{first}\N{EN DASH}" if dash else first, second, f"n={found.num_questions:,}")
     parts += [
         f'<text class="{style}" x="{middle}" y="{floor + offset}" text-anchor="middle">'
         f"{escape(line)}</text>"

@@ -63,8 +63,15 @@ def _environment() -> "Environment":
         count=lambda number: f"{number:,.0f}",
         in_address=lambda text: quote(text, safe="", errors="replace"),
         markup=markup,
+        on_axis=_on_axis,
         percent=percent,
         points=signed_points,
         words=lambda text: text.replace("_", " "),
     )
     return environment
+
+
+def _on_axis(value: float, axis: tuple[float, float]) -> float:
+    """Return where a value lies between the ends of an axis, in percent."""
+    low, high = axis
+    return round(100 * (value - low) / (high - low), 2)
