@@ -14,7 +14,7 @@ from longloom.evaluation.benchmark import Benchmark, HubFiles, ReadSettings, Sou
 from longloom.evaluation.benchmarks.files import find_files, questions_of_rows
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import Row, RowPlace, describe, text_of
-from longloom.evaluation.scoring.mathematics import score_aime
+from longloom.evaluation.scoring.mathematics import score_mathematics
 
 NUM_QUESTIONS = 30
 NUM_SAMPLES = 32
@@ -65,7 +65,7 @@ def _benchmark(year: int, file: str, repository: str, licence: str) -> Benchmark
             hub=HubFiles(repository=repository, files=(file,)),
         ),
         read=_reader(f"aime-{year}"),
-        score=lambda question, text: score_aime(text, question.golds),
+        score=lambda question, text: score_mathematics(text, question.golds),
         num_samples=NUM_SAMPLES,
     )
 

@@ -40,13 +40,18 @@ class HotpotFile:
     """All paragraphs of all questions, each once, sorted."""
 
 
-@lru_cache(maxsize=1)
 def read_hotpot(path: Path) -> HotpotFile:
     """Return the questions and paragraphs of a file; kept for the next size of the same.
 
     Raises:
         DataError: the file is damaged, or of neither layout.
     """
+    status = path.stat()
+    return _read_hotpot(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1)
+def _read_hotpot(path: Path, changed_ns: int, size_bytes: int) -> HotpotFile:
     stated: list[tuple[Row, RowPlace, list[tuple[str, str]], set[str]]] = []
     for place, row in read_places(path):
         titled = _sample_paragraphs(row, place) if "para_a" in row else _paragraphs(row, place)
@@ -96,7 +101,8 @@ def _sample_paragraphs(row: Row, place: RowPlace) -> list[tuple[str, str]]:
         _paragraph([text_of(row, f"title_{side}", place), row.get(f"para_{side}")], place)
         for side in "ab"
     ]
-    return golds + [_paragraph(pair, place) for pair in _list(row, "distractors", place)]
+    others = [_paragraph(pair, place) for pair in _list(row, "distractors", place)]
+    return sorted(golds + others)  # the layout keeps no order; gold ones must not stand first
 
 
 def _gold_titles(row: Row, place: RowPlace) -> set[str]:
@@ -107,8 +113,8 @@ def _gold_titles(row: Row, place: RowPlace) -> set[str]:
 
 
 def _paragraph(pair: object, place: RowPlace) -> tuple[str, str]:
-    if isinstance(pair, list) and len(pair) == 2:
-        title, sentences = pair
+    if isinstance(pair, list) and len(pair) >= 2:
+        title, sentences = pair[:2]  # samples add how well a search found it
         if isinstance(title, str) and isinstance(sentences, list):
             return title, f"{title}\n{''.join(map(str, sentences))}"
     raise DataError(

@@ -18,25 +18,21 @@ from longloom.evaluation.benchmark import Benchmark, HubFiles, JudgeRule, ReadSe
 from longloom.evaluation.benchmarks.files import find_files, questions_of_rows
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import Row, RowPlace, describe, text_of, texts_of
-from longloom.evaluation.scoring.longmemeval import (
+from longloom.evaluation.scoring.judging import (
+    LongMemEvalKind,
+    longmemeval_kind,
     longmemeval_prompt,
-    parse_longmemeval,
-    score_longmemeval,
+    read_longmemeval,
 )
+from longloom.evaluation.scoring.score import JudgePrompt, Score
+from longloom.rewards.rules import cover_exact_match
 
 NUM_QUESTIONS = 500
-QUESTION_TYPES = (
-    "knowledge-update",
-    "multi-session",
-    "single-session-assistant",
-    "single-session-preference",
-    "single-session-user",
-    "temporal-reasoning",
-)
 _BEFORE = (
     "I will give you several history chats between you and a user. Please answer the question "
     "based on the relevant chat history.\n\n\nHistory Chats:\n\n"
 )
+_ASKED = "\nQuestion: "
 _NOTES = ("histories that are too long lose their middle; the official script cuts their end",)
 
 
@@ -52,22 +48,21 @@ def _reader(name: str) -> Callable[[Path, ReadSettings], QuestionSet]:
 
 def _question(row: Row, place: RowPlace) -> Question:
     question_id = text_of(row, "question_id", place)
-    kind = text_of(row, "question_type", place)
-    if kind not in QUESTION_TYPES:
-        raise DataError(
-            f"{describe(place)}: question type {kind!r} is unknown; expected one of "
-            f"{', '.join(QUESTION_TYPES)}; give the official file"
-        )
+    question_type = text_of(row, "question_type", place)
     if row.get("answer") is None:
         raise DataError(f"{describe(place)}: question {question_id!r} has no answer")
     is_abstention = "_abs" in question_id
+    try:
+        kind = longmemeval_kind(question_type, is_abstention=is_abstention)
+    except DataError as error:
+        raise DataError(f"{describe(place)}: {error}; give the official file") from None
     sessions = _sessions(row, place)
     marked = [number for number, session in enumerate(sessions) if session.is_evidence]
     return Question(
         question_id=question_id,
         golds=(str(row["answer"]),),  # some are numbers
-        facets={"type": kind, "abstention": "yes" if is_abstention else "no"},
-        scoring={"type": kind, "is_abstention": is_abstention},
+        facets={"type": question_type, "abstention": "yes" if is_abstention else "no"},
+        scoring={"kind": str(kind)},
         depths=tuple((number + 0.5) / len(sessions) for number in marked),
     )
 
@@ -90,10 +85,21 @@ def _ask(row: Row, place: RowPlace) -> Asked:
     return Asked(
         before=_BEFORE,
         context="".join(pieces),
-        after=f"\n\nCurrent Date: {date}\nQuestion: {question}\nAnswer:",
-        query=f"Current Date: {date}\nQuestion: {question}",
+        after=f"\n\nCurrent Date: {date}{_ASKED}{question}\nAnswer:",
+        query=f"Current Date: {date}{_ASKED}{question}",
         evidence=tuple(evidence),
     )
+
+
+def _score(question: Question, text: str) -> Score:
+    """Say whether the gold answer is in the reply; the benchmark has no rule but its judge."""
+    is_there = float(cover_exact_match(text, question.golds[0]))
+    return Score(parity=is_there, strict=is_there, parts={"cover_exact_match": is_there})
+
+
+def _judge_prompt(question: Question, asked: Asked, score: Score, text: str) -> JudgePrompt:
+    kind = LongMemEvalKind(question.scoring["kind"])
+    return longmemeval_prompt(kind, asked.query.partition(_ASKED)[2], text, question.golds[0])
 
 
 class _Session:
@@ -145,11 +151,11 @@ def _benchmark(kind: str, file: str, title: str) -> Benchmark:
             hub=HubFiles(repository="xiaowu0162/longmemeval-cleaned", files=(file,)),
         ),
         read=_reader(name),
-        score=lambda question, text: score_longmemeval(text, question.golds),
+        score=_score,
         judge=JudgeRule(
             name="longmemeval",
-            prompt=longmemeval_prompt,
-            parse=parse_longmemeval,
+            prompt=_judge_prompt,
+            parse=read_longmemeval,
             combine="alone",
         ),
         facets=("type", "abstention"),

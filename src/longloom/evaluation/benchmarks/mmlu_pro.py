@@ -40,13 +40,17 @@ def read_mmlu_pro(folder: Path, settings: ReadSettings) -> QuestionSet:
                 f"{describe(place)}: subject {subject!r} has no solved questions in the "
                 "validation file; take both files from one revision"
             )
-        if letter not in LETTERS[: len(_options(row, place))]:
+        num_options = len(_options(row, place))
+        if not letter or letter not in LETTERS[:num_options]:
             raise DataError(
                 f"{describe(place)}: answer {letter!r} is none of the options; give the official "
                 "file"
             )
         return Question(
-            question_id=str(row.get("question_id")), golds=(letter,), facets={"subject": subject}
+            question_id=str(row.get("question_id")),
+            golds=(letter,),
+            facets={"subject": subject},
+            scoring={"num_options": num_options},
         )
 
     def ask(row: Row, place: RowPlace) -> Asked:
@@ -103,7 +107,9 @@ BENCHMARK = Benchmark(
         ),
     ),
     read=read_mmlu_pro,
-    score=lambda question, text: score_mmlu_pro(text, question.golds),
+    score=lambda question, text: score_mmlu_pro(
+        text, question.golds, num_options=question.scoring["num_options"]
+    ),
     facets=("subject",),
     max_new_tokens=4_000,
 )
