@@ -81,17 +81,15 @@ def parse_calls(reply: str) -> tuple[Call, ...] | None:
         text = text.partition("\n")[2]  # the first line names a language
     text = text.strip("`\n ")
     try:
-        if text.startswith(_BLOCK_BEGIN):
-            calls = _block_calls(text)
-        else:
-            calls = _json_calls(text)
-            calls = _python_calls(text) if calls is None else calls
+        calls = _block_calls(text) if text.startswith(_BLOCK_BEGIN) else _json_calls(text)
+        if calls is None:
+            calls = _python_calls(text)
     except (_NotCallsError, RecursionError):
         return None
     return calls if len(calls) <= MAX_CALLS else None
 
 
-def _block_calls(text: str) -> tuple[Call, ...]:
+def _block_calls(text: str) -> tuple[Call, ...] | None:
     calls: list[Call] = []
     position = 0
     while position < len(text):

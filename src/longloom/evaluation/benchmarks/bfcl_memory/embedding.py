@@ -37,7 +37,9 @@ def embed_triples(texts: Sequence[str]) -> np.ndarray:
             row[_place(padded[start : start + 3])] += 1
     vectors = np.sqrt(vectors)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=vectors, where=norms > 0)
+    norms[norms == 0] = 1  # a text without letters stays nothing
+    unit: np.ndarray = vectors / norms
+    return unit
 
 
 @lru_cache(maxsize=1)

@@ -124,7 +124,7 @@ def _sample(
     evidence: tuple[tuple[int, int], ...],
 ) -> Sample:
     keys = f"{', '.join(asked[:-1])}, and {asked[-1]}" if len(asked) > 1 else asked[0]
-    kind, verb = task.kind, "are"
+    kind, verb = str(task.kind), "are"
     opening = f"Some special magic {kind} are hidden in the text below. Keep them in mind"
     question = f"What are all the special magic {kind} for {keys} mentioned in the provided text?"
     if len(outputs) == 1:
