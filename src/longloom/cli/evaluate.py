@@ -1,67 +1,102 @@
-"""`longloom evaluate`: score a model's answers."""
+"""`longloom evaluate`: ask a model the questions of benchmarks and score its answers."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from longloom.cli.console import print_table, shown_path
-from longloom.cli.options import Model, Overrides, Recipe, Seed, YarnFactor
+from longloom.cli.console import shown_path
+from longloom.cli.options import Fresh, Model, Overrides, Seed, YarnFactor
 
 
 def evaluate(
-    examples: Annotated[Path, typer.Argument(help="Folder written by `synthesize`.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(help="Suites, benchmarks, or folders written by `synthesize`."),
+    ],
     model: Model = "tiny-base",
-    agent: Annotated[
-        str, typer.Option(help="single_pass, truncated, memory or closed_book.")
-    ] = "single_pass",
-    num_samples: Annotated[int, typer.Option("--samples", help="Attempts per question.")] = 1,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the scores.")
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
     ] = None,
-    split: Annotated[str, typer.Option(help="held_out or train.")] = "held_out",
+    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
+    ] = None,
+    window_tokens: Annotated[
+        int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
+    ] = None,
+    agent: Annotated[str, typer.Option(help="single_pass, memory or closed_book.")] = "single_pass",
+    data_folder: Annotated[
+        Path | None, typer.Option("--data", help="Folder with the official files.")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Take missing files from the Hugging Face hub.")
+    ] = False,
+    judge: Annotated[str | None, typer.Option(help="Address of the judge.")] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The judge's name there.")] = None,
+    num_samples: Annotated[
+        int | None, typer.Option("--samples", help="Answers per question; default by benchmark.")
+    ] = None,
     max_questions: Annotated[
-        int | None, typer.Option("--questions", help="Ask so many questions.")
+        int | None, typer.Option("--questions", help="Ask so many questions of each benchmark.")
     ] = None,
-    max_prompt_tokens: Annotated[
-        int | None, typer.Option(help="Longer prompts are cut or left out.")
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; default one in runs/.")
     ] = None,
+    split: Annotated[str, typer.Option(help="held_out or train, of examples.")] = "held_out",
     yarn_factor: YarnFactor = None,
-    recipe: Recipe = "tiny-cpu",
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipe whose settings are used; default by the model.")
+    ] = None,
     overrides: Overrides = None,
     seed: Seed = None,
+    fresh: Fresh = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be asked; call nobody.")
+    ] = False,
 ) -> None:
-    """Ask a model held-out questions and score its answers."""
-    from longloom.cli.run_console import RunConsole
-    from longloom.recipes import api
+    """Evaluate a model; the same command goes on where it stopped."""
+    from longloom.cli.evaluate_console import EvaluateConsole, print_plan, print_results
+    from longloom.recipes.verbs.evaluate import evaluate as run_evaluation
+    from longloom.recipes.verbs.evaluate import plan_evaluation
+    from longloom.recipes.verbs.read_model import ReadModel
 
-    with RunConsole() as console:
-        cell = api.evaluate(
-            examples,
-            model=model,
-            agent=agent,
-            num_samples=num_samples,
+    asked = ReadModel(
+        model=model,
+        endpoint=endpoint,
+        model_name=model_name,
+        tokenizer=tokenizer,
+        window_tokens=window_tokens,
+        yarn_factor=yarn_factor,
+    )
+    stated = [
+        f"asking.{name}={value}"
+        for name, value in (("num_samples", num_samples), ("max_questions", max_questions))
+        if value is not None
+    ]
+    settings = {
+        "model": asked,
+        "agent": agent,
+        "data": data_folder,
+        "split": split,
+        "recipe": recipe,
+        "overrides": [*stated, *(overrides or ())],
+        "seed": seed,
+        "judge": judge,
+        "judge_model": judge_model,
+        "download": download,
+    }
+    if dry_run:
+        print_plan(plan_evaluation(targets, **settings))  # type: ignore[arg-type]
+        return
+    with EvaluateConsole() as console:
+        outcome = run_evaluation(
+            targets,
             output=output,
-            split=split,
-            max_questions=max_questions,
-            max_prompt_tokens=max_prompt_tokens,
-            yarn_factor=yarn_factor,
-            recipe=recipe,
-            overrides=overrides or (),
-            seed=seed,
-            progress=console.on_progress,
+            fresh=fresh,
+            on_progress=console.on_progress,
+            notify=console.on_message,
+            **settings,  # type: ignore[arg-type]
         )
-    figures = [
-        (
-            name, f"{found.num_questions}", f"{found.value:.1%}",
-            f"{found.low:.1%} to {found.high:.1%}",
-        )
-        for name, found in api.accuracy_by_task(cell).items()
-    ]  # fmt: skip
-    print_table([("task", "questions", "reward", "95% interval"), *figures])
-    num_failed = sum(score.finish not in ("stop", "length") for score in cell.scores)
-    print(f"\n{cell.checkpoint} on {cell.suite} by {cell.agent}: {cell.seconds:.1f} s")
-    if num_failed:
-        print(f"failed attempts, counted as wrong: {num_failed}")
-    if output:
-        print(f"scores: {shown_path(output)}")
+    print_results(outcome.results)
+    print(f"\nreport: {shown_path(outcome.report)}")

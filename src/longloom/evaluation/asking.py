@@ -18,6 +18,7 @@ from longloom.rollout import Agent, Attempt, Event
 from longloom.rollout.agent import EventKind
 from longloom.rollout.asking import WrappedChat, asked_example
 from longloom.rollout.single_pass import answer_request
+from longloom.text.prompts import fill_template
 
 CLOSED_BOOK = "closed_book"
 SINGLE_PASS = "single_pass"
@@ -107,7 +108,8 @@ def prompt_of(asked: Asked, asking: Asking, chat: ChatSampler) -> FittedPrompt |
     if asking.agent is not None:
         return None
     if not asking.has_context:
-        asked = Asked(context="", query=asked.query, before=asked.query)
+        bare = fill_template("closed_book", question=asked.query)
+        asked = Asked(context="", query=asked.query, before=bare)
     return fit_prompt(asked, chat, asking.max_prompt_tokens)
 
 

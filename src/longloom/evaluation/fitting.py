@@ -33,15 +33,14 @@ def fit_prompt(asked: Asked, chat: ChatSampler, max_prompt_tokens: int) -> Fitte
     """Return the prompt of a single pass with at most `max_prompt_tokens` tokens."""
     overhead_tokens = chat.num_prompt_tokens("")
     message, history = asked.message, asked.history
-    starts = token_starts(message, chat.tokens)
     num_history = sum(chat.tokens.count(turn.content) + overhead_tokens for turn in history)
-    num_tokens = overhead_tokens + num_history + len(starts)
+    num_tokens = overhead_tokens + num_history + chat.tokens.count(message)
     if num_tokens <= max_prompt_tokens:
         return FittedPrompt(message=message, history=history, num_tokens=num_tokens, is_cut=False)
-    if history:
-        message = f"{asked.context}\n\n{message}" if asked.is_chat else message
-        starts = token_starts(message, chat.tokens)
-    budget_tokens = max(0, max_prompt_tokens - overhead_tokens)
+    if asked.is_chat:
+        message, history, num_history = f"{asked.context}\n\n{message}", (), 0
+    starts = token_starts(message, chat.tokens)
+    budget_tokens = max(0, max_prompt_tokens - overhead_tokens - num_history)
     kept_tokens = budget_tokens
     for _ in range(_MAX_ROUNDS):
         shorter = truncate_middle(message, starts, kept_tokens)
@@ -49,4 +48,4 @@ def fit_prompt(asked: Asked, chat: ChatSampler, max_prompt_tokens: int) -> Fitte
         if excess_tokens <= 0 or kept_tokens == 0:
             break
         kept_tokens = max(0, kept_tokens - excess_tokens)
-    return FittedPrompt(message=shorter, history=(), num_tokens=num_tokens, is_cut=True)
+    return FittedPrompt(message=shorter, history=history, num_tokens=num_tokens, is_cut=True)

@@ -19,6 +19,7 @@ from longloom.evaluation.answers import Answer, AnswerLog, Failure
 from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
 from longloom.evaluation.fitting import FittedPrompt
 from longloom.evaluation.questions import Asked, Question, QuestionSet
+from longloom.evaluation.workers import workers
 from longloom.models.protocols import ChatSampler
 from longloom.records import TokenUsage
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
@@ -45,8 +46,18 @@ class Progress:
     """Those that failed."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     """What the calls of all took."""
+    prompt_price: float = 0.0
+    """Price of a million prompt tokens."""
+    answer_price: float = 0.0
+    """Price of a million written tokens."""
     started: float = field(default_factory=time.monotonic)
     """When this run began to ask."""
+
+    @property
+    def cost(self) -> float:
+        """What all calls cost at the prices stated; 0 without prices."""
+        read = self.usage.num_prompt_tokens * self.prompt_price
+        return (read + self.usage.num_response_tokens * self.answer_price) / 1_000_000
 
     @property
     def seconds_left(self) -> float | None:
@@ -72,6 +83,7 @@ async def answer_all(
     log: AnswerLog,
     limits: OldestFirst,
     on_progress: OnProgress | None = None,
+    prices: tuple[float, float] = (0.0, 0.0),
 ) -> Progress:
     """Get all answers that the log does not hold; return how it went.
 
@@ -84,12 +96,18 @@ async def answer_all(
         log: keeps the answers.
         limits: how many calls and tokens may be under way.
         on_progress: is told after every answer.
+        prices: of a million prompt tokens and of a million written tokens.
 
     Raises:
         DataError: a row cannot be read, or the disk is full.
         ModelError: the server is away or set up wrongly; what was answered is kept.
     """
-    progress = Progress(benchmark=asking.benchmark, num_total=len(chosen) * num_samples)
+    progress = Progress(
+        benchmark=asking.benchmark,
+        num_total=len(chosen) * num_samples,
+        prompt_price=prices[0],
+        answer_price=prices[1],
+    )
     missing: list[_Turn] = []
     for question in chosen:
         keys = [(asking.benchmark, question.question_id, index) for index in range(num_samples)]
@@ -111,12 +129,9 @@ async def answer_all(
         on_progress=on_progress,
     )
     turns = iter(missing)
-    try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(limits.max_calls, len(missing))):
-                workers.create_task(run.work(turns))
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+    async with workers() as tasks:
+        for _ in range(min(limits.max_calls, len(missing))):
+            tasks.create_task(run.work(turns))
     return progress
 
 
@@ -182,9 +197,3 @@ def _count(progress: Progress, answer: Answer) -> None:
     progress.num_done += 1
     progress.num_failed += bool(answer.failure)
     progress.usage += answer.usage
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of workers that ended together."""
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

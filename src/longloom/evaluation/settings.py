@@ -24,8 +24,9 @@ class AskingConfig(FrozenConfig):
     """Ask so many questions of each benchmark, chosen by the seed and spread over its tasks."""
     seed: int = 0
     """Seed of sampling, and of what is generated or chosen."""
-    long_prompts: Literal["cut", "leave_out"] = "cut"
-    """Whether prompts that are too long for a single pass lose their middle or are left out."""
+    long_prompts: Literal["cut", "fail"] = "cut"
+    """Whether prompts that are too long for a single pass lose their middle, or are not asked and
+    count as failed."""
     own_limits: bool = False
     """Whether a benchmark's own limits of prompt and answer hold in the place of these."""
     thinking: Literal["auto", "always", "never"] = "auto"

@@ -4,17 +4,16 @@
 
     longloom.synthesize("docs", output="questions")
     trained = longloom.train("questions", output="training")
-    cell = longloom.evaluate("questions", model=trained.model)
+    found = longloom.evaluate("questions", model=trained.model).results
 
 `import longloom` alone loads none of this; the functions are found on first use.
 """
 
-from longloom.evaluation.cells import EvaluationCell
 from longloom.merging import MergeReport
 from longloom.recipes.graph.selection import Part
 from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.run_listener import SilentListener
-from longloom.recipes.verbs.evaluate import accuracy_by_task, evaluate
+from longloom.recipes.verbs.evaluate import EvaluationOutcome, evaluate, plan_evaluation
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
@@ -29,7 +28,7 @@ from longloom.recipes.verbs.train import TrainingOutcome, train
 from longloom.recipes.verbs.train_plan import TrainingPlan, plan_training
 
 __all__ = [
-    "EvaluationCell",
+    "EvaluationOutcome",
     "MergeReport",
     "MiniatureOutcome",
     "Part",
@@ -42,13 +41,13 @@ __all__ = [
     "SilentListener",
     "TrainingOutcome",
     "TrainingPlan",
-    "accuracy_by_task",
     "evaluate",
     "export",
     "import_examples",
     "merge",
     "merge_file",
     "plan",
+    "plan_evaluation",
     "plan_training",
     "read",
     "read_all",

@@ -46,9 +46,28 @@ def fill_template(name: str, **slots: str) -> str:
     wanted = set(_SLOT.findall(template))
     if wanted != set(slots):
         raise ConfigError(f"template {name!r} needs slots {sorted(wanted)}, got {sorted(slots)}")
-    closing = re.compile("|".join(map(re.escape, sorted(set(_CLOSING.findall(template))))) or "$^")
-    kept = {slot: closing.sub(_broken_tag, text) for slot, text in slots.items()}
+    kept = {slot: _within_frame(text, template) for slot, text in slots.items()}
     return _SLOT.sub(lambda match: kept[match.group(1)], template)
+
+
+def split_template(name: str, slot: str, **slots: str) -> tuple[str, str]:
+    """Return what template `name` says before and after one slot, its other slots filled.
+
+    Raises:
+        ConfigError: there is no such template, or a slot is missing, unknown or used twice.
+    """
+    parts = load_templates().get(name, "").split(f"{{{slot}}}")
+    if len(parts) != 2:
+        raise ConfigError(f"template {name!r} has {len(parts) - 1} slots {slot!r}; expected one")
+    mark = "\0"
+    before, _, after = fill_template(name, **{**slots, slot: mark}).partition(mark)
+    return before, after
+
+
+def _within_frame(text: str, template: str) -> str:
+    """Return a text for a slot that ends no part of the template."""
+    closing = re.compile("|".join(map(re.escape, sorted(set(_CLOSING.findall(template))))) or "$^")
+    return closing.sub(_broken_tag, text)
 
 
 def _broken_tag(match: re.Match[str]) -> str:

@@ -1,267 +1,249 @@
-"""Evaluate a model on a folder of examples by hand."""
+"""Evaluate a model on benchmarks, suites and examples of one's own."""
 
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from longloom.errors import ConfigError, DataError
-from longloom.evaluation.cells import (
-    AgentName,
-    EvaluationCell,
-    ExampleScore,
-    cell_path,
-    write_cell,
+from longloom.config import apply_overrides, overrides_of, parse_config
+from longloom.errors import ConfigError
+from longloom.evaluation.asking import CLOSED_BOOK, SINGLE_PASS
+from longloom.evaluation.results import EvaluationResults
+from longloom.evaluation.settings import AskingConfig
+from longloom.models.endpoint.config import EndpointConfig
+from longloom.models.protocols import ChatSampler
+from longloom.recipes.evaluating.evaluation_run import (
+    MEMORY,
+    EvaluationPlan,
+    OnProgress,
+    run_evaluation,
 )
-from longloom.evaluation.evaluate import (
-    EvaluatedExample,
-    EvaluationRequest,
-    evaluate_examples,
-    truncated_contexts,
-)
-from longloom.evaluation.statistics import Estimate
-from longloom.memory import MemoryAgent
-from longloom.models.local_sampler import LocalSampler
-from longloom.recipes.catalogue import load_config
-from longloom.recipes.model_source import TINY_BASE, check_yarn_factor, resolve_model
+from longloom.recipes.evaluating.examples import label_of
+from longloom.recipes.evaluating.planned import PlannedBenchmark, planned_benchmark
+from longloom.recipes.evaluating.run_folder import begin, clear, default_folder
+from longloom.recipes.evaluating.targets import Targets, resolve_targets
+from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.run_config import RunConfig
-from longloom.recipes.run_examples import limited
-from longloom.recipes.sampler_source import open_sampler, prepare_torch
-from longloom.recipes.scoring import Scoring, open_scoring
-from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, longest_stage
-from longloom.records import Context, Example, SamplingParams, Split
-from longloom.report.estimates import accuracy
-from longloom.rollout import Agent, ClosedBookAgent, SinglePassAgent, TokenChat
-from longloom.synthesis.storage import read_examples
+from longloom.recipes.verbs.read_model import ReadModel, open_read_model
+from longloom.records import Split
+from longloom.rewards.judge_config import JudgeConfig
+from longloom.runlog import RunFolder
 
-AGENTS: tuple[str, ...] = get_args(AgentName)
+Targeted = Sequence[str | Path] | str | Path
+"""Suites, benchmarks and folders of examples: one of them, or several."""
+AGENTS = (SINGLE_PASS, MEMORY, CLOSED_BOOK)
 """How a model can be asked."""
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+_LOCAL_CONCURRENCY = 128
+"""A model in this process answers so many questions as one batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """The questions of one evaluation and how they are put."""
+class EvaluationOutcome:
+    """What an evaluation found, and where it lies."""
 
-    examples: Sequence[Example]
-    contexts: Mapping[str, Context]
-    agent: Agent
-    max_response_tokens: int
+    results: EvaluationResults
+    """Scores of every question; `evaluation.summary` computes figures of them."""
+    folder: Path
+    """Answers, scores, results.json and the report."""
+    report: Path
+    """The page."""
 
 
 def evaluate(
-    examples: Path | str,
+    targets: Targeted,
     *,
-    model: Path | str = TINY_BASE,
-    agent: str = "single_pass",
-    num_samples: int = 1,
+    model: Path | str | ReadModel = TINY_BASE,
+    agent: str = SINGLE_PASS,
+    data: Path | str | None = None,
     output: Path | str | None = None,
     split: str = "held_out",
-    max_questions: int | None = None,
-    max_prompt_tokens: int | None = None,
-    yarn_factor: float | None = None,
-    recipe: str = "tiny-cpu",
+    recipe: str | None = None,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    progress: Progress | None = None,
-) -> EvaluationCell:
-    """Ask a model the questions of a folder and score its answers.
+    judge: str | None = None,
+    judge_model: str | None = None,
+    download: bool = False,
+    fresh: bool = False,
+    on_progress: OnProgress | None = None,
+    notify: Callable[[str], None] = lambda message: None,
+) -> EvaluationOutcome:
+    """Ask a model the questions of benchmarks, score its answers, and write a report.
+
+    The same call goes on where an earlier one was interrupted; a complete one is scored anew.
 
     Args:
-        examples: a folder written by `synthesize`.
-        model: a model folder or `tiny-base`.
-        agent: `single_pass` over the whole context, `truncated` where its middle is cut out to fit
-            `max_prompt_tokens`, `memory` section by section, or `closed_book` without it.
-        num_samples: attempts per question.
-        output: a folder for the scores, which may hold those of other evaluations.
-        split: `held_out` or `train`.
-        max_questions: ask so many of them, the tasks taking turns.
-        max_prompt_tokens: longer prompts are cut (`truncated`) or left out (`single_pass`); the
-            recipe's longest stage if not given.
-        yarn_factor: lengthen the model's window so many times by YaRN; the scores' file says so.
-        recipe: whose settings are used.
-        overrides: changed settings as `evaluation.a=b`, `memory.a=b`, `reward.a=b`, `judge=...`
-            (whose replies are kept in `judge` beside the scores, or else beside the examples).
-        seed: replaces the recipe's seed.
-        progress: is told how far the work is.
+        targets: suites (`qwenlong-l15`), benchmarks (`longbench-v2`), folders of examples.
+        model: a model folder, `tiny-base`, or a `ReadModel` for a server.
+        agent: `single_pass` (prompts that are too long lose their middle), `memory` section by
+            section, or `closed_book` without the context.
+        data: folder with the official files, in a folder for each benchmark.
+        output: folder of the evaluation; one in `runs`, named by what is asked, if not given.
+        split: `held_out` or `train`, of examples.
+        recipe: whose settings are used for examples and the memory agent; by the model's size if
+            not given.
+        overrides: changed settings as `asking.a=b`, `memory.a=b`, `reward.a=b`, `endpoint.a=b`.
+        seed: replaces the seed of sampling.
+        judge: address of the judge; its key is read from the environment (`LONGLOOM_API_KEY`).
+        judge_model: the judge's name at its address.
+        download: take missing official files from the hub.
+        fresh: delete what an earlier evaluation left in the folder.
+        on_progress: is told after every answer.
+        notify: is told what a person should read, in whole lines.
 
     Raises:
-        ConfigError: a setting is refused, or prompts do not fit the model's window.
-        DataError: the examples cannot be read, or none is left to ask.
-        ModelError: the model cannot be loaded.
+        ConfigError: a setting is refused, or the folder holds another evaluation.
+        DataError: official files are missing or damaged, or the disk is full.
+        ModelError: the model or the judge cannot be loaded or reached; what was answered is kept.
     """
-    config = load_config(recipe, overrides=overrides, seed=seed)
-    name = agent_name(agent)
-    if num_samples < 1:
-        raise ConfigError(f"num_samples is {num_samples}; expected at least 1")
-    if max_prompt_tokens is None:
-        max_prompt_tokens = longest_stage(config).max_prompt_tokens
-    if max_prompt_tokens < 1:
-        raise ConfigError(f"max_prompt_tokens is {max_prompt_tokens}; expected at least 1")
-    check_yarn_factor(yarn_factor, str(model))
-    folder = resolve_model(str(model))
-    cell = EvaluationCell(
-        checkpoint=_label(folder) + (f"-yarn{yarn_factor:g}" if yarn_factor else ""),
-        suite=_label(Path(examples)),
-        agent=name,
-        num_samples=num_samples,
-        max_prompt_tokens=max_prompt_tokens,
-        seconds=0.0,
-        scores=(),
+    asked, plan, connection = _resolved(
+        targets,
+        model=model,
+        agent=agent,
+        data=data,
+        split=split,
+        recipe=recipe,
+        overrides=overrides,
+        seed=seed,
+        judge=judge,
+        judge_model=judge_model,
+        download=download,
     )
-    if output is not None:
-        _check_free(Path(output), cell)
-    chosen, contexts = _choose(Path(examples), split, max_questions)
-    prepare_torch(config.num_threads, config.engine)
-    started = time.perf_counter()
-    sampler = open_sampler(folder, yarn_factor=yarn_factor, config=config.engine)
-    judge_folder = Path(output) if output is not None else Path(examples)
-    with open_scoring(config.reward, config.judge, judge_folder) as scoring:
-        scores = _scores(cell, config, sampler, scoring, chosen, contexts, progress)
-    cell = replace(cell, seconds=time.perf_counter() - started, scores=scores)
-    if output is not None:
-        write_cell(Path(output), cell)
-    return cell
+    if asked.endpoint is None:
+        from longloom.recipes.sampler_source import prepare_torch  # loads torch
+
+        prepare_torch(plan.config.num_threads, plan.config.engine)
+
+    async def run() -> EvaluationOutcome:
+        async with open_read_model(asked, plan.config, connection) as chat:
+            folder = RunFolder(_folder(output, plan, asked, chat))
+            if fresh:
+                clear(folder.path)
+            with folder.lock():
+                begin(
+                    folder,
+                    plan.settings(chat.name),
+                    seed=plan.asking.seed,
+                    num_threads=plan.config.num_threads,
+                )
+                notify(f"evaluation in {folder.path}")
+                results = await run_evaluation(
+                    plan, chat, folder.path, on_progress=on_progress, notify=notify
+                )
+            return EvaluationOutcome(results=results, folder=folder.path, report=folder.report_file)
+
+    return asyncio.run(run())
 
 
-def _scores(
-    cell: EvaluationCell,
-    config: RunConfig,
-    sampler: LocalSampler,
-    scoring: Scoring,
-    chosen: Sequence[Example],
-    contexts: Mapping[str, Context],
-    progress: Progress | None,
-) -> tuple[ExampleScore, ...]:
-    """Return the scores of what `sampler` answers, as the empty `cell` says."""
-    asked = _ask_by(cell.agent, config, chosen, contexts, sampler, cell.max_prompt_tokens)
-    request = EvaluationRequest(
-        examples=asked.examples,
-        contexts=asked.contexts,
-        params=SamplingParams(
-            temperature=config.evaluation.temperature,
-            top_p=config.evaluation.top_p,
-            max_new_tokens=asked.max_response_tokens,
-        ),
-        num_samples=cell.num_samples,
-        key=f"{config.seed}/evaluation/{cell.suite}/{cell.agent}",
-    )
-    evaluated = evaluate_examples(
-        request,
-        agent=asked.agent,
-        sampler=TokenChat(sampler),
-        score=scoring.score_for(asked.max_response_tokens),
-        on_progress=_described(progress, len(asked.examples)),
-    )
-    return tuple(_score(entry) for entry in evaluated)
-
-
-def accuracy_by_task(cell: EvaluationCell) -> dict[str, Estimate]:
-    """Return the mean reward of every task with its 95% interval, and of `all` questions."""
-    tasks = sorted({score.task_type for score in cell.scores})
-    estimates = {task.value: accuracy(cell, task=task) for task in tasks}
-    estimates["all"] = accuracy(cell)
-    return {name: estimate for name, estimate in estimates.items() if estimate is not None}
-
-
-def agent_name(agent: str) -> AgentName:
-    """Return `agent` as one of the known names.
+def plan_evaluation(
+    targets: Targeted,
+    *,
+    model: Path | str | ReadModel = TINY_BASE,
+    agent: str = SINGLE_PASS,
+    data: Path | str | None = None,
+    split: str = "held_out",
+    recipe: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    judge: str | None = None,
+    judge_model: str | None = None,
+    download: bool = False,
+) -> tuple[PlannedBenchmark, ...]:
+    """Return how much `evaluate` would ask with these arguments; nobody is called.
 
     Raises:
-        ConfigError: there is no such agent.
+        ConfigError: a setting is refused.
+        DataError: official files are missing or damaged.
     """
-    for known in get_args(AgentName):
-        if agent == known:
-            return known  # type: ignore[no-any-return]  # get_args is untyped
-    raise ConfigError(f"agent {agent!r} is unknown; expected one of {', '.join(AGENTS)}")
+    _, plan, _ = _resolved(
+        targets,
+        model=model,
+        agent=agent,
+        data=data,
+        split=split,
+        recipe=recipe,
+        overrides=overrides,
+        seed=seed,
+        judge=judge,
+        judge_model=judge_model,
+        download=download,
+    )
+    return tuple(planned_benchmark(target, plan) for target in plan.targets.targets)
 
 
-def _label(folder: Path) -> str:
-    """Return a name for the files of results: the stage of a checkpoint, else the folder's."""
-    path = folder.resolve()
-    name = path.parent.name if path.name == "final" else path.name
-    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-._") or "unnamed"
-
-
-def _check_free(output: Path, cell: EvaluationCell) -> None:
-    path = cell_path(output, checkpoint=cell.checkpoint, suite=cell.suite, agent=cell.agent)
-    if path.exists():
-        raise DataError(f"{path} exists already; choose another folder or remove it")
-
-
-def _choose(
-    folder: Path, split: str, max_questions: int | None
-) -> tuple[list[Example], Mapping[str, Context]]:
+def _resolved(
+    targets: Targeted,
+    *,
+    model: Path | str | ReadModel,
+    agent: str,
+    data: Path | str | None,
+    split: str,
+    recipe: str | None,
+    overrides: Sequence[str],
+    seed: int | None,
+    judge: str | None,
+    judge_model: str | None,
+    download: bool,
+) -> tuple[ReadModel, EvaluationPlan, EndpointConfig | None]:
+    asked = model if isinstance(model, ReadModel) else ReadModel(model=str(model))
+    asked.check()
+    if agent not in AGENTS:
+        raise ConfigError(f"agent {agent!r} is unknown; expected one of {', '.join(AGENTS)}")
     if split not in tuple(Split):
         raise ConfigError(f"split {split!r} is unknown; expected one of {', '.join(Split)}")
-    if max_questions is not None and max_questions < 1:
-        raise ConfigError(f"max_questions is {max_questions}; expected at least 1")
-    found, contexts = read_examples(folder)
-    chosen = [example for example in found if example.split == split]
-    if not chosen:
-        raise DataError(
-            f"{folder} holds no {split} examples; synthesise some or take another split"
-        )
-    return (chosen if max_questions is None else limited(chosen, max_questions)), contexts
-
-
-def _ask_by(
-    name: AgentName,
-    config: RunConfig,
-    chosen: Sequence[Example],
-    contexts: Mapping[str, Context],
-    sampler: LocalSampler,
-    max_prompt_tokens: int,
-) -> _Asked:
-    agent: Agent = SinglePassAgent(config.template)
-    answer_tokens = longest_stage(config).max_response_tokens
-    match name:
-        case "closed_book":
-            agent = ClosedBookAgent()
-        case "memory":
-            agent = MemoryAgent(config.memory)
-            check_sections_fit(config.memory, sampler.tokenizer, "", sampler.window_tokens)
-        case "truncated":
-            check_prompt_fits(max_prompt_tokens, answer_tokens, sampler.window_tokens)
-            contexts = truncated_contexts(
-                chosen, contexts, sampler.tokenizer, max_prompt_tokens=max_prompt_tokens
-            )
-        case "single_pass":
-            check_prompt_fits(max_prompt_tokens, answer_tokens, sampler.window_tokens)
-            chosen = _fitting(chosen, max_prompt_tokens)
-    return _Asked(
-        examples=chosen, contexts=contexts, agent=agent, max_response_tokens=answer_tokens
+    connecting, overrides = overrides_of("endpoint", overrides)
+    stated, overrides = overrides_of("asking", overrides)
+    connection = asked.connection(connecting)
+    config = asked.config(recipe, overrides, seed)
+    names = [targets] if isinstance(targets, str | Path) else list(targets)
+    found = resolve_targets(
+        [str(name) for name in names],
+        config=config,
+        split=split,
+        data=None if data is None else Path(data),
+        generated=Path("runs") / "benchmarks",
+        download=download,
+        seed=config.seed,
     )
-
-
-def _fitting(chosen: Sequence[Example], max_prompt_tokens: int) -> list[Example]:
-    fitting = [example for example in chosen if example.num_prompt_tokens <= max_prompt_tokens]
-    if not fitting:
-        shortest = min(example.num_prompt_tokens for example in chosen)
-        raise DataError(
-            f"none of {len(chosen)} prompts has at most {max_prompt_tokens} tokens, the shortest "
-            f"has {shortest}; raise max_prompt_tokens, or ask by agent truncated or memory"
-        )
-    return fitting
-
-
-def _described(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    progress("evaluating", 0, total)
-    return lambda num_done: progress("evaluating", num_done, total)
-
-
-def _score(entry: EvaluatedExample) -> ExampleScore:
-    first = entry.rollouts[0]
-    return ExampleScore(
-        example_id=entry.example.example_id,
-        task_type=entry.example.task_type,
-        rewards=tuple(reward.value for reward in entry.rewards),
-        num_prompt_tokens=len(first.turns[0].prompt_ids) if first.turns else 0,
-        finish=first.error or str(first.turns[-1].finish_reason),
+    plan = EvaluationPlan(
+        config=config,
+        targets=found,
+        asking=_asking(found, stated, seed, is_local=asked.endpoint is None),
+        agent=agent,
+        overrides=overrides,
+        judge=_judge(config, judge, judge_model),
+        is_local=asked.endpoint is None,
     )
+    return asked, plan, connection
+
+
+def _asking(
+    targets: Targets, stated: Sequence[str], seed: int | None, *, is_local: bool
+) -> AskingConfig:
+    """Return the settings: defaults, then what the targets bring, then what was stated."""
+    settings = AskingConfig().model_dump() | dict(targets.settings)
+    if is_local:
+        settings["concurrency"] = _LOCAL_CONCURRENCY
+    if seed is not None:
+        settings["seed"] = seed
+    return parse_config(AskingConfig, apply_overrides(settings, stated))
+
+
+def _judge(config: RunConfig, url: str | None, name: str | None) -> JudgeConfig | None:
+    if (url is None) != (name is None):
+        raise ConfigError(
+            f"judge is {url!r} and the judge's name {name!r}; expected both or neither "
+            "(--judge URL --judge-model NAME)"
+        )
+    if url is None:
+        return config.judge
+    return parse_config(JudgeConfig, {"endpoint": {"url": url, "model": name}})
+
+
+def _folder(
+    output: Path | str | None, plan: EvaluationPlan, model: ReadModel, chat: ChatSampler
+) -> Path:
+    if output is not None:
+        return Path(output)
+    name = model.model_name or Path(model.model).name
+    label = label_of(Path(model.model)) if model.endpoint is None else label_of(Path(name))
+    return default_folder(plan.targets.label, f"{label}-{plan.agent}", plan.settings(chat.name))

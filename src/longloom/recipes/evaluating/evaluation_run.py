@@ -1,0 +1,223 @@
+"""Carry an evaluation out: ask, score, judge, sum up, write."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from longloom.evaluation.answers import AnswerLog
+from longloom.evaluation.asking import CLOSED_BOOK, Asking
+from longloom.evaluation.asking_judge import AskedJudge, open_judge
+from longloom.evaluation.benchmark import ReadSettings
+from longloom.evaluation.choosing import choose_questions
+from longloom.evaluation.questions import QuestionSet
+from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
+from longloom.evaluation.runner import Progress, answer_all
+from longloom.evaluation.scoring_run import score_answers
+from longloom.evaluation.settings import AskingConfig
+from longloom.evaluation.summary import summarise
+from longloom.memory import MemoryAgent
+from longloom.memory.journal_file import JournalFile
+from longloom.models.protocols import ChatSampler
+from longloom.recipes.evaluating.targets import Target, Targets
+from longloom.recipes.run_config import RunConfig
+from longloom.recipes.verbs.read_model import reading_memory
+from longloom.records import SamplingParams
+from longloom.rewards.judge_config import JudgeConfig
+from longloom.rollout import Agent
+from longloom.rollout.call_limits import OldestFirst
+
+MEMORY = "memory"
+JOURNAL_FILE = "journal.sqlite"
+"""In the folder of an evaluation: what the memory agent has read."""
+_WINDOW_PER_ANSWER = 4
+"""Where prompt and answer exceed the window, answers take at most this part of it."""
+
+OnProgress = Callable[[Progress], None]
+"""Is told after every answer."""
+Notify = Callable[[str], None]
+"""Is told what a person should read, in whole lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationPlan:
+    """What one command asks, resolved."""
+
+    config: RunConfig
+    """The recipe whose prompts, memory and reward hold."""
+    targets: Targets
+    """What is asked."""
+    asking: AskingConfig
+    """How."""
+    agent: str
+    """By whom: `single_pass`, `memory`, `closed_book`."""
+    overrides: Sequence[str]
+    """Changed settings of the recipe: those of the memory that were stated."""
+    judge: JudgeConfig | None
+    """Who judges."""
+    is_local: bool
+    """Whether the model runs in this process."""
+
+    def settings(self, model: str) -> dict[str, Any]:
+        """Return all that shapes the answers, as run.yaml holds it."""
+        memory = self.config.memory.model_dump(mode="json") if self.agent == MEMORY else None
+        return {
+            "targets": [target.benchmark.name for target in self.targets.targets],
+            "model": model,
+            "agent": self.agent,
+            "template": self.config.template,
+            "asking": self.asking.model_dump(mode="json"),
+            "memory": memory,
+            "judge": self.judge.model_dump(mode="json") if self.judge else None,
+        }
+
+
+async def run_evaluation(
+    plan: EvaluationPlan,
+    chat: ChatSampler,
+    folder: Path,
+    *,
+    on_progress: OnProgress | None,
+    notify: Notify,
+) -> EvaluationResults:
+    """Ask and score all targets, and write the results into `folder`.
+
+    Raises:
+        DataError: official files are damaged, or the disk is full.
+        ModelError: the model or the judge is away; what was answered is kept.
+    """
+    started = time.perf_counter()
+    limits = OldestFirst(plan.asking.concurrency, plan.asking.max_tokens_in_flight)
+    found: list[BenchmarkResults] = []
+    with ExitStack() as opened:
+        log = opened.enter_context(AnswerLog(folder))
+        agent: Agent | None = None
+        if plan.agent == MEMORY:
+            journal = opened.enter_context(JournalFile(folder / JOURNAL_FILE))
+            memory = reading_memory(plan.config, plan.overrides, chat.window_tokens)
+            agent = MemoryAgent(memory.replace(citations=False), journal=journal)
+        async with open_judge(plan.judge, folder) as judge:
+            one_run = _Run(plan, chat, log, limits, judge, agent, on_progress, notify)
+            for target in plan.targets.targets:
+                found.append(await one_run.benchmark(target))
+    results = EvaluationResults(
+        model=chat.name,
+        agent=plan.agent,
+        suite=plan.targets.label,
+        settings=plan.settings(chat.name),
+        benchmarks=tuple(found),
+        seconds=time.perf_counter() - started,
+    )
+    write_results(folder, results, summarise(results))
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all benchmarks of a run share."""
+
+    plan: EvaluationPlan
+    chat: ChatSampler
+    log: AnswerLog
+    limits: OldestFirst
+    judge: AskedJudge | None
+    agent: Agent | None
+    on_progress: OnProgress | None
+    notify: Notify
+
+    async def benchmark(self, target: Target) -> BenchmarkResults:
+        """Ask and score one benchmark."""
+        benchmark, asking = target.benchmark, self.plan.asking
+        found = benchmark.read(
+            target.folder,
+            ReadSettings(
+                seed=asking.seed,
+                count_tokens=self.chat.tokens.count,
+                max_questions=asking.max_questions,
+            ),
+        )
+        facet = benchmark.mean_over or next(iter(benchmark.facets), "")
+        chosen = choose_questions(
+            found.questions, asking.max_questions, seed=asking.seed, facet=facet
+        )
+        num_samples = asking.num_samples or benchmark.num_samples
+        put = self._asking(target)
+        progress = await answer_all(
+            found,
+            chosen,
+            put,
+            num_samples=num_samples,
+            chat=self.chat,
+            log=self.log,
+            limits=self.limits,
+            on_progress=self.on_progress,
+            prices=(asking.prompt_price, asking.answer_price),
+        )
+        if self.judge is not None and benchmark.judge is not None:
+            self.notify(f"{benchmark.title}: {self.judge.name} judges the answers")
+        questions = await score_answers(
+            benchmark,
+            found,
+            chosen,
+            log=self.log,
+            num_samples=num_samples,
+            thinking=asking.thinking,
+            judge=self.judge,
+        )
+        is_judged = benchmark.judge is not None
+        return BenchmarkResults(
+            name=benchmark.name,
+            title=benchmark.title,
+            measure=benchmark.measure,
+            questions=questions,
+            facets=benchmark.facets,
+            mean_over=benchmark.mean_over,
+            num_official=benchmark.source.num_questions if benchmark.source else None,
+            source=found.source,
+            notes=(*found.notes, *self._notes(found, len(chosen))),
+            judge=self.judge.name if self.judge is not None and is_judged else "",
+            is_lower_bound=is_judged and self.judge is None,
+            max_prompt_tokens=put.max_prompt_tokens if self.agent is None else 0,
+            max_new_tokens=put.params.max_new_tokens,
+            usage=progress.usage,
+        )
+
+    def _asking(self, target: Target) -> Asking:
+        benchmark, asking = target.benchmark, self.plan.asking
+        max_prompt, max_new = asking.max_prompt_tokens, asking.max_new_tokens
+        if asking.own_limits:
+            max_prompt = benchmark.max_prompt_tokens or max_prompt
+            max_new = benchmark.max_new_tokens or max_new
+        max_prompt, max_new = limits_within(self.chat.window_tokens, max_prompt, max_new)
+        if (max_prompt, max_new) != (asking.max_prompt_tokens, asking.max_new_tokens):
+            self.notify(
+                f"{benchmark.title}: prompts of at most {max_prompt} tokens and answers of at most "
+                f"{max_new} (window {self.chat.window_tokens})"
+            )
+        return Asking(
+            benchmark=benchmark.name,
+            agent=self.agent,
+            has_context=self.plan.agent != CLOSED_BOOK,
+            params=SamplingParams(
+                temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
+            ),
+            max_prompt_tokens=max_prompt,
+            cuts_prompts=asking.long_prompts == "cut",
+            is_threaded=not self.plan.is_local,
+            key=f"{asking.seed}/evaluation/{benchmark.name}/{self.plan.agent}",
+        )
+
+    def _notes(self, found: QuestionSet, num_chosen: int) -> list[str]:
+        if num_chosen == len(found.questions):
+            return []
+        return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
+
+
+def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:
+    """Return the longest prompt and answer that fit a window together, as stated if they do."""
+    if max_prompt + max_new <= window_tokens:
+        return max_prompt, max_new
+    max_new = min(max_new, max(1, window_tokens // _WINDOW_PER_ANSWER))
+    return min(max_prompt, window_tokens - max_new), max_new
