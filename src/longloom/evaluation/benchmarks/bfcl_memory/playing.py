@@ -128,7 +128,7 @@ async def play_conversations(
 
 
 def memory_agent(open_store: Callable[[], MemoryStore], scenario: str, question: str) -> Agent:
-    """Return an agent that answers `question`; each attempt opens, and may change, its own store."""
+    """Return an agent that answers `question`; each attempt opens a store of its own."""
 
     async def answer(attempt: Attempt, *, sampler: ChatSampler, emit: Emit) -> Rollout:
         store = open_store()
