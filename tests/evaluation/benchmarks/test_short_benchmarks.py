@@ -100,7 +100,7 @@ def test_aime_is_read_from_both_layouts(tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text(
         json.dumps({"problem": "Find 30 + 3.", "answer": "33", "id": "0"})
     )
-    benchmark = aime.BENCHMARKS["aime-24"]
+    benchmark = aime.BENCHMARKS["aime24"]
     found = read(benchmark, tmp_path)
     assert benchmark.num_samples == 32
     assert found.questions[0].question_id == "60"
@@ -110,7 +110,7 @@ def test_aime_is_read_from_both_layouts(tmp_path: Path) -> None:
     )
     assert scores(benchmark, found, "It is $\\boxed{25}$.") == (1.0, 1.0)
     assert scores(benchmark, found, "It is $\\boxed{26}$.") == (0.0, 0.0)
-    assert read(aime.BENCHMARKS["aime-25"], tmp_path).questions[0].golds == ("33",)
+    assert read(aime.BENCHMARKS["aime25"], tmp_path).questions[0].golds == ("33",)
 
 
 @pytest.mark.parametrize("answer", ["1000", "-1", "2.5", "", None, "\u0663"])
@@ -118,7 +118,7 @@ def test_aime_answers_are_small_integers(tmp_path: Path, answer: str | None) -> 
     row = {"problem": "Find it.", "answer": answer, "id": "0"}
     (tmp_path / "test.jsonl").write_text(json.dumps(row))
     with pytest.raises(DataError, match="expected an id and an integer from 0 to 999"):
-        read(aime.BENCHMARKS["aime-25"], tmp_path)
+        read(aime.BENCHMARKS["aime25"], tmp_path)
 
 
 GPQA_ROWS = [
