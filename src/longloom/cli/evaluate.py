@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from longloom.cli.console import shown_path
-from longloom.cli.options import Fresh, Model, Overrides, Seed, YarnFactor
+from longloom.cli.options import (
+    Endpoint,
+    Fresh,
+    Model,
+    ModelName,
+    ModelsRecipe,
+    Overrides,
+    Seed,
+    TokenizerFolder,
+    Window,
+    YarnFactor,
+)
 
 
 def evaluate(
@@ -15,16 +26,10 @@ def evaluate(
         typer.Argument(help="Suites, benchmarks, or folders written by `synthesize`."),
     ],
     model: Model = "tiny-base",
-    endpoint: Annotated[
-        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
-    ] = None,
-    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
-    ] = None,
-    window_tokens: Annotated[
-        int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
-    ] = None,
+    endpoint: Endpoint = None,
+    model_name: ModelName = None,
+    tokenizer: TokenizerFolder = None,
+    window_tokens: Window = None,
     agent: Annotated[str, typer.Option(help="single_pass, memory or closed_book.")] = "single_pass",
     files: Annotated[
         Path | None, typer.Option("--data", help="Folder with the official files.")
@@ -45,9 +50,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="held_out or train, of examples.")] = "held_out",
     yarn_factor: YarnFactor = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Recipe whose settings are used; default by the model.")
-    ] = None,
+    recipe: ModelsRecipe = None,
     overrides: Overrides = None,
     seed: Seed = None,
     fresh: Fresh = False,

@@ -28,8 +28,8 @@ class AskingConfig(FrozenConfig):
     """Whether prompts that are too long for a single pass lose their middle, or are not asked and
     count as failed."""
     own_limits: bool = True
-    """Whether a benchmark's own limits of prompt and answer hold, where it states some, in the place
-    of these; the papers' suites turn it off."""
+    """Whether limits of prompt and answer that a benchmark states hold in the place of these; the
+    papers' suites turn it off."""
     thinking_tokens: int = Field(default=0, ge=0)
     """Room for thinking beyond a benchmark's own limit of the answer (32 tokens in RULER's tasks),
     for models that think."""

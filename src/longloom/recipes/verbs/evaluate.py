@@ -1,7 +1,7 @@
 """Evaluate a model on benchmarks, suites and examples of one's own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from longloom.models.protocols import ChatSampler
 from longloom.recipes.evaluating.evaluation_run import (
     MEMORY,
     EvaluationPlan,
+    Notify,
     OnProgress,
     run_evaluation,
 )
@@ -26,6 +27,7 @@ from longloom.recipes.model_source import TINY_BASE
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.verbs.read_model import ReadModel, open_read_model
 from longloom.records import Split
+from longloom.report import write_evaluation_report
 from longloom.rewards.judge_config import JudgeConfig
 from longloom.runlog import RunFolder
 
@@ -65,7 +67,7 @@ def evaluate(
     download: bool = False,
     fresh: bool = False,
     on_progress: OnProgress | None = None,
-    notify: Callable[[str], None] = lambda message: None,
+    notify: Notify = lambda message: None,
 ) -> EvaluationOutcome:
     """Ask a model the questions of benchmarks, score its answers, and write a report.
 
@@ -118,20 +120,27 @@ def evaluate(
             folder = RunFolder(_folder(output, plan, asked, chat))
             if fresh:
                 clear(folder.path)
-            with folder.lock():
-                begin(
-                    folder,
-                    plan.settings(chat.name),
-                    seed=plan.asking.seed,
-                    num_threads=plan.config.num_threads,
-                )
-                notify(f"evaluation in {folder.path}")
-                results = await run_evaluation(
-                    plan, chat, folder.path, on_progress=on_progress, notify=notify
-                )
-            return EvaluationOutcome(results=results, folder=folder.path, report=folder.report_file)
+            return await _run_in(folder, plan, chat, on_progress, notify)
 
     return asyncio.run(run())
+
+
+async def _run_in(
+    folder: RunFolder,
+    plan: EvaluationPlan,
+    chat: ChatSampler,
+    on_progress: OnProgress | None,
+    notify: Notify,
+) -> EvaluationOutcome:
+    settings, num_threads = plan.settings(chat.name), plan.config.num_threads
+    with folder.lock():
+        begin(folder, settings, seed=plan.asking.seed, num_threads=num_threads)
+        notify(f"evaluation in {folder.path}")
+        results, texts = await run_evaluation(
+            plan, chat, folder.path, on_progress=on_progress, notify=notify
+        )
+        report = write_evaluation_report(folder.path, texts)
+    return EvaluationOutcome(results=results, folder=folder.path, report=report)
 
 
 def plan_evaluation(
