@@ -65,13 +65,9 @@ def evaluate(
     from longloom.recipes.verbs.read_model import ReadModel
 
     asked = ReadModel(
-        model=model,
-        endpoint=endpoint,
-        model_name=model_name,
-        tokenizer=tokenizer,
-        window_tokens=window_tokens,
-        yarn_factor=yarn_factor,
-    )
+        model=model, endpoint=endpoint, model_name=model_name, tokenizer=tokenizer,
+        window_tokens=window_tokens, yarn_factor=yarn_factor,
+    )  # fmt: skip
     stated = [
         f"asking.{name}={value}"
         for name, value in (("num_samples", num_samples), ("max_questions", max_questions))
