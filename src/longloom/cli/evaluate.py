@@ -60,6 +60,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model; the same command goes on where it stopped."""
     from longloom.cli.evaluate_console import EvaluateConsole, print_plan, print_results
+    from longloom.recipes.evaluating.request import EvaluationSettings
     from longloom.recipes.verbs.evaluate import evaluate as run_evaluation
     from longloom.recipes.verbs.evaluate import plan_evaluation
     from longloom.recipes.verbs.read_model import ReadModel
@@ -68,25 +69,13 @@ def evaluate(
         model=model, endpoint=endpoint, model_name=model_name, tokenizer=tokenizer,
         window_tokens=window_tokens, yarn_factor=yarn_factor,
     )  # fmt: skip
-    stated = [
-        f"asking.{name}={value}"
-        for name, value in (("num_samples", num_samples), ("max_questions", max_questions))
-        if value is not None
-    ]
-    settings = {
-        "model": asked,
-        "agent": agent,
-        "files": files,
-        "split": split,
-        "recipe": recipe,
-        "overrides": [*stated, *(overrides or ())],
-        "seed": seed,
-        "judge": judge,
-        "judge_model": judge_model,
-        "download": download,
-    }
+    settings = EvaluationSettings(
+        model=asked, agent=agent, files=files, split=split, num_samples=num_samples,
+        max_questions=max_questions, recipe=recipe, overrides=overrides or (), seed=seed,
+        judge=judge, judge_model=judge_model, download=download,
+    )  # fmt: skip
     if dry_run:
-        print_plan(plan_evaluation(targets, **settings))  # type: ignore[arg-type]
+        print_plan(plan_evaluation(targets, **settings))
         return
     with EvaluateConsole() as console:
         outcome = run_evaluation(
@@ -95,7 +84,7 @@ def evaluate(
             fresh=fresh,
             on_progress=console.on_progress,
             notify=console.on_message,
-            **settings,  # type: ignore[arg-type]
+            **settings,
         )
     print_results(outcome.results)
     print(f"\nreport: {shown_path(outcome.report)}")

@@ -20,7 +20,7 @@ from longloom.evaluation.runner import Progress, answer_all
 from longloom.evaluation.scoring_run import score_answers
 from longloom.evaluation.settings import AskingConfig
 from longloom.evaluation.summary import summarise
-from longloom.memory import MemoryAgent
+from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.evaluating.targets import Target, Targets
@@ -64,6 +64,11 @@ class EvaluationPlan:
     is_local: bool
     """Whether the model runs in this process."""
 
+    def memory(self, window_tokens: int) -> MemoryConfig:
+        """Return how the memory agent reads with a window; answers are not traced back."""
+        found = reading_memory(self.config, self.overrides, window_tokens)
+        return found.replace(citations=False)
+
     def settings(self, model: str) -> dict[str, Any]:
         """Return all that shapes the answers, as run.yaml holds it."""
         memory = self.config.memory.model_dump(mode="json") if self.agent == MEMORY else None
@@ -103,8 +108,7 @@ async def run_evaluation(
         agent: Agent | None = None
         if plan.agent == MEMORY:
             journal = opened.enter_context(JournalFile(folder / JOURNAL_FILE))
-            memory = reading_memory(plan.config, plan.overrides, chat.window_tokens)
-            agent = MemoryAgent(memory.replace(citations=False), journal=journal)
+            agent = MemoryAgent(plan.memory(chat.window_tokens), journal=journal)
         async with open_judge(plan.judge, folder) as judge:
             one_run = _Run(plan, chat, log, limits, judge, agent, sets, on_progress, notify)
             for target in plan.targets.targets:
