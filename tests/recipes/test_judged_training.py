@@ -171,7 +171,7 @@ def test_evaluation_asks_the_same_judge(parts, questions, tmp_path) -> None:
             questions,
             model=parts.model,
             output=tmp_path / "scores",
-            overrides=[f"judge={judge(server.url)}", *READ_ALL],
+            overrides=[f"judge={judge(server.url)}", *READ_ALL, "asking.thinking=never"],
         )
     assert server.bodies
     (found,) = outcome.results.benchmarks

@@ -132,6 +132,8 @@ def _rule_all(
 def _after_thinking(answer: Answer, thinking: Thinking, others_think: bool) -> str | None:
     """Return what follows the thinking, or None if that never ended."""
     text = answer.text
+    if thinking == "never":
+        return text
     if answer.reasoning:
         is_cut = answer.finish_reason == FinishReason.LENGTH
         return None if is_cut and not text.strip() else text

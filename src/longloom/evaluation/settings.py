@@ -35,7 +35,7 @@ class AskingConfig(FrozenConfig):
     for models that think."""
     thinking: Literal["auto", "always", "never"] = "auto"
     """Whether an answer without the end of thinking is unfinished. `auto`: if other answers of the
-    run have one, and this one was cut; or if it begins one."""
+    run have one, and this one was cut; or if it begins one. `never`: tags of thinking are text."""
     concurrency: int = Field(default=32, ge=1)
     """Questions that are answered at a time."""
     max_tokens_in_flight: int | None = Field(default=None, ge=1)
