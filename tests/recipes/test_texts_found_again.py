@@ -24,16 +24,16 @@ def test_texts_are_found_until_their_file_changes(tmp_path: Path) -> None:
             "frames", model=model, files=path.parent, output=tmp_path / "run", max_questions=1
         )
     question = outcome.results.benchmarks[0].questions[0]
-    asked = texts_of(outcome.results)("frames", question.question_id)
-    assert asked is not None
-    assert asked.query
+    asked_of = texts_of(outcome.results)
+    assert asked_of is not None
+    assert asked_of("frames", question.question_id).query
     wrong = tmp_path / "run/wrong_answers"
     first = sorted(page.read_bytes() for page in wrong.glob("*.html"))
     api.write_report(tmp_path / "run")
     assert sorted(page.read_bytes() for page in wrong.glob("*.html")) == first
 
     path.write_text(path.read_text("utf-8") + "\n", "utf-8")
-    assert texts_of(outcome.results)("frames", question.question_id) is None
+    assert texts_of(outcome.results) is None
     path.unlink()
-    assert texts_of(outcome.results)("frames", question.question_id) is None
+    assert texts_of(outcome.results) is None
     assert api.write_report(tmp_path / "run") == outcome.report

@@ -103,7 +103,7 @@ def resolve_request(
             "named": [str(Path(name).resolve()) if Path(name).is_dir() else name for name in names],
             "files": None if files is None else str(Path(files).resolve()),
             "generated": str(GENERATED.resolve()),
-            "split": split,
+            "split": str(split),
         },
     )
     return model, plan, connection

@@ -18,9 +18,11 @@ from longloom.recipes.verbs.read_model import LARGE_RECIPE
 from longloom.text.estimated_tokens import EstimatedTokens
 
 
-def texts_of(results: EvaluationResults) -> AskedOf:
-    """Return what gives the text of a question by benchmark and id, or None where it is gone."""
+def texts_of(results: EvaluationResults) -> AskedOf | None:
+    """Return what gives the text of a question by benchmark and id; None if all files are gone."""
     sets = dict(_sets(results))
+    if not sets:
+        return None
     by_name: Mapping[str, Mapping[str, Question]] = {
         name: {one.question_id: one for one in found.questions} for name, found in sets.items()
     }
