@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from killed_command import kill_when
 from official_files import write_json_lines
 from scripted_endpoint import ScriptedEndpoint, prompt_of
 
@@ -66,22 +64,6 @@ def _command(endpoint: ScriptedEndpoint, files: Path, output: Path, agent: str) 
     ]
 
 
-def _kill_when(command: list[str], is_reached: Callable[[], bool]) -> bool:
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while child.poll() is None:
-        if is_reached():
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            return True
-        try:
-            child.wait(0.005)
-        except subprocess.TimeoutExpired:
-            continue
-    return False
-
-
 def _has_answered(endpoint: ScriptedEndpoint, num_calls: float) -> bool:
     return len(endpoint.bodies) > num_calls
 
@@ -102,7 +84,7 @@ def test_nothing_is_asked_twice_and_scores_are_the_same(tmp_path: Path, agent: s
         killed = _command(endpoint, files, tmp_path / "killed", agent)
         for share in (0.1, 0.3, 0.5, 0.7, 0.9):
             enough = share * num_whole
-            num_kills += _kill_when(killed, partial(_has_answered, endpoint, enough))
+            num_kills += kill_when(killed, partial(_has_answered, endpoint, enough))
         subprocess.run(killed, check=True, capture_output=True)
         asked = Counter(json.dumps(body, sort_keys=True) for body in endpoint.bodies)
     assert num_kills == 5
