@@ -17,7 +17,7 @@ pytestmark = pytest.mark.enable_socket
 SHARED = Path(__file__).parents[3] / "shared/data"
 REAL = {
     "hotpotqa-distractor": ("bench-hotpot-sample", 100),
-    "leval": ("bench-leval", 300),
+    "leval": ("bench-leval", 100),
     "tatqa": ("bench-tatqa", 300),
 }
 
