@@ -8,6 +8,7 @@ import pytest
 from longloom.errors import ConfigError, DataError
 from longloom.evaluation.answers import ANSWERS_FILE
 from longloom.recipes import api
+from longloom.recipes.evaluating.request import resolve_request
 from longloom.recipes.evaluating.run_folder import check_clearable, clear
 from longloom.recipes.verbs.read_model import ReadModel
 from longloom.runlog import RunFolder
@@ -109,6 +110,15 @@ def test_a_file_or_nothing_in_place_of_the_folder_is_refused(tmp_path: Path) -> 
         api.plan_evaluation("aime25", model=SERVER, files=files / "test.jsonl")
     with pytest.raises(DataError, match=r"none does not exist; expected the folder"):
         api.plan_evaluation("aime25", model=SERVER, files=tmp_path / "none")
+
+
+def test_the_judge_that_is_named_takes_settings(tmp_path: Path) -> None:
+    settings = {"model": SERVER, "files": tmp_path, "judge": "http://127.0.0.1:2/v1"}
+    changed = ["judge.endpoint.max_retries=2", "judge.max_reply_tokens=99"]
+    _, plan, _ = resolve_request("frames", {**settings, "judge_model": "j", "overrides": changed})
+    assert plan.judge is not None
+    assert (plan.judge.endpoint.model, plan.judge.endpoint.max_retries) == ("j", 2)
+    assert plan.judge.max_reply_tokens == 99
 
 
 @pytest.mark.parametrize("name", ["", "xyzzy"])
