@@ -278,14 +278,7 @@ class _Run:
 
     def _limits(self, benchmark: Benchmark) -> tuple[int, int]:
         """Return the longest prompt and answer: the suite's or the benchmark's, in the window."""
-        asking = self.plan.asking
-        stated = asking.max_prompt_tokens, asking.max_new_tokens
-        if asking.own_limits:
-            own_answer = benchmark.max_new_tokens
-            stated = (
-                benchmark.max_prompt_tokens or stated[0],
-                stated[1] if own_answer is None else own_answer + asking.thinking_tokens,
-            )
+        stated = stated_limits(benchmark, self.plan.asking)
         found = limits_within(self.chat.window_tokens, *stated)
         if found != stated:
             self.notify(
@@ -299,6 +292,17 @@ class _Run:
         if num_chosen == len(found.questions):
             return []
         return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
+
+
+def stated_limits(benchmark: Benchmark, asking: AskingConfig) -> tuple[int, int]:
+    """Return the longest prompt and answer that are asked of a benchmark, whatever the window."""
+    if not asking.own_limits:
+        return asking.max_prompt_tokens, asking.max_new_tokens
+    own_answer = benchmark.max_new_tokens
+    return (
+        benchmark.max_prompt_tokens or asking.max_prompt_tokens,
+        asking.max_new_tokens if own_answer is None else own_answer + asking.thinking_tokens,
+    )
 
 
 def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:
