@@ -98,6 +98,11 @@ def print_results(results: "EvaluationResults") -> None:
         )
         if benchmark.is_lower_bound:
             notes.append(f"{benchmark.title}: no judge was asked; the figure is a lower bound")
+        if found.num_unclear_verdicts:
+            notes.append(
+                f"{benchmark.title}: {found.num_unclear_verdicts} of {found.num_answers} verdicts "
+                "of the judge say nothing clear and count as no"
+            )
         notes += [f"{benchmark.title}: {note}" for note in benchmark.notes]
     print()
     print_table(rows)

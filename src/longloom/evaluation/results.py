@@ -185,6 +185,8 @@ def read_results(folder: Path) -> EvaluationResults:
         )
         names = ("model", "agent", "suite", "settings", "seconds")
         return EvaluationResults(benchmarks=benchmarks, **{name: content[name] for name in names})
+    except DataError as error:
+        raise DataError(f"{folder} holds damaged results: {error}; evaluate again") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder} holds damaged results: {error!r}; evaluate again") from None
 
