@@ -12,7 +12,7 @@ from longloom.recipes.evaluating.request import resolve_request
 from longloom.recipes.evaluating.run_folder import check_clearable, clear
 from longloom.recipes.verbs.read_model import ReadModel
 from longloom.runlog import RunFolder
-from scripted_endpoint import Fault, ScriptedEndpoint, always_fails
+from scripted_endpoint import Fault, ScriptedEndpoint, prompt_of
 
 SERVER = ReadModel(endpoint="http://127.0.0.1:1/v1", model_name="m", window_tokens=20_000)
 
@@ -88,10 +88,14 @@ def test_changed_files_and_windows_are_refused_where_answers_are(tmp_path: Path)
 def test_a_refused_answer_is_told_with_its_reason(tmp_path: Path) -> None:
     files = write_problems(tmp_path / "files", "What is 0?", "What is 1?")
     told: list[str] = []
-    with ScriptedEndpoint(lambda body: "", faults=always_fails(Fault.REFUSED)) as endpoint:
+
+    def refuses(body: dict, num_earlier: int) -> Fault | None:
+        return Fault.REFUSED if "What is 0?" in prompt_of(body) else None
+
+    with ScriptedEndpoint(lambda body: "1", faults=refuses) as endpoint:
         evaluate(endpoint, files, tmp_path / "run", notify=told.append)
     (line,) = [line for line in told if "failed" in line]
-    assert line.startswith("AIME25: 2 of 2 answers failed, the first with: ")
+    assert line.startswith("AIME25: 1 of 2 answers failed, the first with: ")
     assert "context too long" in line
 
 
@@ -123,7 +127,9 @@ def test_the_judge_that_is_named_takes_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "xyzzy"])
 def test_nothing_is_guessed_where_no_name_is_near(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"'{name}' is no suite.*examples; known are qwenlong-l1"):
+    with pytest.raises(
+        ConfigError, match=f"'{name}' is no suite.*examples; `longloom evaluate --list`"
+    ):
         api.plan_evaluation(name, model=SERVER)
 
 

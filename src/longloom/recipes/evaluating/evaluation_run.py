@@ -1,5 +1,6 @@
 """Carry an evaluation out: ask, score, judge, sum up, write."""
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longloom.errors import DataError
+from longloom.errors import DataError, MissingDependencyError
 from longloom.evaluation.answers import Answer, AnswerLog
 from longloom.evaluation.asking import CLOSED_BOOK, Asking
 from longloom.evaluation.asking_judge import AskedJudge, open_judge
@@ -152,6 +153,8 @@ def _read_all(plan: EvaluationPlan, chat: ChatSampler, notify: Notify) -> dict[s
         max_questions=plan.asking.max_questions,
     )
     targets = plan.targets.targets
+    for target in targets:
+        _check_extras(target)
     sets = {one.benchmark.name: one.benchmark.read(one.folder, settings) for one in targets}
     for target in targets:
         if not sets[target.benchmark.name].questions:
@@ -163,6 +166,15 @@ def _read_all(plan: EvaluationPlan, chat: ChatSampler, notify: Notify) -> dict[s
             "files, or take another benchmark"
         )
     return sets
+
+
+def _check_extras(target: Target) -> None:
+    missing = [name for name in target.benchmark.uses if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"{target.benchmark.title} is scored with {', '.join(missing)}, which is not "
+            "installed; run `pip install 'longloom[eval]'`"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +281,7 @@ class _Run:
             has_context=self.plan.agent != CLOSED_BOOK,
             params=params,
             max_prompt_tokens=max_prompt,
+            accepts_outages=asking.outages == "fail",
             has_own_limits=asking.own_limits,
             thinking_tokens=asking.thinking_tokens,
             cuts_prompts=asking.long_prompts == "cut",

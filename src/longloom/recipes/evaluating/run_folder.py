@@ -14,7 +14,7 @@ from longloom.report.wrong_pages import WRONG_FOLDER
 from longloom.runlog import RunFolder, config_hash, describe_run, read_manifest, write_manifest
 
 _NEUTRAL = (
-    "asking.answer_price", "asking.concurrency", "asking.max_tokens_in_flight",
+    "asking.answer_price", "asking.concurrency", "asking.max_tokens_in_flight", "asking.outages",
     "asking.prompt_price", "asking.thinking", "files", "generated", "judge", "named",
 )  # fmt: skip
 """Settings that change no answer: a run goes on with others."""

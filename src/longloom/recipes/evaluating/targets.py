@@ -152,8 +152,8 @@ def _unknown(name: str) -> str:
     if name and Path(name).is_dir():
         return f"{name} holds no examples (examples.parquet); give a folder written by `synthesize`"
     nearest = nearest_key(name, known)
-    guess = f"; did you mean {nearest!r}? Known" if nearest else "; known"
+    guess = f"; did you mean {nearest!r}?" if nearest else ";"
     return (
-        f"{name!r} is no suite, no benchmark and no folder of examples{guess} are "
-        f"{', '.join(known)}"
+        f"{name!r} is no suite, no benchmark and no folder of examples{guess} "
+        "`longloom evaluate --list` shows what there is"
     )
