@@ -156,3 +156,8 @@ def test_the_tiny_suite_is_generated_asked_and_scored(tmp_path: Path, monkeypatc
     assert sum(one.mean("strict") for one in questions) > 5
     again = api.evaluate("held-out-tiny", output=tmp_path / "again", max_questions=40)
     assert again.results.benchmarks == outcome.results.benchmarks
+
+
+def test_a_server_may_hold_a_model_that_does_not_think() -> None:
+    _, plan, _ = resolve_request(str(toy().questions), {"model": SERVER})
+    assert plan.asking.thinking == "auto"

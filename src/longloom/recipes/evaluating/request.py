@@ -125,6 +125,9 @@ def _asking(
     asking = AskingConfig().model_dump() | dict(targets.settings)
     if is_local:
         asking["concurrency"] = _LOCAL_CONCURRENCY
+    else:
+        # Only of models trained here is it known that they think.
+        asking["thinking"] = "auto"
     named = {
         "seed": settings.get("seed"),
         "num_samples": settings.get("num_samples"),
