@@ -18,6 +18,8 @@ _NEUTRAL = (
     "asking.prompt_price", "asking.thinking", "files", "generated", "judge", "named",
 )  # fmt: skip
 """Settings that change no answer: a run goes on with others."""
+_GROWING = ("asking.max_questions", "asking.num_samples")
+"""Settings that ask more or less of the same: a run goes on with others too."""
 JOURNAL_FILE = "journal.sqlite"
 """In the folder of an evaluation: what the memory agent has read."""
 _WRITTEN_FOLDERS = (JUDGE_FOLDER, WRONG_FOLDER)
@@ -31,7 +33,7 @@ RECIPE = "evaluate"
 
 def default_folder(label: str, model: str, settings: Mapping[str, Any]) -> Path:
     """Return the folder of an evaluation in `runs`, with a digest of its settings in its name."""
-    shaping = {name: value for name, value in flat(settings).items() if not _is_neutral(name)}
+    shaping = {name: value for name, value in flat(settings).items() if name not in _NEUTRAL}
     return Path("runs") / f"evaluate-{label}-{model}-{config_hash(shaping)[:8]}"
 
 
@@ -136,14 +138,10 @@ def _check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any])
     differing = [
         f"{name}: {before.get(name)!r} before, {now.get(name)!r} here"
         for name in sorted({*before, *now})
-        if before.get(name) != now.get(name) and not _is_neutral(name)
+        if before.get(name) != now.get(name) and name not in (*_NEUTRAL, *_GROWING)
     ]
     if differing:
         raise ConfigError(
             f"{folder} holds an evaluation with other settings ({'; '.join(differing[:5])}); give "
             "the same ones to go on, another folder (-o), or --fresh to start again"
         )
-
-
-def _is_neutral(name: str) -> bool:
-    return name in _NEUTRAL
