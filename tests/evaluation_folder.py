@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from longloom.evaluation.answers import Answer, AnswerLog
+from longloom.evaluation.asking.answers import Answer, AnswerLog
 from longloom.evaluation.results import (
     BenchmarkResults,
     EvaluationResults,

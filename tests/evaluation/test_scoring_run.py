@@ -8,8 +8,8 @@ import pytest
 
 import sums_benchmark as sums
 from longloom.errors import ModelError
-from longloom.evaluation.answers import Answer, AnswerLog, Failure
-from longloom.evaluation.asking_judge import open_judge
+from longloom.evaluation.asking.answers import Answer, AnswerLog, Failure
+from longloom.evaluation.asking.asking_judge import open_judge
 from longloom.evaluation.benchmark import JudgeRule
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
 from longloom.evaluation.scoring_run import score_answers

@@ -7,7 +7,7 @@ import pytest
 
 import longloom
 from longloom.errors import ConfigError, DataError
-from longloom.evaluation.answers import AnswerLog
+from longloom.evaluation.asking.answers import AnswerLog
 from longloom.recipes import api
 from longloom.synthesis.storage import read_examples
 from tiny_folder import TINY_TRAINING, Toy, toy

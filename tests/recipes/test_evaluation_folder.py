@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from longloom.errors import ConfigError, DataError
-from longloom.evaluation.answers import ANSWERS_FILE
+from longloom.evaluation.asking.answers import ANSWERS_FILE
 from longloom.recipes import api
 from longloom.recipes.evaluating.request import resolve_request
 from longloom.recipes.evaluating.run_folder import check_clearable, clear

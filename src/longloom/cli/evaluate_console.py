@@ -11,8 +11,8 @@ from longloom.cli.read_console import duration
 from longloom.runlog.closing import ClosesOnExit
 
 if TYPE_CHECKING:
+    from longloom.evaluation.asking.runner import Progress
     from longloom.evaluation.results import EvaluationResults
-    from longloom.evaluation.runner import Progress
     from longloom.recipes.evaluating.planned import PlannedBenchmark
 
 _MODES = ("strict", "parity")

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from longloom.evaluation.answers import Answer, AnswerLog, Failure
-from longloom.evaluation.asking_judge import AskedJudge
+from longloom.evaluation.asking.answers import Answer, AnswerLog, Failure
+from longloom.evaluation.asking.asking_judge import AskedJudge
+from longloom.evaluation.asking.workers import workers
 from longloom.evaluation.benchmark import Benchmark, JudgeRule, ScoreText
 from longloom.evaluation.questions import Question, QuestionSet
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
 from longloom.evaluation.scoring.score import JudgeVerdict, Score
-from longloom.evaluation.workers import workers
 from longloom.records import FinishReason
 from longloom.rewards.extraction import THINK_BEGIN, THINK_END
 from longloom.rewards.judge import Verdict

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.answers import ANSWERS_FILE
+from longloom.evaluation.asking.answers import ANSWERS_FILE
 from longloom.evaluation.results import (
     RESULTS_FILE,
     BenchmarkResults,

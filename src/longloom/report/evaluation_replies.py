@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.evaluation.answers import ANSWERS_FILE, ANSWERS_SCHEMA, Answer, AnswerKey
+from longloom.evaluation.asking.answers import ANSWERS_FILE, ANSWERS_SCHEMA, Answer, AnswerKey
 from longloom.rewards.extraction import THINK_BEGIN, THINK_END
 from longloom.runlog import iterate_records
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.answers import AnswerKey
+from longloom.evaluation.asking.answers import AnswerKey
 from longloom.evaluation.comparing import ChangedQuestion, Comparison, PairedResults, question_pairs
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
 from longloom.report.evaluation_contents import EvaluationContents

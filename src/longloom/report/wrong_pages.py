@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.answers import AnswerKey
+from longloom.evaluation.asking.answers import AnswerKey
 from longloom.evaluation.results import BenchmarkResults, QuestionResult, ScoredAnswer
 from longloom.report.evaluation_contents import (
     EvaluationContents,

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from longloom.errors import DataError, MissingDependencyError
-from longloom.evaluation.answers import Answer, AnswerLog
-from longloom.evaluation.asking import CLOSED_BOOK, Asking
-from longloom.evaluation.asking_judge import AskedJudge, open_judge
+from longloom.evaluation.asking.answers import Answer, AnswerLog
+from longloom.evaluation.asking.asking_judge import AskedJudge, open_judge
+from longloom.evaluation.asking.choosing import choose_questions
+from longloom.evaluation.asking.one_answer import CLOSED_BOOK, Asking
+from longloom.evaluation.asking.preparing import Preparations
+from longloom.evaluation.asking.runner import Progress, answer_all
+from longloom.evaluation.asking.settings import AskingConfig
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
-from longloom.evaluation.choosing import choose_questions
-from longloom.evaluation.preparing import Preparations
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
-from longloom.evaluation.runner import Progress, answer_all
 from longloom.evaluation.scoring_run import score_answers
-from longloom.evaluation.settings import AskingConfig
 from longloom.evaluation.summary import summarise
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile

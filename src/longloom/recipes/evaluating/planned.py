@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from longloom.evaluation.asking import CLOSED_BOOK, SINGLE_PASS
+from longloom.evaluation.asking.choosing import choose_questions
+from longloom.evaluation.asking.one_answer import CLOSED_BOOK, SINGLE_PASS
 from longloom.evaluation.benchmark import ReadSettings
-from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.questions import Asked
 from longloom.recipes.evaluating.evaluation_run import EvaluationPlan, stated_limits
 from longloom.recipes.evaluating.targets import Target

@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from longloom.config import apply_overrides, overrides_of, parse_config
 from longloom.errors import ConfigError
-from longloom.evaluation.asking import CLOSED_BOOK, SINGLE_PASS
-from longloom.evaluation.settings import AskingConfig
+from longloom.evaluation.asking.one_answer import CLOSED_BOOK, SINGLE_PASS
+from longloom.evaluation.asking.settings import AskingConfig
 from longloom.models.endpoint.config import EndpointConfig
 from longloom.recipes.evaluating.evaluation_run import MEMORY, EvaluationPlan
 from longloom.recipes.evaluating.targets import Targets, resolve_targets

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from longloom.errors import ConfigError
-from longloom.evaluation.answers import ANSWERS_FILE
-from longloom.evaluation.asking_judge import JUDGE_FOLDER
+from longloom.evaluation.asking.answers import ANSWERS_FILE
+from longloom.evaluation.asking.asking_judge import JUDGE_FOLDER
 from longloom.evaluation.results import RESULTS_FILE, SCORES_FILE
 from longloom.report.wrong_pages import WRONG_FOLDER
 from longloom.runlog import RunFolder, config_hash, describe_run, read_manifest, write_manifest

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from longloom.errors import ConfigError, DataError
-from longloom.evaluation.answers import ANSWERS_FILE
+from longloom.evaluation.asking.answers import ANSWERS_FILE
 from longloom.evaluation.cells import EvaluationCell, read_cells
 from longloom.evaluation.comparing import (
     Comparison,

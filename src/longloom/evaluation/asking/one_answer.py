@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from longloom.errors import ModelError
-from longloom.evaluation.answers import Answer, Failure, failure_of
-from longloom.evaluation.fitting import FittedPrompt, fit_prompt
-from longloom.evaluation.preparing import Preparations
+from longloom.evaluation.asking.answers import Answer, Failure, failure_of
+from longloom.evaluation.asking.fitting import FittedPrompt, fit_prompt
+from longloom.evaluation.asking.preparing import Preparations
 from longloom.evaluation.questions import Asked, Question
 from longloom.models.endpoint.errors import EndpointSetupError
 from longloom.models.protocols import ChatSampler

@@ -8,9 +8,9 @@ import pytest
 
 import sums_benchmark as sums
 from longloom.errors import ModelError
-from longloom.evaluation.answers import ANSWERS_FILE, Answer, AnswerLog, Failure
-from longloom.evaluation.asking import Asking
-from longloom.evaluation.runner import Progress, answer_all
+from longloom.evaluation.asking.answers import ANSWERS_FILE, Answer, AnswerLog, Failure
+from longloom.evaluation.asking.one_answer import Asking
+from longloom.evaluation.asking.runner import Progress, answer_all
 from longloom.models.endpoint.chat import EndpointChat
 from longloom.models.endpoint.errors import EndpointSetupError
 from longloom.records import ChatMessage, SamplingParams, TokenUsage
@@ -235,7 +235,7 @@ def test_progress_counts_every_answer(tmp_path: Path) -> None:
 
 
 def test_a_chat_is_sent_as_it_is_and_put_on_paper_if_it_is_too_long(tmp_path: Path) -> None:
-    from longloom.evaluation.fitting import fit_prompt
+    from longloom.evaluation.asking.fitting import fit_prompt
     from longloom.evaluation.questions import Asked
 
     history = (ChatMessage(role="user", content="one " * 30),)

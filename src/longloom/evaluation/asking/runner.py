@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from longloom.errors import ModelError
-from longloom.evaluation.answers import Answer, AnswerLog, Failure
-from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
-from longloom.evaluation.fitting import FittedPrompt
-from longloom.evaluation.kept_calls import KeptChat
+from longloom.evaluation.asking.answers import Answer, AnswerLog, Failure
+from longloom.evaluation.asking.fitting import FittedPrompt
+from longloom.evaluation.asking.kept_calls import KeptChat
+from longloom.evaluation.asking.one_answer import Asking, answer_question, prompt_of, too_long
+from longloom.evaluation.asking.workers import workers
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.workers import workers
 from longloom.models.protocols import ChatSampler
 from longloom.records import TokenUsage
 from longloom.rollout.call_limits import LimitedChat, OldestFirst

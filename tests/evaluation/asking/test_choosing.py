@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longloom.evaluation.choosing import choose_questions
+from longloom.evaluation.asking.choosing import choose_questions
 from longloom.evaluation.questions import Question
 
 QUESTIONS = [

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from longloom.errors import ModelError
-from longloom.evaluation.answers import Answer, AnswerLog, failure_of
+from longloom.evaluation.asking.answers import Answer, AnswerLog, failure_of
+from longloom.evaluation.asking.kept_calls import KeptChat
 from longloom.evaluation.benchmark import Prepare
-from longloom.evaluation.kept_calls import KeptChat
 from longloom.models.endpoint.errors import EndpointSetupError, EndpointUnavailableError
 from longloom.models.protocols import ChatSampler
 from longloom.records import SamplingParams

@@ -6,7 +6,7 @@ digest of what was asked, so a changed prompt is asked anew.
 
 import hashlib
 
-from longloom.evaluation.answers import Answer, AnswerLog
+from longloom.evaluation.asking.answers import Answer, AnswerLog
 from longloom.models.protocols import ChatSampler
 from longloom.records import FinishReason, Reply, ReplyRequest
 from longloom.rollout.asking import WrappedChat
