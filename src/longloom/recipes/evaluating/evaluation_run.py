@@ -10,7 +10,7 @@ from typing import Any
 from longloom.evaluation.answers import AnswerLog
 from longloom.evaluation.asking import CLOSED_BOOK, Asking
 from longloom.evaluation.asking_judge import AskedJudge, open_judge
-from longloom.evaluation.benchmark import ReadSettings
+from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.questions import QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
@@ -185,34 +185,60 @@ class _Run:
         )
 
     def _asking(self, target: Target) -> Asking:
-        benchmark, asking = target.benchmark, self.plan.asking
-        max_prompt, max_new = asking.max_prompt_tokens, asking.max_new_tokens
-        if asking.own_limits:
-            max_prompt = benchmark.max_prompt_tokens or max_prompt
-            max_new = benchmark.max_new_tokens or max_new
-        max_prompt, max_new = limits_within(self.chat.window_tokens, max_prompt, max_new)
-        if (max_prompt, max_new) != (asking.max_prompt_tokens, asking.max_new_tokens):
-            self.notify(
-                f"{benchmark.title}: prompts of at most {max_prompt} tokens and answers of at most "
-                f"{max_new} (window {self.chat.window_tokens})"
-            )
-        return Asking(
-            benchmark=benchmark.name,
-            agent=self.agent,
-            has_context=self.plan.agent != CLOSED_BOOK,
-            params=SamplingParams(
-                temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
-            ),
-            max_prompt_tokens=max_prompt,
-            cuts_prompts=asking.long_prompts == "cut",
-            is_threaded=not self.plan.is_local,
-            key=f"{asking.seed}/evaluation/{benchmark.name}/{self.plan.agent}",
+        benchmark, asking, window_tokens = (
+            target.benchmark,
+            self.plan.asking,
+            self.chat.window_tokens,
         )
+        put = asking_of(
+            benchmark,
+            asking,
+            agent=self.agent,
+            agent_name=self.plan.agent,
+            window_tokens=window_tokens,
+            is_threaded=not self.plan.is_local,
+        )
+        limits = (put.max_prompt_tokens, put.params.max_new_tokens)
+        if limits != (asking.max_prompt_tokens, asking.max_new_tokens):
+            self.notify(
+                f"{benchmark.title}: prompts of at most {limits[0]} tokens and answers of at most "
+                f"{limits[1]} (window {window_tokens})"
+            )
+        return put
 
     def _notes(self, found: QuestionSet, num_chosen: int) -> list[str]:
         if num_chosen == len(found.questions):
             return []
         return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
+
+
+def asking_of(
+    benchmark: Benchmark,
+    asking: AskingConfig,
+    *,
+    agent: Agent | None,
+    agent_name: str,
+    window_tokens: int,
+    is_threaded: bool,
+) -> Asking:
+    """Return how the questions of a benchmark are put by these settings, within a window."""
+    max_prompt, max_new = asking.max_prompt_tokens, asking.max_new_tokens
+    if asking.own_limits:
+        max_prompt = benchmark.max_prompt_tokens or max_prompt
+        max_new = benchmark.max_new_tokens or max_new
+    max_prompt, max_new = limits_within(window_tokens, max_prompt, max_new)
+    return Asking(
+        benchmark=benchmark.name,
+        agent=agent,
+        has_context=agent_name != CLOSED_BOOK,
+        params=SamplingParams(
+            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
+        ),
+        max_prompt_tokens=max_prompt,
+        cuts_prompts=asking.long_prompts == "cut",
+        is_threaded=is_threaded,
+        key=f"{asking.seed}/evaluation/{benchmark.name}/{agent_name}",
+    )
 
 
 def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:

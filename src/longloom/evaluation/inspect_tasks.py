@@ -1,0 +1,296 @@
+"""Benchmarks as tasks of inspect_ai: adapters over the functions that our own runner uses.
+
+    Question -> Sample (id, golds, facets) -> solver: Asked, prompt, model -> scorer: both modes
+
+A sample holds no long text: the solver reads it when its turn comes, and the log says where it was.
+A question that fails counts as 0. `recipes/evaluating/inspect_entry.py` registers the tasks.
+
+What it leaves out: thinking whose end other answers show (`thinking=auto` looks at one answer).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import anyio.to_thread
+from inspect_ai import Task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import HeadlineMetric
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    ContentReasoning,
+    ContentText,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    get_model,
+    model_roles,
+)
+from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, mean, metric, scorer, stderr
+from inspect_ai.scorer import Score as InspectScore
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from longloom.evaluation.answers import Answer, Failure
+from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
+from longloom.evaluation.benchmark import Benchmark
+from longloom.evaluation.benchmarks.catalogue import find_benchmark
+from longloom.evaluation.inspect_chat import InspectChat, reasoning_of
+from longloom.evaluation.questions import Asked, Question, QuestionSet
+from longloom.evaluation.results import MODES, ScoredAnswer
+from longloom.evaluation.scoring_run import Thinking, join_verdict, rule_answer
+from longloom.records import FinishReason, TokenUsage
+from longloom.rewards.judge import Verdict
+from longloom.text.tokenizer import Tokenizer
+
+GRADER = "grader"
+"""The role of the judge: `--model-role grader=openai-api/x/y`."""
+_QUESTION = "longloom_question"
+_ANSWER = "longloom_answer"
+_SHOWN_CHARACTERS = 4_000
+_JUDGE_SEED = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectSettings:
+    """What a task needs besides its questions."""
+
+    asking: Asking
+    """How the questions are put."""
+    window_tokens: int
+    """The model's window."""
+    num_samples: int = 1
+    """Answers per question: the epochs."""
+    thinking: Thinking = "auto"
+    """See `AskingConfig.thinking`."""
+    tokenizer: Tokenizer | None = None
+    """The model's; tokens are estimated without it."""
+
+
+def inspect_task(
+    benchmark: Benchmark,
+    found: QuestionSet,
+    chosen: Sequence[Question],
+    settings: InspectSettings,
+) -> Task:
+    """Return the task that asks the chosen questions of a benchmark."""
+    params = settings.asking.params
+    return Task(
+        name=benchmark.name,
+        display_name=benchmark.title,
+        dataset=MemoryDataset([_sample(benchmark, one) for one in chosen], name=benchmark.name),
+        solver=ask_by_reference(found, chosen, settings),
+        scorer=benchmark_score(benchmark, found, thinking=settings.thinking),
+        metrics={mode: _metrics(benchmark) for mode in reversed(MODES)},
+        headline_metric=HeadlineMetric(
+            score="strict", metric="mean_of_means" if benchmark.mean_over else "mean"
+        ),
+        epochs=settings.num_samples,
+        config=GenerateConfig(
+            temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_new_tokens
+        ),
+        # All are asked; those whose call failed count as 0, and `inspect eval-retry` asks them.
+        fail_on_error=True,
+        continue_on_fail=True,
+        score_on_error=True,
+        metadata={"files": dict(found.source), "notes": list(found.notes)},
+    )
+
+
+def _sample(benchmark: Benchmark, question: Question) -> Sample:
+    return Sample(
+        id=question.question_id,
+        input=f"{benchmark.title}, question {question.question_id}",
+        target=list(question.golds),
+        metadata={
+            **question.facets,
+            _QUESTION: {
+                "facets": dict(question.facets),
+                "scoring": dict(question.scoring),
+                "depths": list(question.depths),
+            },
+        },
+    )
+
+
+@solver
+def ask_by_reference(
+    found: QuestionSet, chosen: Sequence[Question], settings: InspectSettings
+) -> Solver:
+    """Ask the question of a sample, whose text is read for it."""
+    by_id = {question.question_id: question for question in chosen}
+    asking = settings.asking
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        question, index = by_id[str(state.sample_id)], state.epoch - 1
+        chat = InspectChat(
+            get_model(),
+            window_tokens=settings.window_tokens,
+            defaults=asking.params,
+            tokenizer=settings.tokenizer,
+            is_logged=asking.agent is None,
+        )
+
+        asked = found.ask(question)
+        fitted = await anyio.to_thread.run_sync(prompt_of, asked, asking, chat)
+        if fitted is not None and fitted.is_cut and not asking.cuts_prompts:
+            answer = too_long(question, index, asking, fitted)
+        else:
+            answer = await answer_question(
+                question, asked, index, asking=asking, chat=chat, fitted=fitted
+            )
+        _keep(state, asked, answer)
+        return state
+
+    return solve
+
+
+def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
+    """Put an answer into the state; everything is in the log from there."""
+    parts = [ContentText(text=answer.text)]
+    message = ChatMessageAssistant(
+        content=[ContentReasoning(reasoning=answer.reasoning), *parts]
+        if answer.reasoning
+        else answer.text
+    )
+    is_cut = answer.finish_reason == FinishReason.LENGTH
+    state.output = ModelOutput(
+        model=str(state.model),
+        choices=[
+            ChatCompletionChoice(message=message, stop_reason="max_tokens" if is_cut else "stop")
+        ],
+    )
+    shown = f"{asked.query[:_SHOWN_CHARACTERS]}\n\n(context: {len(asked.context)} characters)"
+    state.messages = [ChatMessageUser(content=shown), message]
+    left_out = ("benchmark", "question_id", "sample_index", "text", "reasoning")
+    state.metadata[_ANSWER] = {
+        name: value for name, value in answer.as_json().items() if name not in left_out
+    }
+
+
+@scorer(metrics={mode: [mean(), stderr()] for mode in reversed(MODES)})
+def benchmark_score(
+    benchmark: Benchmark | str, found: QuestionSet | None = None, *, thinking: Thinking = "auto"
+) -> Scorer:
+    """Score an answer in both modes; the judge is asked where a model has the role `grader`.
+
+    Args:
+        benchmark: the benchmark, or its name (for `inspect score`, which scores a log anew by the
+            rules alone).
+        found: its questions, for the judge.
+        thinking: see `AskingConfig.thinking`.
+    """
+    scored = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+
+    async def score(state: TaskState, target: Target) -> InspectScore:
+        question = _question(state, target)
+        answer = _answer(scored, state)
+
+        def rule() -> Any:
+            return rule_answer(scored, question, answer, thinking=thinking, others_think=False)
+
+        ruled = await anyio.to_thread.run_sync(rule)
+        verdict = None
+        grader = _grader()
+        if scored.judge and found is not None and grader is not None and not ruled.failure:
+            asked = await anyio.to_thread.run_sync(found.ask, question)
+            prompt = scored.judge.prompt(question, asked, ruled.score, ruled.visible)
+            system = [ChatMessageSystem(content=prompt.system)] if prompt.system else []
+            output = await grader.generate(
+                [*system, ChatMessageUser(content=prompt.user)],
+                config=GenerateConfig(
+                    temperature=0.0, max_tokens=prompt.max_new_tokens, seed=_JUDGE_SEED
+                ),
+            )
+            verdict = scored.judge.parse(output.completion if output.stop_reason == "stop" else "")
+        return _inspect_score(join_verdict(ruled, scored.judge, verdict))
+
+    return score
+
+
+def _grader() -> Model | None:
+    return get_model(role=GRADER) if GRADER in model_roles() else None
+
+
+def _question(state: TaskState, target: Target) -> Question:
+    kept = state.metadata[_QUESTION]
+    return Question(
+        question_id=str(state.sample_id),
+        golds=tuple(target),
+        facets=kept["facets"],
+        scoring=kept["scoring"],
+        depths=tuple(kept["depths"]),
+    )
+
+
+def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
+    place = {
+        "benchmark": benchmark.name,
+        "question_id": str(state.sample_id),
+        "sample_index": state.epoch - 1,
+    }
+    kept: Mapping[str, Any] | None = state.metadata.get(_ANSWER)
+    if kept is None:  # the call raised: the sample has its error
+        return Answer(**place, text="", finish_reason="", failure=Failure.UNAVAILABLE)
+    return Answer(
+        **place,
+        text=state.output.completion,
+        reasoning=reasoning_of(state.output),
+        **{**kept, "usage": TokenUsage(**kept["usage"])},
+    )
+
+
+def _inspect_score(one: ScoredAnswer) -> InspectScore:
+    # Both modes are values, not metadata: epochs average values alone.
+    return InspectScore(
+        value={"strict": one.strict, "parity": one.parity},
+        answer=one.extracted,
+        metadata={
+            "parts": dict(one.parts),
+            "failure": one.failure,
+            "verdict": str(one.verdict),
+            "is_unclear": one.verdict == Verdict.UNCLEAR,
+            "finish_reason": one.finish_reason,
+        },
+    )
+
+
+def _metrics(benchmark: Benchmark) -> list[Metric]:
+    headline = [mean_of_means(benchmark.mean_over)] if benchmark.mean_over else []
+    return [*headline, mean(), stderr(), *(by_facet(facet) for facet in benchmark.facets)]
+
+
+@metric
+def by_facet(facet: str) -> Metric:
+    """Give the mean of every value of a facet, as `difficulty: hard`."""
+
+    def compute(scores: Sequence[SampleScore]) -> Mapping[str, float]:
+        return {
+            f"{facet}: {value}": fmean(found)
+            for value, found in sorted(_grouped(scores, facet).items())
+        }
+
+    return compute
+
+
+@metric
+def mean_of_means(facet: str) -> Metric:
+    """Give the plain mean of the means of a facet's values."""
+
+    def compute(scores: Sequence[SampleScore]) -> float:
+        groups = _grouped(scores, facet)
+        return fmean(fmean(found) for found in groups.values()) if groups else 0.0
+
+    return compute
+
+
+def _grouped(scores: Sequence[SampleScore], facet: str) -> dict[str, list[float]]:
+    """Return scores by value of a facet; those without one are in no group, as in our own tables."""
+    groups: dict[str, list[float]] = {}
+    for one in scores:
+        if value := (one.sample_metadata or {}).get(facet):
+            groups.setdefault(str(value), []).append(one.score.as_float())
+    return groups
