@@ -1,5 +1,6 @@
 # What type checkers see: the verbs as if they were imported, which __init__.py does on first use.
 from longloom.recipes.api import ReadModel as ReadModel
+from longloom.recipes.api import compare as compare
 from longloom.recipes.api import evaluate as evaluate
 from longloom.recipes.api import import_examples as import_examples
 from longloom.recipes.api import merge as merge
@@ -18,6 +19,7 @@ __version__: str
 __all__ = [
     "ReadModel",
     "__version__",
+    "compare",
     "evaluate",
     "import_examples",
     "merge",

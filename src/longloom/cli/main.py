@@ -11,6 +11,7 @@ import typer
 
 from longloom import __version__
 from longloom.cli import (
+    compare,
     doctor,
     evaluate,
     export,
@@ -57,6 +58,7 @@ app.command("miniature")(miniature.miniature)
 app.command("train")(train.train)
 app.command("merge")(merge.merge)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("read")(read.read)
 app.command("serve")(serve.serve)
 app.command("report")(report.report)

@@ -1,4 +1,4 @@
-"""`longloom report`: write the report of a run, or of a set of questions."""
+"""`longloom report`: write the report of a run, an evaluation, or a set of questions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,14 @@ from longloom.cli.console import shown_path
 
 def report(
     run_folder: Annotated[
-        Path, typer.Argument(help="Folder of a run, finished or not, or of `synthesize`.")
+        Path,
+        typer.Argument(help="Folder of a run, finished or not, of `synthesize` or `evaluate`."),
     ],
     is_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the results as Markdown instead.")
     ] = False,
 ) -> None:
-    """Write report.html from the files of a run folder, or of a folder of questions."""
+    """Write report.html from the files of a run, an evaluation or a folder of questions."""
     from longloom.recipes import api
 
     if is_markdown:

@@ -34,7 +34,9 @@ class Source:
     """Where the official files of a benchmark come from."""
 
     files: tuple[str, ...]
-    """Glob patterns, looked for in the benchmark's folder; one file for each must be there."""
+    """Glob patterns for the benchmark's folder; for each at least one file must be there.
+    A pattern may list layouts of equal worth, `data.jsonl|data.json`: the first that is there
+    counts."""
     address: str
     """Where a person gets them."""
     licence: str
@@ -43,8 +45,13 @@ class Source:
     """How many there are officially; another number is said in the results."""
     hub: HubFiles | None = None
     """Where they are downloaded from on request."""
+    folder: str = ""
+    """Name of the folder that benchmarks made of the same files share; empty for the name of the
+    benchmark."""
     optional_files: tuple[str, ...] = ()
     """Patterns of files that are used where they lie beside the others (official prompts)."""
+    archives: tuple[str, ...] = ()
+    """Names of official ZIP files that are unpacked where they lie in place of the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,9 @@ class Asked:
     query: str
     """The question alone with its options and the form of the answer, without any frame: what the
     memory agent is asked about `context`, and what a closed book is asked."""
+    problem: str = ""
+    """The bare question as a judge sees it, without the form of the answer; empty where `query` is
+    just that."""
     before: str = ""
     """The frame ahead of the context, as the benchmark has it."""
     after: str = ""

@@ -201,4 +201,7 @@ def _question(record: Mapping[str, Any]) -> QuestionResult:
     fields = dict(record)
     fields |= {name: tuple(fields[name]) for name in ("golds", "depths")}
     fields["answers"] = tuple(ScoredAnswer(**answer) for answer in fields["answers"])
+    scores = [score for answer in fields["answers"] for score in (answer.parity, answer.strict)]
+    if not scores or not all(0.0 <= score <= 1.0 for score in scores):
+        raise ValueError(f"question {fields['question_id']!r} has the scores {scores[:8]}")
     return QuestionResult(**fields)

@@ -7,29 +7,28 @@ again when its turn comes.
 What it leaves out: JSON arrays whose rows are no objects, and compressed files.
 """
 
-import csv
 import hashlib
 import json
 import mmap
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from longloom.errors import DataError
+from longloom.evaluation.tables import parquet_row, parquet_rows, separated_rows
 
 Row = Mapping[str, Any]
 """One row by field names."""
 
 _BLOCK_BYTES = 1 << 20
-_CACHED_FILES = 2
-"""Row groups of Parquet files, and CSV files, that are kept in memory."""
-_MAX_FIELD_CHARACTERS = 1 << 30
 _NEXT_MARK = re.compile(rb'["{}]')
 # Possessive, so that a string of megabytes takes no stack.
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_FIRST_ROW = re.compile(rb"\s*+(?=\{)")
+_NEXT_ROW = re.compile(rb"\s*+,\s*+(?=\{)")
+_AFTER_ROWS = re.compile(rb"\s*+\]\s*+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +56,9 @@ def read_places(path: Path) -> Iterator[tuple[RowPlace, Row]]:
             case ".json":
                 yield from _json_file(path)
             case ".csv" | ".tsv":
-                yield from _separated(path)
+                yield from _numbered(path, separated_rows(path))
             case ".parquet":
-                yield from _parquet(path)
+                yield from _numbered(path, parquet_rows(path))
             case suffix:
                 raise DataError(
                     f"{path} is of the format {suffix or 'without ending'!r}; expected .jsonl, "
@@ -81,8 +80,8 @@ def read_row(place: RowPlace) -> Row:
                 file.seek(place.start)
                 return _parsed(place.path, file.read(place.end - place.start), place.start)
         if place.path.suffix.lower() == ".parquet":
-            return _parquet_row(place.path, place.start)
-        return _separated_rows(place.path)[place.start]
+            return parquet_row(place.path, place.start)
+        return separated_rows(place.path)[place.start]
     except (OSError, IndexError) as error:
         raise DataError(f"{place.path} was changed while it was used: {error}") from None
 
@@ -123,6 +122,36 @@ def texts_of(row: Row, name: str, place: RowPlace) -> tuple[str, ...]:
     return tuple(value)
 
 
+def whole_number_of(row: Row, name: str, place: RowPlace) -> int:
+    """Return a field that must be a whole number.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    value = row.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(
+            f"{describe(place)}: field {name!r} is {_kind(row, name)}; expected a whole number; "
+            "give the official file"
+        )
+    return value
+
+
+def rows_of(row: Row, name: str, place: RowPlace) -> tuple[Row, ...]:
+    """Return a field that must be a list of objects.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    value = row.get(name)
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise DataError(
+            f"{describe(place)}: field {name!r} is {_kind(row, name)}; expected a list of objects; "
+            "give the official file"
+        )
+    return tuple(value)
+
+
 def describe(place: RowPlace) -> str:
     """Return where a row lies, for messages."""
     unit = "byte" if place.end >= 0 else "row"
@@ -131,6 +160,11 @@ def describe(place: RowPlace) -> str:
 
 def _kind(row: Row, name: str) -> str:
     return f"of type {type(row[name]).__name__}" if name in row else "missing"
+
+
+def _numbered(path: Path, rows: Iterable[Row]) -> Iterator[tuple[RowPlace, Row]]:
+    for number, row in enumerate(rows):
+        yield RowPlace(path=path, start=number), row
 
 
 def _json_lines(path: Path) -> Iterator[tuple[RowPlace, Row]]:
@@ -163,10 +197,15 @@ def _array_rows(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
         position, size = text.find(b"[") + 1, len(text)
-        while True:
-            start = text.find(b"{", position)
-            if start < 0:
-                return
+        gap = _FIRST_ROW
+        while not _AFTER_ROWS.match(text, position):
+            found = gap.match(text, position)
+            if found is None:
+                raise DataError(
+                    f"{path}, byte {position}: expected another object or the end of the array; "
+                    "the file is cut or changed; download it again"
+                )
+            start, gap = found.end(), _NEXT_ROW
             end = _object_end(text, start, size)
             if end < 0:
                 raise DataError(f"{path} ends inside a row (byte {start}); download it again")
@@ -209,71 +248,3 @@ def _parsed(path: Path, text: bytes, start: int) -> Row:
             "give the official file"
         )
     return row
-
-
-def _separated(path: Path) -> Iterator[tuple[RowPlace, Row]]:
-    for number, row in enumerate(_separated_rows(path)):
-        yield RowPlace(path=path, start=number), row
-
-
-@lru_cache(maxsize=_CACHED_FILES)
-def _separated_rows(path: Path) -> Sequence[Row]:
-    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    dialect = "excel-tab" if path.suffix.lower() == ".tsv" else "excel"
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return [
-                {str(name): value for name, value in row.items()}
-                for row in csv.DictReader(file, dialect=dialect)
-            ]
-    except csv.Error as error:
-        raise DataError(f"{path} is no table: {error}; give the official file") from None
-
-
-def _parquet(path: Path) -> Iterator[tuple[RowPlace, Row]]:
-    number = 0
-    for group in range(_num_groups(path)):
-        for row in _group_rows(path, group):
-            yield RowPlace(path=path, start=number), row
-            number += 1
-
-
-def _parquet_row(path: Path, number: int) -> Row:
-    for group in range(_num_groups(path)):
-        rows = _num_rows(path, group)
-        if number < rows:
-            return _group_rows(path, group)[number]
-        number -= rows
-    raise IndexError(f"it has no row {number} any more")
-
-
-def _num_groups(path: Path) -> int:
-    return int(_parquet_metadata(path).num_row_groups)
-
-
-def _num_rows(path: Path, group: int) -> int:
-    return int(_parquet_metadata(path).row_group(group).num_rows)
-
-
-@lru_cache(maxsize=_CACHED_FILES)
-def _parquet_metadata(path: Path) -> Any:
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import read_metadata
-
-    try:
-        return read_metadata(path)
-    except ArrowInvalid as error:
-        raise DataError(f"{path} is no Parquet file: {error}; download it again") from None
-
-
-@lru_cache(maxsize=_CACHED_FILES)
-def _group_rows(path: Path, group: int) -> Sequence[Row]:
-    from pyarrow import ArrowInvalid
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        with ParquetFile(path) as file:
-            rows: list[Row] = file.read_row_group(group).to_pylist()
-            return rows
-    except ArrowInvalid as error:
-        raise DataError(f"{path} is damaged: {error}; download it again") from None

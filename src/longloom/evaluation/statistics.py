@@ -121,8 +121,11 @@ def paired_bootstrap(
     return _percentile_estimate(differences, means, confidence)
 
 
-def wilson_interval(num_successes: int, num_trials: int, *, confidence: float = 0.95) -> Estimate:
+def wilson_interval(num_successes: float, num_trials: int, *, confidence: float = 0.95) -> Estimate:
     """Return a proportion with Wilson's score interval, which is sound near 0 and 1 too.
+
+    `num_successes` may be the sum of scores within [0, 1]: their variance is never above that of
+    right and wrong with the same mean, so the interval is then on the safe side.
 
     Raises:
         DataError: there is no trial, or there are more successes than trials.

@@ -9,11 +9,17 @@
 `import longloom` alone loads none of this; the functions are found on first use.
 """
 
+from longloom.evaluation.comparing import Comparison
 from longloom.merging import MergeReport
 from longloom.recipes.graph.selection import Part
 from longloom.recipes.planning.recipe_plan import RecipePlan
 from longloom.recipes.run_listener import SilentListener
-from longloom.recipes.verbs.evaluate import EvaluationOutcome, evaluate, plan_evaluation
+from longloom.recipes.verbs.compare import compare, comparison_notes
+from longloom.recipes.verbs.evaluate import (
+    EvaluationOutcome,
+    evaluate,
+    plan_evaluation,
+)
 from longloom.recipes.verbs.import_examples import import_examples
 from longloom.recipes.verbs.merge import merge, merge_file
 from longloom.recipes.verbs.miniature import MiniatureOutcome, synthesize_miniature
@@ -28,6 +34,7 @@ from longloom.recipes.verbs.train import TrainingOutcome, train
 from longloom.recipes.verbs.train_plan import TrainingPlan, plan_training
 
 __all__ = [
+    "Comparison",
     "EvaluationOutcome",
     "MergeReport",
     "MiniatureOutcome",
@@ -41,6 +48,8 @@ __all__ = [
     "SilentListener",
     "TrainingOutcome",
     "TrainingPlan",
+    "compare",
+    "comparison_notes",
     "evaluate",
     "export",
     "import_examples",

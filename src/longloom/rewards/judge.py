@@ -85,9 +85,9 @@ def judge_prompt(question: str, prediction: str, answer: str) -> str:
     )
 
 
-def harmless_prediction(prediction: str) -> str:
-    """Return at most 1,000 characters on one line that give no verdict and begin no part."""
-    kept = "".join(_visible(character) for character in prediction[:MAX_PREDICTION_CHARACTERS])
+def harmless_prediction(prediction: str, *, max_characters: int = MAX_PREDICTION_CHARACTERS) -> str:
+    """Return at most `max_characters` on one line that give no verdict and begin no part."""
+    kept = "".join(_visible(character) for character in prediction[:max_characters])
     one_line = " ".join(kept.translate(_BRACKETS).split())
     single = _CLOSING.sub("]", _OPENING.sub("[", one_line))
     return _LABEL.sub(r"\1", single)

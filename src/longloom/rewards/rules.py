@@ -27,6 +27,8 @@ MAX_SEQUENCE_CHARACTERS = 4_000
 MAX_SEQUENCE_COMPARISONS = MAX_SEQUENCE_CHARACTERS * (MAX_SEQUENCE_CHARACTERS + 1)
 """Characters and character pairs that `sequence_ratio` looks at, however long its texts are."""
 
+_MIN_JUNK_CHARACTERS = 200
+"""difflib's heuristic begins at this length."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NUMBER_RUN = re.compile(r"(?<!\w)[-+]?[.,]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+\b)?")
@@ -146,22 +148,33 @@ class MatchedCharacters(NamedTuple):
     """Characters in matching blocks."""
     num_comparisons: int
     """Characters and pairs of characters looked at."""
+    is_complete: bool
+    """Whether no gap was left out."""
 
 
-def match_characters(prediction: str, gold: str) -> MatchedCharacters:
-    """Sum difflib's matching blocks, leaving out gaps that exceed what is left of the budget."""
-    matcher = SequenceMatcher(None, prediction, gold, autojunk=False)
+def match_characters(prediction: str, gold: str, *, autojunk: bool = False) -> MatchedCharacters:
+    """Sum difflib's matching blocks, leaving out gaps that exceed what is left of the budget.
+
+    `autojunk` is difflib's heuristic: in a gold of 200 characters or more, those that make up over
+    1 percent of it begin no block.
+    """
+    matcher = SequenceMatcher(None, prediction, gold, autojunk=autojunk)
     count_in_gold = Counter(gold)
+    if autojunk and len(gold) >= _MIN_JUNK_CHARACTERS:
+        most = len(gold) // 100 + 1
+        count_in_gold = Counter({c: count for c, count in count_in_gold.items() if count <= most})
     # difflib walks over every place of a character in the whole gold text.
     costs = (1 + count_in_gold[character] for character in prediction)
     cost_before = list(accumulate(costs, initial=0))
     gaps = [(0, len(prediction), 0, len(gold))]
     matched = 0
     comparisons = 0
+    is_complete = True
     while gaps:
         low, high, gold_low, gold_high = gaps.pop()
         cost = cost_before[high] - cost_before[low]
         if comparisons + cost > MAX_SEQUENCE_COMPARISONS:
+            is_complete = False
             continue
         comparisons += cost
         block = matcher.find_longest_match(low, high, gold_low, gold_high)
@@ -173,7 +186,7 @@ def match_characters(prediction: str, gold: str) -> MatchedCharacters:
             gaps.append((low, block.a, gold_low, block.b))
         if after < high and gold_after < gold_high:
             gaps.append((after, high, gold_after, gold_high))
-    return MatchedCharacters(matched, comparisons)
+    return MatchedCharacters(matched, comparisons, is_complete)
 
 
 def _common_start(first: str, second: str) -> int:

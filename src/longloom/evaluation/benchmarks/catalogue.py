@@ -4,12 +4,38 @@ from collections.abc import Mapping
 
 from longloom.errors import ConfigError
 from longloom.evaluation.benchmark import Benchmark
-from longloom.evaluation.benchmarks import longbench_v2
+from longloom.evaluation.benchmarks import (
+    corpusqa,
+    docmath,
+    frames,
+    hotpotqa,
+    leval,
+    longbench_v1,
+    longbench_v2,
+    mrcr,
+    tatqa,
+)
+
+_LISTED: tuple[Benchmark, ...] = (
+    *corpusqa.BENCHMARKS,
+    docmath.BENCHMARK,
+    docmath.L1_BENCHMARK,
+    frames.BENCHMARK,
+    hotpotqa.BENCHMARK,
+    leval.BENCHMARK,
+    longbench_v1.BENCHMARK,
+    longbench_v1.EVEN_BENCHMARK,
+    *longbench_v1.QA_BENCHMARKS,
+    longbench_v2.BENCHMARK,
+    longbench_v2.L1_BENCHMARK,
+    *mrcr.BENCHMARKS,
+    tatqa.BENCHMARK,
+)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    benchmark.name: benchmark for benchmark in (longbench_v2.BENCHMARK,)
+    benchmark.name: benchmark for benchmark in sorted(_LISTED, key=lambda one: one.name)
 }
-"""In alphabetical order."""
+"""By name, in alphabetical order."""
 
 
 def find_benchmark(name: str) -> Benchmark:

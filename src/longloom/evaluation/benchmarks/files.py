@@ -5,17 +5,31 @@ from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.evaluation.benchmark import Benchmark
+from longloom.evaluation.benchmarks.archives import unpack
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.rows import Row, RowPlace, file_digest, read_places, read_row
+from longloom.evaluation.rows import (
+    Row,
+    RowPlace,
+    describe,
+    file_digest,
+    read_places,
+    read_row,
+)
 
 QuestionOfRow = Callable[[Row, RowPlace], Question | None]
 """Makes the question of a row; None for a row that is no question of the benchmark."""
 AskedOfRow = Callable[[Row, RowPlace], Asked]
 """Makes what a model sees of a row."""
+QuestionsOfRow = Callable[[Row, RowPlace], Iterable[Question]]
+"""Makes the questions of a row that holds several."""
+AskedInRow = Callable[[Row, RowPlace, Question], Asked]
+"""Makes what a model sees of one question of a row."""
 
 
 def find_files(folder: Path, benchmark: Benchmark) -> tuple[Path, ...]:
     """Return the files that match the benchmark's patterns, pattern by pattern.
+
+    Its official archives are unpacked where they lie there in place of the files.
 
     Raises:
         DataError: the folder or a file is missing; says where the files come from.
@@ -24,22 +38,31 @@ def find_files(folder: Path, benchmark: Benchmark) -> tuple[Path, ...]:
     assert source is not None
     found: list[Path] = []
     for pattern in source.files:
-        matches = sorted(path for path in folder.glob(pattern) if path.is_file())
+        matches = _matches(folder, pattern)
+        if not matches:
+            for name in source.archives:
+                unpack(folder / name, source.files)
+            matches = _matches(folder, pattern)
         if not matches:
             raise DataError(
-                f"{benchmark.title} needs {pattern} in {folder}, which has no such file; get it "
-                f"from {source.address} (licence: {source.licence}), or let it be downloaded with "
-                "--download"
+                f"{benchmark.title} needs {pattern.replace('|', ' or ')} in {folder}, which has no "
+                f"such file; get it from {source.address} (licence: {source.licence}), or let it "
+                "be downloaded with --download"
             )
         found += [path for path in matches if path not in found]
     return tuple(found)
+
+
+def official_number(benchmark: Benchmark) -> int | None:
+    """Return how many questions a benchmark officially has, where its source says so."""
+    return benchmark.source.num_questions if benchmark.source else None
 
 
 def find_optional(folder: Path, benchmark: Benchmark, pattern: str) -> Path | None:
     """Return a file that may lie beside the others, or None."""
     assert benchmark.source is not None
     assert pattern in benchmark.source.optional_files
-    return next((path for path in sorted(folder.glob(pattern)) if path.is_file()), None)
+    return next(iter(_matches(folder, pattern)), None)
 
 
 def questions_of_rows(
@@ -47,35 +70,100 @@ def questions_of_rows(
     *,
     question: QuestionOfRow,
     ask: AskedOfRow,
+    num_official: int | None = None,
     notes: Iterable[str] = (),
 ) -> QuestionSet:
     """Read files of one question a row; what a row holds is read again when it is asked.
 
+    Another number of questions than the official one is noted.
+
     Raises:
-        DataError: a file is damaged, or two rows have one id.
+        DataError: a file is damaged or has no rows, or two rows have one id.
+    """
+
+    def questions(row: Row, place: RowPlace) -> Iterable[Question]:
+        found = question(row, place)
+        return () if found is None else (found,)
+
+    return questions_in_rows(
+        paths,
+        questions=questions,
+        ask=lambda row, place, _: ask(row, place),
+        num_official=num_official,
+        notes=notes,
+    )
+
+
+def questions_in_rows(
+    paths: Sequence[Path],
+    *,
+    questions: QuestionsOfRow,
+    ask: AskedInRow,
+    num_official: int | None = None,
+    notes: Iterable[str] = (),
+) -> QuestionSet:
+    """Read files of several questions a row, which share what is long about it.
+
+    Raises:
+        DataError: a file is damaged or has no rows, or two questions have one id.
     """
     places: dict[str, RowPlace] = {}
-    questions: list[Question] = []
+    found: list[Question] = []
     for path in paths:
+        is_empty = True
         for place, row in read_places(path):
-            found = question(row, place)
-            if found is None:
-                continue
-            if found.question_id in places:
-                raise DataError(
-                    f"{path}: question {found.question_id!r} is there twice; expected one row for "
-                    "each id; download the file again"
-                )
-            places[found.question_id] = place
-            questions.append(found)
+            is_empty = False
+            for question in questions(row, place):
+                _refuse_second(question, places, place)
+                places[question.question_id] = place
+                found.append(question)
+        if is_empty:
+            raise DataError(f"{path} has no rows; expected questions; download it again")
 
-    def asked(one: Question) -> Asked:
-        place = places[one.question_id]
-        return ask(read_row(place), place)
+    counted = f"questions here: {len(found)}; officially: {num_official}"
+
+    def asked(question: Question) -> Asked:
+        place = places[question.question_id]
+        return ask(read_row(place), place, question)
 
     return QuestionSet(
-        questions=tuple(questions),
+        questions=tuple(found),
         ask=asked,
-        source={path.name: file_digest(path) for path in paths},
-        notes=tuple(notes),
+        source=digests(paths),
+        notes=(*notes, *((counted,) if num_official not in (None, len(found)) else ())),
     )
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files by name; by folder and name where two have one name."""
+    listed = list(paths)
+    names = [path.name for path in listed]
+    return {
+        path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": (
+            file_digest(path)
+        )
+        for path in listed
+    }
+
+
+def _refuse_second(question: Question, places: dict[str, RowPlace], place: RowPlace) -> None:
+    first = places.get(question.question_id)
+    if first is not None:
+        raise DataError(
+            f"{describe(place)}: question {question.question_id!r} is there twice, first in "
+            f"{describe(first)}; expected one for each id; download the file again"
+        )
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """Return files of the first layout that is there, without those in hidden folders."""
+    for layout in pattern.split("|"):
+        found = [
+            path
+            for path in sorted(folder.glob(layout))
+            if path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        ]
+        if found:
+            return found
+    return []

@@ -113,6 +113,8 @@ def _official(benchmark: Benchmark, data: Path | None, generated: Path, download
         )
     folder = data if data is not None else generated
     own = folder / benchmark.name
+    if benchmark.source.folder and not own.is_dir():
+        own = folder / benchmark.source.folder
     if download:
         download_files(benchmark, own)
     return Target(benchmark=benchmark, folder=own if own.is_dir() else folder)

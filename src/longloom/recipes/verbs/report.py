@@ -5,36 +5,49 @@ from pathlib import Path
 from longloom.errors import DataError
 from longloom.recipes.run_examples import QUESTIONS
 from longloom.report import (
+    evaluation_markdown,
+    holds_evaluation,
     holds_examples,
     results_markdown,
     synthesis_markdown,
+    write_evaluation_report,
     write_synthesis_report,
 )
 from longloom.report import write_report as write_html
+from longloom.report.evaluation_evidence import AskedOf
 from longloom.report.rollout_dump import dump_rollouts
 from longloom.runlog import INDEX_FILE, NodeKind, RunFolder, read_index
 from longloom.synthesis.export import export_examples
 
 
-def write_report(run_folder: Path | str) -> Path:
+def write_report(run_folder: Path | str, *, asked_of: AskedOf | None = None) -> Path:
     """Write report.html of a run, also of an unfinished one, and return its path.
 
-    A folder of `synthesize` gets a report of its questions.
+    A folder of `synthesize` gets a report of its questions, a finished one of `evaluate` a report
+    of its figures and wrong answers.
+
+    Args:
+        run_folder: the folder.
+        asked_of: gives the text of an evaluation's question by benchmark and id.
 
     Raises:
-        DataError: the folder is neither, or a file in it is damaged.
+        DataError: the folder is none of these, or a file in it is damaged.
     """
     folder = _checked(Path(run_folder))
+    if holds_evaluation(folder):
+        return write_evaluation_report(folder, asked_of)
     return write_html(folder) if _is_run(folder) else write_synthesis_report(folder)
 
 
 def report_markdown(run_folder: Path | str) -> str:
-    """Return the results of a run, or the counts of a set of questions, as Markdown.
+    """Return the results of a run or an evaluation, or the counts of questions, as Markdown.
 
     Raises:
-        DataError: the folder is neither, or a file in it is damaged.
+        DataError: the folder is none of these, or a file in it is damaged.
     """
     folder = _checked(Path(run_folder))
+    if holds_evaluation(folder):
+        return evaluation_markdown(folder)
     return results_markdown(folder) if _is_run(folder) else synthesis_markdown(folder)
 
 
@@ -75,12 +88,12 @@ def _checked(folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"run folder {folder} does not exist; pass a folder that holds run.yaml, or one "
-            "written by `longloom synthesize`"
+            "written by `longloom synthesize` or `longloom evaluate`"
         )
-    if not _is_run(folder) and not holds_examples(folder):
+    if not (_is_run(folder) or holds_examples(folder) or holds_evaluation(folder)):
         raise DataError(
-            f"{folder} is no run folder; expected run.yaml in it, or the examples.parquet and "
-            "contexts.parquet of `longloom synthesize`"
+            f"{folder} is no run folder; expected run.yaml in it, the examples.parquet and "
+            "contexts.parquet of `longloom synthesize`, or the results.json of `longloom evaluate`"
         )
     return folder
 
