@@ -58,7 +58,7 @@ $(INSPECT)/.longloom-inspect-ready: pyproject.toml constraints.txt scripts/setup
 	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_inspect.sh "$(INSPECT)"
 
 test-inspect: $(INSPECT)/.longloom-inspect-ready ## evaluate with inspect_ai and with Longloom, and compare
-	@$(INSPECT)/bin/python -m pytest tests/inspect -m inspect -W ignore $(ARGS)
+	@$(INSPECT)/bin/python -m pytest tests/inspect_tasks -m inspect -W ignore $(ARGS)
 
 OPENWEBUI := .venv.openwebui
 

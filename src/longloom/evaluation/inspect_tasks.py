@@ -288,7 +288,7 @@ def mean_of_means(facet: str) -> Metric:
 
 
 def _grouped(scores: Sequence[SampleScore], facet: str) -> dict[str, list[float]]:
-    """Return scores by value of a facet; those without one are in no group, as in our own tables."""
+    """Return scores by value of a facet; those without one are in no group, as in our tables."""
     groups: dict[str, list[float]] = {}
     for one in scores:
         if value := (one.sample_metadata or {}).get(facet):
