@@ -26,7 +26,7 @@ def evaluate(
         int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
     ] = None,
     agent: Annotated[str, typer.Option(help="single_pass, memory or closed_book.")] = "single_pass",
-    data_folder: Annotated[
+    files: Annotated[
         Path | None, typer.Option("--data", help="Folder with the official files.")
     ] = None,
     download: Annotated[
@@ -77,7 +77,7 @@ def evaluate(
     settings = {
         "model": asked,
         "agent": agent,
-        "data": data_folder,
+        "files": files,
         "split": split,
         "recipe": recipe,
         "overrides": [*stated, *(overrides or ())],

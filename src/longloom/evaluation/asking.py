@@ -5,11 +5,13 @@ Asked -> single pass (cut to fit) | closed book | an agent that reads the contex
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from longloom.errors import ModelError
 from longloom.evaluation.answers import Answer, Failure, failure_of
 from longloom.evaluation.fitting import FittedPrompt, fit_prompt
+from longloom.evaluation.preparing import Preparations
 from longloom.evaluation.questions import Asked, Question
 from longloom.models.endpoint.errors import EndpointSetupError
 from longloom.models.protocols import ChatSampler
@@ -24,6 +26,10 @@ CLOSED_BOOK = "closed_book"
 SINGLE_PASS = "single_pass"
 
 
+OwnAgent = Callable[[Question, Asked, str], Agent]
+"""From a question, its text and the snapshot of its group to what answers it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """How every question of a benchmark is put to the model."""
@@ -31,7 +37,12 @@ class Asking:
     benchmark: str
     """Name of the benchmark."""
     agent: Agent | None
-    """Reads `Asked.context` and answers `Asked.query`; None for a single call."""
+    """Reads `Asked.context` and answers `Asked.query`; None for a single call, and for benchmarks
+    with an agent of their own."""
+    own_agent: OwnAgent | None = None
+    """Makes the agent that the benchmark's questions are answered by, if it has its own."""
+    preparations: Preparations | None = None
+    """Gives the snapshots of the questions' groups, where there are any."""
     has_context: bool
     """Whether a single call shows the context; a closed book does not."""
     params: SamplingParams
@@ -40,6 +51,10 @@ class Asking:
     """Longer prompts of a single call lose their middle."""
     cuts_prompts: bool
     """Whether they do; else they fail as too long, and no call is made."""
+    has_own_limits: bool = False
+    """Whether limits of single questions hold (`Question.max_new_tokens`)."""
+    thinking_tokens: int = 0
+    """Room for thinking beyond such a limit."""
     is_threaded: bool
     """Whether long texts are counted beside the event loop: for servers. A model in this process
     starts when all who ask wait for it, and those in threads would be missing."""
@@ -71,9 +86,9 @@ async def answer_question(
     """
     counting, watched = _CountingChat(chat), _ReadTokens()
     params = asking.params
-    if question.max_new_tokens is not None:
-        limit = min(params.max_new_tokens, question.max_new_tokens)
-        params = replace(params, max_new_tokens=limit)
+    if asking.has_own_limits and question.max_new_tokens is not None:
+        limit = question.max_new_tokens + asking.thinking_tokens
+        params = replace(params, max_new_tokens=min(params.max_new_tokens, limit))
     attempt = Attempt(
         example=asked_example(asked.query, context_id=_digest(asked.context)),
         context=Context(context_id=_digest(asked.context), text=asked.context, parts=()),
@@ -83,7 +98,13 @@ async def answer_question(
         key=f"{asking.key}/{question.question_id}/{sample_index}",
     )
     started = time.perf_counter()
-    rollout = await _rollout(attempt, asking, counting, fitted, watched)
+    agent = asking.agent
+    if asking.own_agent is not None:
+        snapshot = await _snapshot(question, asking)
+        if snapshot is not None and snapshot.failure:
+            return replace(snapshot, question_id=question.question_id, sample_index=sample_index)
+        agent = asking.own_agent(question, asked, snapshot.text if snapshot else "")
+    rollout = await _rollout(attempt, agent, counting, fitted, watched)
     if isinstance(counting.error, EndpointSetupError):
         raise counting.error
     last = counting.last
@@ -105,7 +126,7 @@ async def answer_question(
 
 def prompt_of(asked: Asked, asking: Asking, chat: ChatSampler) -> FittedPrompt | None:
     """Return the prompt of a single call; None for agents that read by themselves."""
-    if asking.agent is not None:
+    if asking.agent is not None or asking.own_agent is not None:
         return None
     if not asking.has_context:
         bare = fill_template("closed_book", question=asked.query)
@@ -127,15 +148,21 @@ def too_long(question: Question, sample_index: int, asking: Asking, fitted: Fitt
     )
 
 
+async def _snapshot(question: Question, asking: Asking) -> Answer | None:
+    if asking.preparations is None or not question.group:
+        return None
+    return await asking.preparations.snapshot(question.group)
+
+
 async def _rollout(
     attempt: Attempt,
-    asking: Asking,
+    agent: Agent | None,
     chat: "_CountingChat",
     fitted: FittedPrompt | None,
     watched: "_ReadTokens",
 ) -> Rollout:
-    if asking.agent is not None:
-        return await asking.agent(attempt, sampler=chat, emit=watched.see)
+    if agent is not None:
+        return await agent(attempt, sampler=chat, emit=watched.see)
     assert fitted is not None
     request = ReplyRequest(
         message=fitted.message,

@@ -8,10 +8,13 @@ inspect adapter and a notebook use the same ones.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.scoring.score import JudgePrompt, JudgeVerdict, Score
+from longloom.models.protocols import ChatSampler
+from longloom.records import SamplingParams
+from longloom.rollout import Agent
 
 CountTokens = Callable[[str], int]
 """Counts the tokens of a text by the model's tokenizer, or by estimate."""
@@ -80,6 +83,32 @@ class JudgeRule:
     """Whether the figure is the maximum of rule and judge, or the judge's verdict alone."""
 
 
+class Prepare(Protocol):
+    """What the model does before the questions of a group can be asked."""
+
+    async def __call__(
+        self, folder: Path, group: str, *, sampler: ChatSampler, params: SamplingParams, key: str
+    ) -> str:
+        """Return a snapshot for the group's questions, as text that can be kept and reused.
+
+        Args:
+            folder: where the benchmark's files lie.
+            group: `Question.group`.
+            sampler: the model.
+            params: how its replies are drawn.
+            key: prefix of the random streams.
+
+        Raises:
+            DataError: a file is missing or damaged.
+            ModelError: the model failed; there is no snapshot.
+        """
+
+
+AgentMaker = Callable[[Path, Question, Asked, str], Agent]
+"""Makes what answers one question: from the benchmark's folder, the question, its text and the
+snapshot of its group. Raises DataError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """One benchmark."""
@@ -109,5 +138,11 @@ class Benchmark:
     """Longest prompt in its own protocol, where it is no part of a suite."""
     max_new_tokens: int | None = None
     """Longest answer in its own protocol; else the suite's."""
+    prepare: Prepare | None = None
+    """Prepares the questions of one group, before the first of them; None if there is nothing to
+    prepare."""
+    agent: AgentMaker | None = None
+    """Makes the one agent that its questions can be answered by, where that is neither a single
+    call nor a reader of the context."""
     uses: tuple[str, ...] = field(default=())
     """Extras that scoring needs: names of packages, said before the first call."""

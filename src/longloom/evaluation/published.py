@@ -85,7 +85,7 @@ _TABLE_8 = _Table(
     source="QwenLong-L1.5, Table 8",
     columns=(
         "mmlu-pro", "aime24", "aime25", "gpqa-diamond", "bfcl-memory", "bfcl-memory/kv",
-        "bfcl-memory/vector", "bfcl-memory/rec_sum", "longmemeval",
+        "bfcl-memory/vector", "bfcl-memory/rec_sum", "longmemeval-s",
     ),
     rows={
         RECIPE: (81.33, 90.0, 86.46, 76.78, 24.52, 16.77, 16.77, 40.00, 76.40),

@@ -18,6 +18,7 @@ from longloom.errors import ModelError
 from longloom.evaluation.answers import Answer, AnswerLog, Failure
 from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
 from longloom.evaluation.fitting import FittedPrompt
+from longloom.evaluation.kept_calls import KeptChat
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.workers import workers
 from longloom.models.protocols import ChatSampler
@@ -172,7 +173,9 @@ class _Run:
     async def _answer(
         self, question: Question, asked: Asked, sample_index: int, fitted: FittedPrompt | None
     ) -> None:
-        chat = LimitedChat(self.chat, self.limits, self.limits.next_age())
+        chat: ChatSampler = LimitedChat(self.chat, self.limits, self.limits.next_age())
+        if self.asking.own_agent is not None:
+            chat = KeptChat(chat, self.log, self.asking.benchmark)
         self._keep(
             await answer_question(
                 question, asked, sample_index, asking=self.asking, chat=chat, fitted=fitted

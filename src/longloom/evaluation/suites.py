@@ -36,7 +36,7 @@ SUITES: Mapping[str, Suite] = {
             name="qwenlong-l1",
             title="QwenLong-L1",
             benchmarks=_L1_SETS,
-            settings={"max_prompt_tokens": 120_000, "max_new_tokens": 10_000},
+            settings={"max_prompt_tokens": 120_000, "max_new_tokens": 10_000, "own_limits": False},
         ),
         Suite(
             name="qwenlong-l15",
@@ -44,21 +44,21 @@ SUITES: Mapping[str, Suite] = {
             benchmarks=(
                 "docmath", "longbench-v2", "frames", "mrcr", "corpusqa", "longbench-v1-qa",
             ),
-            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
+            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000, "own_limits": False},
         ),
         Suite(
             name="qwenlong-l15-general",
             title="QwenLong-L1.5, Table 8",
             benchmarks=(
-                "mmlu-pro", "aime24", "aime25", "gpqa-diamond", "bfcl-memory", "longmemeval",
+                "mmlu-pro", "aime24", "aime25", "gpqa-diamond", "bfcl-memory", "longmemeval-s",
             ),
-            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
+            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000, "own_limits": False},
         ),
         Suite(
             name="qwenlong-l15-long",
             title="QwenLong-L1.5, Table 9 (memory agent)",
             benchmarks=("mrcr-512k", "mrcr-1m", "corpusqa-1m", "corpusqa-4m"),
-            settings={"max_new_tokens": 50_000},
+            settings={"max_new_tokens": 50_000, "own_limits": False},
         ),
     )
 }  # fmt: skip

@@ -49,7 +49,7 @@ class _NotArithmeticError(Exception):
 def _tokens(expression: str) -> list[str]:
     """Return the tokens from last to first."""
     tokens: list[str] = []
-    place, text = 0, expression.rstrip(" \t")
+    place, text = 0, expression.rstrip(" \t\n")
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None or match.end() == place:

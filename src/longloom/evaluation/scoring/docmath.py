@@ -113,7 +113,7 @@ def _value(answer: str) -> Number | str | None:
 
 def _is_list_or_text(figure: str) -> bool:
     """Return whether Python would read something that is neither a number nor a failure."""
-    if figure[:1] + figure[-1:] in ("[]", "{}", "''", '""'):
+    if (len(figure) > 1 and figure[0] + figure[-1] in ("[]", "{}", "''", '""')) or figure == "()":
         return True
     return "," in figure and evaluate(figure.strip("() ").replace(",", "+")) is not None
 

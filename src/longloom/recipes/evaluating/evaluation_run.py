@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from longloom.evaluation.asking import CLOSED_BOOK, Asking
 from longloom.evaluation.asking_judge import AskedJudge, open_judge
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.choosing import choose_questions
+from longloom.evaluation.preparing import Preparations
 from longloom.evaluation.questions import QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
 from longloom.evaluation.runner import Progress, answer_all
@@ -27,7 +29,7 @@ from longloom.recipes.verbs.read_model import reading_memory
 from longloom.records import SamplingParams
 from longloom.rewards.judge_config import JudgeConfig
 from longloom.rollout import Agent
-from longloom.rollout.call_limits import OldestFirst
+from longloom.rollout.call_limits import LimitedChat, OldestFirst
 
 MEMORY = "memory"
 JOURNAL_FILE = "journal.sqlite"
@@ -185,60 +187,61 @@ class _Run:
         )
 
     def _asking(self, target: Target) -> Asking:
-        benchmark, asking, window_tokens = (
-            target.benchmark,
-            self.plan.asking,
-            self.chat.window_tokens,
+        benchmark, asking = target.benchmark, self.plan.asking
+        max_prompt, max_new = self._limits(benchmark)
+        params = SamplingParams(
+            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
         )
-        put = asking_of(
-            benchmark,
-            asking,
-            agent=self.agent,
-            agent_name=self.plan.agent,
-            window_tokens=window_tokens,
-            is_threaded=not self.plan.is_local,
-        )
-        limits = (put.max_prompt_tokens, put.params.max_new_tokens)
-        if limits != (asking.max_prompt_tokens, asking.max_new_tokens):
-            self.notify(
-                f"{benchmark.title}: prompts of at most {limits[0]} tokens and answers of at most "
-                f"{limits[1]} (window {window_tokens})"
+        key = f"{asking.seed}/evaluation/{benchmark.name}/{self.plan.agent}"
+        preparations = None
+        if benchmark.prepare is not None:
+            preparations = Preparations(
+                benchmark=benchmark.name,
+                prepare=benchmark.prepare,
+                folder=target.folder,
+                chat=LimitedChat(self.chat, self.limits, self.limits.next_age()),
+                params=params,
+                log=self.log,
+                key=f"{key}/preparations",
             )
-        return put
+        return Asking(
+            benchmark=benchmark.name,
+            agent=None if benchmark.agent is not None else self.agent,
+            own_agent=None if benchmark.agent is None else partial(benchmark.agent, target.folder),
+            preparations=preparations,
+            has_context=self.plan.agent != CLOSED_BOOK,
+            params=params,
+            max_prompt_tokens=max_prompt,
+            has_own_limits=asking.own_limits,
+            thinking_tokens=asking.thinking_tokens,
+            cuts_prompts=asking.long_prompts == "cut",
+            is_threaded=not self.plan.is_local,
+            key=key,
+        )
+
+    def _limits(self, benchmark: Benchmark) -> tuple[int, int]:
+        """Return the longest prompt and answer: the suite's or the benchmark's, in the window."""
+        asking = self.plan.asking
+        stated = asking.max_prompt_tokens, asking.max_new_tokens
+        if asking.own_limits:
+            own_answer = benchmark.max_new_tokens
+            stated = (
+                benchmark.max_prompt_tokens or stated[0],
+                stated[1] if own_answer is None else own_answer + asking.thinking_tokens,
+            )
+        found = limits_within(self.chat.window_tokens, *stated)
+        if found != stated:
+            self.notify(
+                f"{benchmark.title}: the model's window is {self.chat.window_tokens} tokens; "
+                f"prompts of at most {found[0]} and answers of at most {found[1]} are asked, not "
+                f"{stated[0]} and {stated[1]}"
+            )
+        return found
 
     def _notes(self, found: QuestionSet, num_chosen: int) -> list[str]:
         if num_chosen == len(found.questions):
             return []
         return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
-
-
-def asking_of(
-    benchmark: Benchmark,
-    asking: AskingConfig,
-    *,
-    agent: Agent | None,
-    agent_name: str,
-    window_tokens: int,
-    is_threaded: bool,
-) -> Asking:
-    """Return how the questions of a benchmark are put by these settings, within a window."""
-    max_prompt, max_new = asking.max_prompt_tokens, asking.max_new_tokens
-    if asking.own_limits:
-        max_prompt = benchmark.max_prompt_tokens or max_prompt
-        max_new = benchmark.max_new_tokens or max_new
-    max_prompt, max_new = limits_within(window_tokens, max_prompt, max_new)
-    return Asking(
-        benchmark=benchmark.name,
-        agent=agent,
-        has_context=agent_name != CLOSED_BOOK,
-        params=SamplingParams(
-            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
-        ),
-        max_prompt_tokens=max_prompt,
-        cuts_prompts=asking.long_prompts == "cut",
-        is_threaded=is_threaded,
-        key=f"{asking.seed}/evaluation/{benchmark.name}/{agent_name}",
-    )
 
 
 def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:

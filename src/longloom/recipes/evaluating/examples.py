@@ -11,10 +11,10 @@ from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
+from longloom.evaluation.benchmarks.judges import QWENLONG
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import file_digest
-from longloom.evaluation.scoring.docmath import score_docmath_l1
-from longloom.evaluation.scoring.judging import QWENLONG
+from longloom.evaluation.scoring.docmath import score_docmath
 from longloom.evaluation.scoring.long_answer import score_answer
 from longloom.evaluation.scoring.score import Score
 from longloom.recipes.run_config import RunConfig
@@ -134,7 +134,7 @@ def _score(question: Question, text: str, config: RunConfig) -> Score:
         case RewardRule.SEQUENCE_MATCH:
             parity = Score(parity=sequence_ratio(text, answer), strict=0.0)
         case RewardRule.NUMERIC:
-            parity = score_docmath_l1(text, answer)
+            parity = score_docmath(text, question.golds)
         case _:
             parity = score_answer(text, question.golds)
     return Score(

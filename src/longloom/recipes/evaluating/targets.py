@@ -48,7 +48,7 @@ def resolve_targets(
     *,
     config: RunConfig,
     split: str,
-    data: Path | None,
+    files: Path | None,
     generated: Path,
     download: bool,
     seed: int,
@@ -59,7 +59,7 @@ def resolve_targets(
         names: suites, benchmarks, folders of examples.
         config: the recipe whose prompts, lengths and reward hold for examples.
         split: the examples' split.
-        data: folder with a folder of official files for each benchmark (or the files of one).
+        files: folder with a folder of official files for each benchmark (or the files of one).
         generated: where benchmarks are written that are generated here.
         download: whether missing files are taken from the hub.
         seed: of the suites that are generated.
@@ -75,10 +75,10 @@ def resolve_targets(
             suite = SUITES[name]
             settings |= suite.settings
             found += [
-                _official(BENCHMARKS[one], data, generated, download) for one in suite.benchmarks
+                _official(BENCHMARKS[one], files, generated, download) for one in suite.benchmarks
             ]
         elif name in BENCHMARKS:
-            found.append(_official(BENCHMARKS[name], data, generated, download))
+            found.append(_official(BENCHMARKS[name], files, generated, download))
         elif is_examples_folder(Path(name)):
             settings = _example_settings(config) | settings
             benchmark = examples_benchmark(label_of(Path(name)), config, split=split)
@@ -102,16 +102,19 @@ def resolve_targets(
     return Targets(label=label, targets=tuple(found), settings=settings)
 
 
-def _official(benchmark: Benchmark, data: Path | None, generated: Path, download: bool) -> Target:
+def _official(benchmark: Benchmark, files: Path | None, generated: Path, download: bool) -> Target:
     if benchmark.source is None:
-        return Target(benchmark=benchmark, folder=generated / benchmark.name)
-    if data is None and not download:
+        # Files of the user's own (haystacks, question sets) may lie in its folder.
+        is_given = files is not None and (files / benchmark.name).is_dir()
+        folder = files if files is not None and is_given else generated
+        return Target(benchmark=benchmark, folder=folder / benchmark.name)
+    if files is None and not download:
         raise DataError(
             f"{benchmark.title} needs its official files ({', '.join(benchmark.source.files)}); "
             f"get them from {benchmark.source.address} (licence: {benchmark.source.licence}) and "
             "give their folder with --data, or let them be downloaded with --download"
         )
-    folder = data if data is not None else generated
+    folder = files if files is not None else generated
     own = folder / benchmark.name
     if benchmark.source.folder and not own.is_dir():
         own = folder / benchmark.source.folder

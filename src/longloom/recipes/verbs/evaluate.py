@@ -54,7 +54,7 @@ def evaluate(
     *,
     model: Path | str | ReadModel = TINY_BASE,
     agent: str = SINGLE_PASS,
-    data: Path | str | None = None,
+    files: Path | str | None = None,
     output: Path | str | None = None,
     split: str = "held_out",
     recipe: str | None = None,
@@ -76,7 +76,7 @@ def evaluate(
         model: a model folder, `tiny-base`, or a `ReadModel` for a server.
         agent: `single_pass` (prompts that are too long lose their middle), `memory` section by
             section, or `closed_book` without the context.
-        data: folder with the official files, in a folder for each benchmark.
+        files: folder with the official files, in a folder for each benchmark.
         output: folder of the evaluation; one in `runs`, named by what is asked, if not given.
         split: `held_out` or `train`, of examples.
         recipe: whose settings are used for examples and the memory agent; by the model's size if
@@ -99,7 +99,7 @@ def evaluate(
         targets,
         model=model,
         agent=agent,
-        data=data,
+        files=files,
         split=split,
         recipe=recipe,
         overrides=overrides,
@@ -139,7 +139,7 @@ def plan_evaluation(
     *,
     model: Path | str | ReadModel = TINY_BASE,
     agent: str = SINGLE_PASS,
-    data: Path | str | None = None,
+    files: Path | str | None = None,
     split: str = "held_out",
     recipe: str | None = None,
     overrides: Sequence[str] = (),
@@ -158,7 +158,7 @@ def plan_evaluation(
         targets,
         model=model,
         agent=agent,
-        data=data,
+        files=files,
         split=split,
         recipe=recipe,
         overrides=overrides,
@@ -175,7 +175,7 @@ def _resolved(
     *,
     model: Path | str | ReadModel,
     agent: str,
-    data: Path | str | None,
+    files: Path | str | None,
     split: str,
     recipe: str | None,
     overrides: Sequence[str],
@@ -199,7 +199,7 @@ def _resolved(
         [str(name) for name in names],
         config=config,
         split=split,
-        data=None if data is None else Path(data),
+        files=None if files is None else Path(files),
         generated=Path("runs") / "benchmarks",
         download=download,
         seed=config.seed,
