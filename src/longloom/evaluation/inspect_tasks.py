@@ -131,7 +131,7 @@ def ask_by_reference(
             window_tokens=settings.window_tokens,
             defaults=asking.params,
             tokenizer=settings.tokenizer,
-            is_logged=asking.agent is None,
+            is_logged=asking.agent is None and asking.own_agent is None,
         )
 
         asked = found.ask(question)
