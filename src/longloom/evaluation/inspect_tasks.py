@@ -85,9 +85,7 @@ def inspect_task(
         solver=ask_by_reference(found, chosen, settings),
         scorer=benchmark_score(benchmark, found, thinking=settings.thinking),
         metrics={mode: _metrics(benchmark) for mode in reversed(MODES)},
-        headline_metric=HeadlineMetric(
-            score="strict", metric="mean_of_means" if benchmark.mean_over else "mean"
-        ),
+        headline_metric=HeadlineMetric(score="strict"),  # the first of its metrics
         epochs=settings.num_samples,
         config=GenerateConfig(
             temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_new_tokens
