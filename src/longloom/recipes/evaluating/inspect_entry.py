@@ -45,7 +45,7 @@ _AGENTS = (SINGLE_PASS, MEMORY, CLOSED_BOOK)
 def make_task(
     name: str,
     *,
-    data: str | None = None,
+    files: str | None = None,
     agent: str = SINGLE_PASS,
     window: int | None = None,
     tokenizer: str | None = None,
@@ -56,7 +56,7 @@ def make_task(
 
     Args:
         name: as in `longloom evaluate`.
-        data: folder with its official files.
+        files: folder with its official files.
         agent: `single_pass`, `memory`, `closed_book`.
         window: tokens of the model's window; the longest prompt and answer if not given.
         tokenizer: folder of the model's tokenizer; tokens are estimated without it.
@@ -74,7 +74,7 @@ def make_task(
         [name],
         config=config,
         split=Split.HELD_OUT,
-        data=None if data is None else Path(data).expanduser(),
+        files=None if files is None else Path(files).expanduser(),
         generated=Path("runs") / "benchmarks",
         download=download,
         seed=config.seed,
@@ -157,7 +157,6 @@ def _asking(
 
 def _named(name: str) -> Callable[..., Task]:
     def benchmark_task(
-        data: str | None = None,
         agent: str = SINGLE_PASS,
         window: int | None = None,
         tokenizer: str | None = None,
@@ -166,7 +165,7 @@ def _named(name: str) -> Callable[..., Task]:
     ) -> Task:
         return make_task(
             name,
-            data=data,
+            files=settings.pop("data", None),  # called as the option of `longloom evaluate`
             agent=agent,
             window=window,
             tokenizer=tokenizer,
