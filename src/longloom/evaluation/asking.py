@@ -89,9 +89,11 @@ async def answer_question(
     if asking.has_own_limits and question.max_new_tokens is not None:
         limit = question.max_new_tokens + asking.thinking_tokens
         params = replace(params, max_new_tokens=min(params.max_new_tokens, limit))
+    # A reader's journal finds its steps again by the digest; a single call needs none.
+    context_id = question.question_id if fitted is not None else _digest(asked.context)
     attempt = Attempt(
-        example=asked_example(asked.query, context_id=_digest(asked.context)),
-        context=Context(context_id=_digest(asked.context), text=asked.context, parts=()),
+        example=asked_example(asked.query, context_id=context_id),
+        context=Context(context_id=context_id, text=asked.context, parts=()),
         rollout_index=sample_index,
         policy_version=0,
         params=params,

@@ -225,7 +225,7 @@ def _question(state: TaskState, target: Target) -> Question:
 
 
 def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
-    place = {
+    place: dict[str, Any] = {
         "benchmark": benchmark.name,
         "question_id": str(state.sample_id),
         "sample_index": state.epoch - 1,
@@ -261,7 +261,7 @@ def _metrics(benchmark: Benchmark) -> list[Metric]:
     return [*headline, mean(), stderr(), *(by_facet(facet) for facet in benchmark.facets)]
 
 
-@metric
+@metric(name="by")
 def by_facet(facet: str) -> Metric:
     """Give the mean of every value of a facet, as `difficulty: hard`."""
 
