@@ -38,6 +38,19 @@ _MESSAGES = {
 }
 
 
+class PromptMeasures:
+    """Counts tokens for all samples of a task; what it learns of words serves the next sample."""
+
+    def __init__(self, tokenizer: Tokenizer | None = None) -> None:
+        """Take the model's tokenizer, where it is at hand; tokens are estimated without it."""
+        self._tokenizer = tokenizer
+        self.tokens: TextTokens = TokenizerTokens(tokenizer) if tokenizer else EstimatedTokens()
+
+    def prompt(self, message: str) -> int:
+        """Return the tokens of the prompt of one message."""
+        return count_prompt(message, self.tokens, self._tokenizer)
+
+
 class InspectChat:
     """Speaks through inspect_ai; see `models.protocols.ChatSampler`.
 
@@ -51,7 +64,7 @@ class InspectChat:
         *,
         window_tokens: int,
         defaults: SamplingParams,
-        tokenizer: Tokenizer | None = None,
+        measures: PromptMeasures,
         is_logged: bool = True,
     ) -> None:
         """Speak to a model.
@@ -61,14 +74,13 @@ class InspectChat:
             window_tokens: the model's window.
             defaults: the task's own sampling; what differs from it is sent with a call, so that
                 `--temperature` and its like hold for the rest.
-            tokenizer: the model's, where it is at hand; tokens are estimated without it.
+            measures: counts tokens.
             is_logged: whether calls are in the log.
         """
         self._model = model
         self._window_tokens = window_tokens
         self._defaults = defaults
-        self._tokenizer = tokenizer
-        self._tokens: TextTokens = TokenizerTokens(tokenizer) if tokenizer else EstimatedTokens()
+        self._measures = measures
         self._is_logged = is_logged
 
     @property
@@ -79,7 +91,7 @@ class InspectChat:
     @property
     def tokens(self) -> TextTokens:
         """How texts are measured and cut."""
-        return self._tokens
+        return self._measures.tokens
 
     @property
     def window_tokens(self) -> int:
@@ -88,7 +100,7 @@ class InspectChat:
 
     def num_prompt_tokens(self, message: str) -> int:
         """Return the tokens of the prompt of one message; by estimate with room for its error."""
-        return count_prompt(message, self._tokens, self._tokenizer)
+        return self._measures.prompt(message)
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request.
@@ -136,8 +148,8 @@ class InspectChat:
         usage = output.usage
         if usage is None:
             return TokenUsage(
-                num_prompt_tokens=self._tokens.count(prompt),
-                num_response_tokens=self._tokens.count(output.completion),
+                num_prompt_tokens=self.tokens.count(prompt),
+                num_response_tokens=self.tokens.count(output.completion),
                 num_calls=1,
             )
         cached = usage.input_tokens_cache_read or 0

@@ -38,10 +38,10 @@ from longloom.evaluation.answers import Answer, Failure
 from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
 from longloom.evaluation.benchmark import Benchmark
 from longloom.evaluation.benchmarks.catalogue import find_benchmark
-from longloom.evaluation.inspect_chat import InspectChat, reasoning_of
+from longloom.evaluation.inspect_chat import InspectChat, PromptMeasures, reasoning_of
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import MODES, ScoredAnswer
-from longloom.evaluation.scoring_run import Thinking, join_verdict, rule_answer
+from longloom.evaluation.scoring_run import RuledAnswer, Thinking, join_verdict, rule_answer
 from longloom.records import FinishReason, TokenUsage
 from longloom.rewards.judge import Verdict
 from longloom.text.tokenizer import Tokenizer
@@ -52,6 +52,10 @@ _QUESTION = "longloom_question"
 _ANSWER = "longloom_answer"
 _SHOWN_CHARACTERS = 4_000
 _JUDGE_SEED = 42
+_INLINE_CHARACTERS = 1 << 15
+"""Texts up to this length are counted on the event loop: a thread would take longer."""
+_INLINE_SCORED_CHARACTERS = 2_000
+"""Answers up to this length are scored there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ def _sample(benchmark: Benchmark, question: Question) -> Sample:
         metadata={
             **question.facets,
             _QUESTION: {
-                "facets": dict(question.facets),
+                "facets": list(question.facets),
                 "scoring": dict(question.scoring),
                 "depths": list(question.depths),
             },
@@ -121,6 +125,7 @@ def ask_by_reference(
     """Ask the question of a sample, whose text is read for it."""
     by_id = {question.question_id: question for question in chosen}
     asking = settings.asking
+    measures = PromptMeasures(settings.tokenizer)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         question, index = by_id[str(state.sample_id)], state.epoch - 1
@@ -128,12 +133,15 @@ def ask_by_reference(
             get_model(),
             window_tokens=settings.window_tokens,
             defaults=asking.params,
-            tokenizer=settings.tokenizer,
+            measures=measures,
             is_logged=asking.agent is None and asking.own_agent is None,
         )
 
         asked = found.ask(question)
-        fitted = await anyio.to_thread.run_sync(prompt_of, asked, asking, chat)
+        if len(asked.context) > _INLINE_CHARACTERS:
+            fitted = await anyio.to_thread.run_sync(prompt_of, asked, asking, chat)
+        else:
+            fitted = prompt_of(asked, asking, chat)
         if fitted is not None and fitted.is_cut and not asking.cuts_prompts:
             answer = too_long(question, index, asking, fitted)
         else:
@@ -187,10 +195,11 @@ def benchmark_score(
         question = _question(state, target)
         answer = _answer(scored, state)
 
-        def rule() -> Any:
+        def rule() -> RuledAnswer:
             return rule_answer(scored, question, answer, thinking=thinking, others_think=False)
 
-        ruled = await anyio.to_thread.run_sync(rule)
+        is_long = len(answer.text) > _INLINE_SCORED_CHARACTERS
+        ruled = await anyio.to_thread.run_sync(rule) if is_long else rule()
         verdict = None
         grader = _grader()
         if scored.judge and found is not None and grader is not None and not ruled.failure:
@@ -218,7 +227,7 @@ def _question(state: TaskState, target: Target) -> Question:
     return Question(
         question_id=str(state.sample_id),
         golds=tuple(target),
-        facets=kept["facets"],
+        facets={name: state.metadata[name] for name in kept["facets"]},
         scoring=kept["scoring"],
         depths=tuple(kept["depths"]),
     )
