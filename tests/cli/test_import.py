@@ -1,7 +1,5 @@
 """`longloom import` writes what the other verbs read."""
 
-import json
-
 from longloom.synthesis.storage import read_examples
 from synthesis.published.verl_file import row, rows, write_lines, write_parquet
 from tiny_folder import TINY_TRAINING
@@ -36,11 +34,10 @@ def test_training_evaluation_and_export_read_the_imported_folder(longloom, parts
     trained = longloom("train", "set", "-o", "t", "--model", parts.model, *overrides)
     assert trained.code == 0, trained.err
     assert (tmp_path / "t/checkpoints/stage-1/final/model.safetensors").is_file()
-    options = ("--split", "train", "--max-prompt-tokens", 400)
+    options = ("--split", "train", *_sets("asking.max_prompt_tokens=400"))
     evaluated = longloom("evaluate", "set", "--model", parts.model, "-o", "scores", *options)
     assert evaluated.code == 0, evaluated.err
-    [cell] = (tmp_path / "scores").glob("*.json")
-    assert len(json.loads(cell.read_text())["scores"]) == 5
+    assert len((tmp_path / "scores/scores.jsonl").read_text("utf-8").splitlines()) == 1 + 5
     exported = longloom("export", "set", "-o", "again.jsonl", "--for", "jsonl")
     assert exported.code == 0, exported.err
 

@@ -171,9 +171,10 @@ CASES: dict[str, tuple[Callable[[Toy, Path], Arguments], str]] = {
     ),
     "prompts of no tokens": (
         lambda parts, here: [
-            "evaluate", parts.questions, "--model", parts.model, "--max-prompt-tokens", 0
+            "evaluate", parts.questions, "--model", parts.model,
+            "--set", "asking.max_prompt_tokens=0",
         ],
-        "max_prompt_tokens is 0; expected at least 1",
+        "max_prompt_tokens is 0",
     ),
     "sections beyond the window": (
         lambda parts, here: [
@@ -277,12 +278,14 @@ def test_nothing_is_overwritten(longloom, parts, tmp_path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_scores_are_not_overwritten(longloom, parts) -> None:
-    call = ("evaluate", parts.questions, "--model", parts.model, "-o", "scores", "--questions", 1)
-    assert longloom(*call).code == 0
-    again = longloom(*call)
+def test_an_evaluation_goes_on_with_the_same_settings_alone(longloom, parts) -> None:
+    call = ("evaluate", parts.questions, "--model", parts.model, "-o", "scores")
+    assert longloom(*call, "--questions", 1).code == 0
+    assert longloom(*call, "--questions", 1).code == 0
+    again = longloom(*call, "--questions", 2)
     assert again.code == 2
-    assert "model--questions--single_pass.json exists already" in again.err
+    assert "other settings (asking.max_questions: 1 before, 2 here)" in again.err
+    assert longloom(*call, "--questions", 2, "--fresh").code == 0
 
 
 def test_training_with_other_settings_is_refused(longloom, parts) -> None:

@@ -75,17 +75,17 @@ def test_figures_stand_by_facet_length_and_depth() -> None:
     by_task = found.by_facet["task"]
     assert (by_task["a"].num_questions, by_task["a"].strict) == (3, pytest.approx(2 / 3))
     assert {name: one.strict for name, one in found.by_length.items()} == {
-        "0-4K": 1.0,
+        "2K-4K": 1.0,
         "4K-8K": 0.5,
         "over 4M": 0.0,
     }
-    assert found.by_depth["0-4K"]["0-10%"].strict == 1.0
+    assert found.by_depth["2K-4K"]["0-10%"].strict == 1.0
     assert found.by_depth["4K-8K"]["90-100%"].num_questions == 2
     assert "over 4M" not in found.by_depth
 
 
 def test_bins_have_names_in_order() -> None:
-    assert length_bins()[:2] == ("0-4K", "4K-8K")
+    assert length_bins()[:2] == ("0-250", "250-500")
     assert length_bins()[-2:] == ("1M-4M", "over 4M")
     assert depth_bins()[0] == "0-10%"
 

@@ -7,6 +7,7 @@ import pytest
 
 import longloom
 from longloom.errors import ConfigError, DataError
+from longloom.evaluation.answers import AnswerLog
 from longloom.recipes import api
 from longloom.synthesis.storage import read_examples
 from tiny_folder import TINY_TRAINING, Toy, toy
@@ -74,16 +75,27 @@ def test_long_documents_have_the_asked_length(parts) -> None:
     assert all(475 <= example.num_context_tokens <= 500 for example in examples)
 
 
-def test_evaluation_is_repeatable_and_seeded(parts) -> None:
-    cells = [api.evaluate(parts.questions, model=parts.model, seed=seed) for seed in (0, 0)]
-    assert cells[0].scores == cells[1].scores
-    assert len(cells[0].scores) == 10
+def test_evaluation_is_repeatable_and_seeded(parts, tmp_path) -> None:
+    answers = []
+    for number, seed in enumerate((0, 0, 1)):
+        output = tmp_path / str(number)
+        outcome = api.evaluate(parts.questions, model=parts.model, seed=seed, output=output)
+        assert len(outcome.results.benchmarks[0].questions) == 10
+        with AnswerLog(output) as log:
+            name = outcome.results.benchmarks[0].name
+            ids = [one.question_id for one in outcome.results.benchmarks[0].questions]
+            answers.append([log[name, one, 0].text for one in ids])
+    assert answers[0] == answers[1] != answers[2]
 
 
-def test_training_split_can_be_asked(parts) -> None:
-    cell = api.evaluate(parts.questions, model=parts.model, split="train", max_questions=3)
-    assert len(cell.scores) == 3
-    assert list(api.accuracy_by_task(cell))[-1] == "all"
+def test_training_split_can_be_asked(parts, tmp_path) -> None:
+    settings = {"model": parts.model, "split": "train", "max_questions": 3}
+    outcome = api.evaluate(parts.questions, output=tmp_path / "scores", **settings)
+    (found,) = outcome.results.benchmarks
+    examples, _ = read_examples(parts.questions)
+    train = {example.example_id for example in examples if example.split == "train"}
+    assert len(found.questions) == 3
+    assert {one.question_id for one in found.questions} <= train
 
 
 def test_several_documents_are_read_in_order(parts) -> None:

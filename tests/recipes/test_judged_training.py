@@ -167,11 +167,12 @@ def test_another_judge_is_another_training(parts, questions, tmp_path) -> None:
 @pytest.mark.usefixtures("answers")
 def test_evaluation_asks_the_same_judge(parts, questions, tmp_path) -> None:
     with ScriptedEndpoint(lambda body: "[[YES]]") as server:
-        cell = api.evaluate(
+        outcome = api.evaluate(
             questions,
             model=parts.model,
             output=tmp_path / "scores",
-            overrides=[f"judge={judge(server.url)}", *READ_ALL],
+            overrides=[f"judge={judge(server.url)}", *READ_ALL, "asking.thinking=never"],
         )
     assert server.bodies
-    assert all(score.rewards == (1.0,) for score in cell.scores)
+    (found,) = outcome.results.benchmarks
+    assert [question.mean("strict") for question in found.questions] == [1.0] * len(found.questions)

@@ -34,10 +34,13 @@ def other_model(request, parts, tmp_path_factory):
     return folder
 
 
-def test_any_folder_is_evaluated_and_read(parts, other_model):
-    cell = api.evaluate(parts.questions, model=other_model, max_questions=3)
-    assert len(cell.scores) == 3
-    assert {score.finish for score in cell.scores} <= {"length", "stop"}
+def test_any_folder_is_evaluated_and_read(parts, other_model, tmp_path):
+    outcome = api.evaluate(
+        parts.questions, model=other_model, max_questions=3, output=tmp_path / "scores"
+    )
+    questions = outcome.results.benchmarks[0].questions
+    assert len(questions) == 3
+    assert {one.answers[0].finish_reason for one in questions} <= {"length", "stop"}
     reading = api.read(parts.documents / "sched.py", "Why?", model=other_model)
     assert reading.response_text
 
@@ -50,11 +53,9 @@ def test_yarn_lengthens_the_window_for_evaluation_and_reading(parts, tmp_path):
         documents, "Why?", model=parts.model, yarn_factor=8.0, window_tokens=2 * WINDOW_TOKENS
     )
     assert reading.num_document_tokens > 0
-    cell = api.evaluate(
-        parts.questions, model=parts.model, yarn_factor=2.5, max_questions=2, output=tmp_path / "s"
-    )
-    assert cell.checkpoint == "model-yarn2.5"
-    assert (tmp_path / "s" / "model-yarn2.5--questions--single_pass.json").exists()
+    long = api.ReadModel(model=str(parts.model), yarn_factor=2.5)
+    outcome = api.evaluate(parts.questions, model=long, max_questions=2, output=tmp_path / "s")
+    assert outcome.results.model.endswith("-yarn2.5")
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.5, float("nan"), float("inf")])
@@ -65,7 +66,9 @@ def test_factors_that_do_not_lengthen_are_refused(parts, factor):
 
 def test_yarn_is_refused_for_endpoints(parts):
     with pytest.raises(ConfigError, match="is an endpoint; expected a model folder"):
-        api.evaluate(parts.questions, model="https://localhost/v1", yarn_factor=4.0)
+        api.evaluate(
+            parts.questions, model=api.ReadModel(model="https://localhost/v1", yarn_factor=4.0)
+        )
 
 
 def test_yarn_is_refused_for_folders_that_have_scaling(parts, tmp_path):
@@ -81,7 +84,7 @@ def test_yarn_is_refused_for_folders_that_have_scaling(parts, tmp_path):
 
 def test_a_name_of_the_hub_is_no_folder(parts):
     with pytest.raises(ModelError, match="is not a model folder"):
-        api.evaluate(parts.questions, model="Qwen/Qwen3-4B", yarn_factor=4.0)
+        api.evaluate(parts.questions, model=api.ReadModel(model="Qwen/Qwen3-4B", yarn_factor=4.0))
 
 
 @pytest.fixture

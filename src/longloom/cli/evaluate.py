@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from longloom.cli.console import shown_path
-from longloom.cli.options import Fresh, Model, Overrides, Seed, YarnFactor
+from longloom.cli.options import (
+    Endpoint,
+    Fresh,
+    Model,
+    ModelName,
+    ModelsRecipe,
+    Overrides,
+    Seed,
+    TokenizerFolder,
+    Window,
+    YarnFactor,
+)
 
 
 def evaluate(
@@ -15,16 +26,10 @@ def evaluate(
         typer.Argument(help="Suites, benchmarks, or folders written by `synthesize`."),
     ],
     model: Model = "tiny-base",
-    endpoint: Annotated[
-        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
-    ] = None,
-    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
-    ] = None,
-    window_tokens: Annotated[
-        int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
-    ] = None,
+    endpoint: Endpoint = None,
+    model_name: ModelName = None,
+    tokenizer: TokenizerFolder = None,
+    window_tokens: Window = None,
     agent: Annotated[str, typer.Option(help="single_pass, memory or closed_book.")] = "single_pass",
     files: Annotated[
         Path | None, typer.Option("--data", help="Folder with the official files.")
@@ -45,9 +50,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="held_out or train, of examples.")] = "held_out",
     yarn_factor: YarnFactor = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Recipe whose settings are used; default by the model.")
-    ] = None,
+    recipe: ModelsRecipe = None,
     overrides: Overrides = None,
     seed: Seed = None,
     fresh: Fresh = False,
@@ -57,37 +60,22 @@ def evaluate(
 ) -> None:
     """Evaluate a model; the same command goes on where it stopped."""
     from longloom.cli.evaluate_console import EvaluateConsole, print_plan, print_results
+    from longloom.recipes.evaluating.request import EvaluationSettings
     from longloom.recipes.verbs.evaluate import evaluate as run_evaluation
     from longloom.recipes.verbs.evaluate import plan_evaluation
     from longloom.recipes.verbs.read_model import ReadModel
 
     asked = ReadModel(
-        model=model,
-        endpoint=endpoint,
-        model_name=model_name,
-        tokenizer=tokenizer,
-        window_tokens=window_tokens,
-        yarn_factor=yarn_factor,
-    )
-    stated = [
-        f"asking.{name}={value}"
-        for name, value in (("num_samples", num_samples), ("max_questions", max_questions))
-        if value is not None
-    ]
-    settings = {
-        "model": asked,
-        "agent": agent,
-        "files": files,
-        "split": split,
-        "recipe": recipe,
-        "overrides": [*stated, *(overrides or ())],
-        "seed": seed,
-        "judge": judge,
-        "judge_model": judge_model,
-        "download": download,
-    }
+        model=model, endpoint=endpoint, model_name=model_name, tokenizer=tokenizer,
+        window_tokens=window_tokens, yarn_factor=yarn_factor,
+    )  # fmt: skip
+    settings = EvaluationSettings(
+        model=asked, agent=agent, files=files, split=split, num_samples=num_samples,
+        max_questions=max_questions, recipe=recipe, overrides=overrides or (), seed=seed,
+        judge=judge, judge_model=judge_model, download=download,
+    )  # fmt: skip
     if dry_run:
-        print_plan(plan_evaluation(targets, **settings))  # type: ignore[arg-type]
+        print_plan(plan_evaluation(targets, **settings))
         return
     with EvaluateConsole() as console:
         outcome = run_evaluation(
@@ -96,7 +84,7 @@ def evaluate(
             fresh=fresh,
             on_progress=console.on_progress,
             notify=console.on_message,
-            **settings,  # type: ignore[arg-type]
+            **settings,
         )
     print_results(outcome.results)
     print(f"\nreport: {shown_path(outcome.report)}")

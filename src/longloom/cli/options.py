@@ -12,6 +12,19 @@ Overrides = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Recipe = Annotated[str, typer.Option(help="Recipe or YAML file whose settings are used.")]
 Model = Annotated[str, typer.Option(help="Model folder, or `tiny-base`.")]
+Endpoint = Annotated[
+    str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
+]
+ModelName = Annotated[str | None, typer.Option(help="Its name at the endpoint.")]
+TokenizerFolder = Annotated[
+    str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
+]
+Window = Annotated[
+    int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
+]
+ModelsRecipe = Annotated[
+    str | None, typer.Option(help="Recipe or YAML file whose settings are used; default by model.")
+]
 YarnFactor = Annotated[
     float | None,
     typer.Option("--yarn-factor", metavar="FLOAT", help="Lengthen the model's window by YaRN."),

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from longloom.cli.console import print_paragraph, shown_path
-from longloom.cli.options import Model, Overrides, Seed, YarnFactor
+from longloom.cli.options import (
+    Endpoint,
+    Model,
+    ModelName,
+    ModelsRecipe,
+    Overrides,
+    Seed,
+    TokenizerFolder,
+    Window,
+    YarnFactor,
+)
 
 if TYPE_CHECKING:
     from longloom.cli.read_console import ReadConsole
@@ -26,17 +36,11 @@ def read(
         Path | None, typer.Option("--questions", help="File with a question on each line.")
     ] = None,
     model: Model = _TINY_BASE,
-    endpoint: Annotated[
-        str | None, typer.Option(help="Address of a model to ask; its key: LONGLOOM_API_KEY.")
-    ] = None,
-    model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option(help="Folder of its tokenizer; tokens are estimated without.")
-    ] = None,
+    endpoint: Endpoint = None,
+    model_name: ModelName = None,
+    tokenizer: TokenizerFolder = None,
     mode: Annotated[str, typer.Option(help="auto, single or memory.")] = "auto",
-    window_tokens: Annotated[
-        int | None, typer.Option("--window", help="Tokens of the window; default the model's.")
-    ] = None,
+    window_tokens: Window = None,
     yarn_factor: YarnFactor = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save answers and memories as JSON.")
@@ -44,10 +48,7 @@ def read(
     has_journal: Annotated[
         bool, typer.Option("--journal/--no-journal", help="Go on where the same command stopped.")
     ] = True,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="Recipe or YAML file whose settings are used; default by the model."),
-    ] = None,
+    recipe: ModelsRecipe = None,
     overrides: Overrides = None,
     seed: Seed = None,
 ) -> None:

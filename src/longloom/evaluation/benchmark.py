@@ -6,6 +6,7 @@ inspect adapter and a notebook use the same ones.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -109,6 +110,10 @@ AgentMaker = Callable[[Path, Question, Asked, str], Agent]
 snapshot of its group. Raises DataError."""
 
 
+ScoreText = Callable[[Question, str], Score]
+"""Scores the visible text of one answer by rules; bounded in time, whatever a model wrote."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
     """One benchmark."""
@@ -123,8 +128,10 @@ class Benchmark:
     """Its official files; None if it is generated here."""
     read: Callable[[Path, ReadSettings], QuestionSet]
     """Reads or generates its questions, from or into a folder; raises DataError."""
-    score: Callable[[Question, str], Score]
-    """Scores the visible text of one answer by rules; pure and bounded in time."""
+    score: ScoreText
+    """Scores one answer; pure."""
+    scorer: Callable[[], AbstractContextManager[ScoreText]] | None = None
+    """Opens a scorer with helpers of its own (processes) in the place of `score`; None for none."""
     judge: JudgeRule | None = None
     """Its judge, if it has one."""
     facets: tuple[str, ...] = ()
@@ -146,3 +153,7 @@ class Benchmark:
     call nor a reader of the context."""
     uses: tuple[str, ...] = field(default=())
     """Extras that scoring needs: names of packages, said before the first call."""
+
+    def open_score(self) -> AbstractContextManager[ScoreText]:
+        """Open what scores answers; its helpers end with the block."""
+        return nullcontext(self.score) if self.scorer is None else self.scorer()

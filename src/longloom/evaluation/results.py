@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from longloom.errors import DataError
 from longloom.records import TokenUsage
-from longloom.runlog import RecordSchema, atomic_path, atomic_write_text, iterate_records
+from longloom.runlog import RecordSchema, atomic_path, atomic_write_bytes, iterate_records
 
 RESULTS_FILE = "results.json"
 SCORES_FILE = "scores.jsonl"
@@ -149,7 +149,8 @@ def write_results(folder: Path, results: EvaluationResults, summary: Mapping[str
         "summary": summary,
     }
     text = json.dumps(content, allow_nan=False, indent=1, ensure_ascii=False)
-    atomic_write_text(folder / RESULTS_FILE, text + "\n")
+    # Half a surrogate pair of a file's text, which UTF-8 cannot hold, becomes JSON's escape of it.
+    atomic_write_bytes(folder / RESULTS_FILE, f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def read_results(folder: Path) -> EvaluationResults:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from longloom.evaluation.answers import Answer, AnswerLog, Failure
 from longloom.evaluation.asking_judge import AskedJudge
-from longloom.evaluation.benchmark import Benchmark, JudgeRule
+from longloom.evaluation.benchmark import Benchmark, JudgeRule, ScoreText
 from longloom.evaluation.questions import Question, QuestionSet
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
 from longloom.evaluation.scoring.score import JudgeVerdict, Score
@@ -66,15 +66,14 @@ async def score_answers(
     ]
     others_think = any(THINK_END in answer.text for row in rows for answer in row)
     ruled: list[list[RuledAnswer]] = []
-    for question, row in zip(chosen, rows, strict=True):
-        # A thread for each question: some scorers compare long texts.
-        ruled.append(
-            await asyncio.to_thread(
-                _rule_all, benchmark, question, row, thinking=thinking, others_think=others_think
+    with benchmark.open_score() as score:
+        for question, row in zip(chosen, rows, strict=True):
+            # In a thread: some scorers compare long texts.
+            ruled.append(
+                await asyncio.to_thread(_rule_all, score, question, row, thinking, others_think)
             )
-        )
-        if on_scored:
-            on_scored(len(ruled), len(chosen))
+            if on_scored:
+                on_scored(len(ruled), len(chosen))
     verdicts: Mapping[tuple[int, int], JudgeVerdict] = {}
     if judge is not None and benchmark.judge is not None:
         verdicts = await _verdicts(benchmark.judge, found, chosen, ruled, judge)
@@ -91,7 +90,7 @@ async def score_answers(
 
 
 def rule_answer(
-    benchmark: Benchmark,
+    score_text: ScoreText,
     question: Question,
     answer: Answer,
     *,
@@ -111,22 +110,21 @@ def rule_answer(
         failure = Failure.UNFINISHED_THINKING
     elif not visible.strip():
         failure = Failure.EMPTY
-    score = benchmark.score(question, answer.text if visible is None else visible)
+    score = score_text(question, answer.text if visible is None else visible)
     if failure:
         score = replace(_NO_SCORE, parity=score.parity, parity_extracted=score.parity_extracted)
     return RuledAnswer(answer=answer, visible=visible or "", failure=failure, score=score)
 
 
 def _rule_all(
-    benchmark: Benchmark,
+    score_text: ScoreText,
     question: Question,
     answers: Sequence[Answer],
-    *,
     thinking: Thinking,
     others_think: bool,
 ) -> list[RuledAnswer]:
     return [
-        rule_answer(benchmark, question, answer, thinking=thinking, others_think=others_think)
+        rule_answer(score_text, question, answer, thinking=thinking, others_think=others_think)
         for answer in answers
     ]
 
@@ -134,6 +132,8 @@ def _rule_all(
 def _after_thinking(answer: Answer, thinking: Thinking, others_think: bool) -> str | None:
     """Return what follows the thinking, or None if that never ended."""
     text = answer.text
+    if thinking == "never":
+        return text
     if answer.reasoning:
         is_cut = answer.finish_reason == FinishReason.LENGTH
         return None if is_cut and not text.strip() else text
@@ -177,7 +177,8 @@ def join_verdict(
         if rule.combine == "alone":
             parity, strict = float(verdict.parity), judged
         else:
-            parity, strict = max(parity, float(verdict.parity)), max(strict, judged)
+            parity = max(parity, float(verdict.parity))
+            strict = strict if one.score.is_decided else max(strict, judged)
     return ScoredAnswer(
         parity=parity,
         strict=strict,

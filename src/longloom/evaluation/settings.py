@@ -28,14 +28,14 @@ class AskingConfig(FrozenConfig):
     """Whether prompts that are too long for a single pass lose their middle, or are not asked and
     count as failed."""
     own_limits: bool = True
-    """Whether a benchmark's own limits of prompt and answer hold, where it states some, in the place
-    of these; the papers' suites turn it off."""
+    """Whether limits of prompt and answer that a benchmark states hold in the place of these; the
+    papers' suites turn it off."""
     thinking_tokens: int = Field(default=0, ge=0)
     """Room for thinking beyond a benchmark's own limit of the answer (32 tokens in RULER's tasks),
     for models that think."""
     thinking: Literal["auto", "always", "never"] = "auto"
     """Whether an answer without the end of thinking is unfinished. `auto`: if other answers of the
-    run have one, and this one was cut; or if it begins one."""
+    run have one, and this one was cut; or if it begins one. `never`: tags of thinking are text."""
     concurrency: int = Field(default=32, ge=1)
     """Questions that are answered at a time."""
     max_tokens_in_flight: int | None = Field(default=None, ge=1)

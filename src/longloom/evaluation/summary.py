@@ -28,7 +28,8 @@ from longloom.records import FinishReason
 from longloom.rewards.judge import Verdict
 
 LENGTH_BOUNDS_TOKENS = (
-    0, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000, 1_000_000, 4_000_000,
+    0, 250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000,
+    1_000_000, 4_000_000,
 )  # fmt: skip
 """Lower ends of the length bins, half open; the last has no upper end."""
 NUM_DEPTH_BINS = 10
@@ -161,7 +162,7 @@ def _length_bin(num_tokens: int) -> str:
 def _short(num_tokens: int) -> str:
     if num_tokens >= 1_000_000:
         return f"{num_tokens // 1_000_000}M"
-    return f"{num_tokens // 1_000}K" if num_tokens else "0"
+    return f"{num_tokens // 1_000}K" if num_tokens >= 1_000 else f"{num_tokens}"
 
 
 def _by_value(questions: Sequence[QuestionResult], facet: str) -> dict[str, Figures]:

@@ -1,12 +1,13 @@
 """Whether the stages of a run fit the windows of the models they start from."""
 
+from functools import partial
 from pathlib import Path
 
 from longloom.errors import ConfigError
 from longloom.models.folder import read_settings
 from longloom.models.rotary import read_scaling, window_tokens, with_yarn
 from longloom.recipes.run_config import RunConfig, StageConfig
-from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
+from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, prompt_tokens
 from longloom.text.tokenizer import Tokenizer
 
 
@@ -40,5 +41,5 @@ def _check_stage(config: RunConfig, stage: StageConfig, tokenizer: Tokenizer, wi
     if training is not None and stage.kind == "full_context":
         check_prompt_fits(training.max_prompt_tokens, training.max_response_tokens, window)
     elif training is not None:
-        check_sections_fit(config.memory, tokenizer, "", window)
+        check_sections_fit(config.memory, partial(prompt_tokens, tokenizer), "", window)
         check_prompt_fits(config.memory.memory_tokens, training.max_response_tokens, window)

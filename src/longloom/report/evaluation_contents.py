@@ -1,5 +1,6 @@
 """An evaluation folder as records: what was scored, its figures, and which answers to look at."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from longloom.evaluation.results import (
     read_results,
 )
 from longloom.evaluation.summary import BenchmarkSummary, summarise_benchmark
+
+_DIGEST = re.compile(r"(@[0-9a-f]{8})[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,7 @@ def read_evaluation(folder: Path) -> EvaluationContents:
     return EvaluationContents(
         path=folder,
         results=EvaluationResults(
-            model=results.model,
+            model=short_name(results.model),
             agent=results.agent,
             suite=results.suite,
             settings=results.settings,
@@ -61,6 +64,11 @@ def read_evaluation(folder: Path) -> EvaluationContents:
         summaries={one.name: summarise_benchmark(one) for one in asked},
         empty=tuple(one.name for one in results.benchmarks if not one.questions),
     )
+
+
+def short_name(model: str) -> str:
+    """Return a model's name with the first 8 digits of the digest behind its `@`."""
+    return _DIGEST.sub(r"\1", model)
 
 
 def is_worth_a_look(answer: ScoredAnswer) -> bool:

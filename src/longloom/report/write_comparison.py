@@ -1,13 +1,14 @@
 """Write the page of a comparison: differences with intervals, and the questions that changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import DataError
+from longloom.evaluation.answers import AnswerKey
 from longloom.evaluation.comparing import ChangedQuestion, Comparison, PairedResults, question_pairs
 from longloom.evaluation.results import QuestionResult, ScoredAnswer
-from longloom.report.evaluation_contents import EvaluationContents, is_worth_a_look
+from longloom.report.evaluation_contents import EvaluationContents
 from longloom.report.evaluation_evidence import AskedOf, ShownText, shown_text
 from longloom.report.evaluation_replies import ShownReply, read_replies, shortened
 from longloom.report.templating import render
@@ -19,17 +20,14 @@ _MAX_REPLY_CHARACTERS = 1_500
 _MAX_GOLD_CHARACTERS = 600
 
 Sides = tuple[EvaluationContents, EvaluationContents]
-_Pair = tuple[QuestionResult, QuestionResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownSide:
     """What one run made of a question."""
 
-    score: float
-    """Mean over its answers."""
     answer: ScoredAnswer
-    """One of them: a wrong one if there is one."""
+    """Its best answer if it won the question, its worst if it lost it."""
     num_answers: int
     """How many there are."""
     reply: ShownReply | None
@@ -88,6 +86,7 @@ def write_comparison(
             ShownPair(paired=one, groups=tuple(_groups(one, sides, asked_of)))
             for one in comparison.paired
         ],
+        has_texts=asked_of is not None,
         models=tuple(side.results.model for side in sides) if sides else (),
     )
     # Text of a model may hold half a surrogate pair, which UTF-8 cannot.
@@ -124,7 +123,18 @@ def _shown(
             yield ShownChange(change=change, result=None, golds=(), text=None, sides=())
         return
     pairs = question_pairs(sides[0].results, sides[1].results, benchmark)
-    replies = [_replies(side, number, changes, pairs) for number, side in enumerate(sides)]
+    chosen = [
+        {one.question_id: _index(pairs[one.question_id][number], one, number) for one in changes}
+        for number in range(2)
+    ]
+    replies = [
+        read_replies(
+            side.path,
+            {(benchmark, question_id, index) for question_id, index in own.items()},
+            max_characters=_MAX_REPLY_CHARACTERS,
+        )
+        for side, own in zip(sides, chosen, strict=True)
+    ]
     for change in changes:
         pair = pairs[change.question_id]
         golds = pair[0].golds[:8]
@@ -134,35 +144,27 @@ def _shown(
             golds=tuple(shortened(gold, _MAX_GOLD_CHARACTERS) for gold in golds),
             text=_text(benchmark, pair[0], asked_of),
             sides=tuple(
-                ShownSide(
-                    score=score,
-                    answer=pair[number].answers[_index(pair[number])],
-                    num_answers=len(pair[number].answers),
-                    reply=replies[number].get(change.question_id),
-                )
-                for number, score in enumerate((change.baseline, change.candidate))
+                _side(pair[number], chosen[number][change.question_id], replies[number])
+                for number in range(2)
             ),
         )
 
 
-def _replies(
-    side: EvaluationContents,
-    number: int,
-    changes: Sequence[ChangedQuestion],
-    pairs: dict[str, _Pair],
-) -> dict[str, ShownReply]:
-    wanted = set()
-    for change in changes:
-        question = pairs[change.question_id][number]
-        wanted.add((question.benchmark, question.question_id, _index(question)))
-    found = read_replies(side.path, wanted, max_characters=_MAX_REPLY_CHARACTERS)
-    return {question_id: reply for (_, question_id, _), reply in found.items()}
+def _side(
+    question: QuestionResult, index: int, replies: Mapping[AnswerKey, ShownReply]
+) -> ShownSide:
+    return ShownSide(
+        answer=question.answers[index],
+        num_answers=len(question.answers),
+        reply=replies.get((question.benchmark, question.question_id, index)),
+    )
 
 
-def _index(question: QuestionResult) -> int:
-    """Return which answer is shown: the first that is worth a look, else the first."""
-    worth = (index for index, one in enumerate(question.answers) if is_worth_a_look(one))
-    return next(worth, 0)
+def _index(question: QuestionResult, change: ChangedQuestion, number: int) -> int:
+    """Return which answer is shown: the best of the side that scores higher, else the worst."""
+    has_won = (change.difference > 0) == (number == 1)
+    scores = [answer.strict + answer.parity for answer in question.answers]
+    return scores.index(max(scores) if has_won else min(scores))
 
 
 def _text(benchmark: str, question: QuestionResult, asked_of: AskedOf | None) -> ShownText | None:

@@ -11,6 +11,7 @@ from longloom.evaluation.benchmark import Benchmark, Source
 from longloom.evaluation.benchmarks import archives
 from longloom.evaluation.benchmarks.catalogue import BENCHMARKS, find_benchmark
 from longloom.evaluation.benchmarks.files import digests, find_files
+from longloom.evaluation.suites import SUITES
 from official_files import LONGBENCH_V2_ROWS, write_json, write_json_lines
 
 ANY = BENCHMARKS["longbench-v2"]
@@ -42,8 +43,9 @@ def found(folder: Path, *patterns: str) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in paths]
 
 
-def test_catalogue_is_in_alphabetical_order_and_every_set_has_a_source() -> None:
-    assert list(BENCHMARKS) == sorted(BENCHMARKS)
+def test_benchmarks_are_known_by_name_and_those_of_the_suites_are_there() -> None:
+    assert {name for suite in SUITES.values() for name in suite.benchmarks} <= set(BENCHMARKS)
+    assert all(name == benchmark.name for name, benchmark in BENCHMARKS.items())
     with pytest.raises(ConfigError, match=r"'longbench' is unknown; expected .*longbench-v1"):
         find_benchmark("longbench")
 

@@ -5,16 +5,25 @@ the answer is the usual one for models that think. There is no long context.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from longloom.errors import DataError
-from longloom.evaluation.benchmark import Benchmark, HubFiles, ReadSettings, Source
+from longloom.errors import DataError, MissingDependencyError
+from longloom.evaluation.benchmark import (
+    Benchmark,
+    HubFiles,
+    ReadSettings,
+    ScoreText,
+    Source,
+)
 from longloom.evaluation.benchmarks.files import find_files, questions_of_rows
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import Row, RowPlace, describe, text_of
+from longloom.evaluation.scoring.math_workers import MathWorkers
 from longloom.evaluation.scoring.mathematics import score_mathematics
+from longloom.evaluation.scoring.score import Score
 
 NUM_QUESTIONS = 30
 NUM_SAMPLES = 32
@@ -52,9 +61,27 @@ def _field(row: Row, names: tuple[str, ...]) -> Any:
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
+def _score(question: Question, text: str) -> Score:
+    return score_mathematics(text, question.golds)
+
+
+@contextmanager
+def _open_scorer() -> Iterator[ScoreText]:
+    """Give a scorer that decides by algebra what exact comparison cannot, where it is installed."""
+    try:
+        workers = MathWorkers()
+    except MissingDependencyError:
+        yield _score
+        return
+    with workers:
+        yield lambda question, text: score_mathematics(
+            text, question.golds, by_algebra=workers.is_equal
+        )
+
+
 def _benchmark(year: int, file: str, repository: str, licence: str) -> Benchmark:
     return Benchmark(
-        name=f"aime-{year}",
+        name=f"aime{year}",
         title=f"AIME{year}",
         measure=f"accuracy, mean of {NUM_SAMPLES} answers",
         source=Source(
@@ -64,8 +91,9 @@ def _benchmark(year: int, file: str, repository: str, licence: str) -> Benchmark
             num_questions=NUM_QUESTIONS,
             hub=HubFiles(repository=repository, files=(file,)),
         ),
-        read=_reader(f"aime-{year}"),
-        score=lambda question, text: score_mathematics(text, question.golds),
+        read=_reader(f"aime{year}"),
+        score=_score,
+        scorer=_open_scorer,
         num_samples=NUM_SAMPLES,
     )
 

@@ -67,14 +67,16 @@ def score_corpusqa(text: str, golds: Sequence[str]) -> Score:
     compared = official if answer is None else answer
     decisions = [decide_corpusqa(compared, gold) for gold in golds]
     is_right = any(decision is True for decision in decisions)
+    is_decided = is_right or None not in decisions
     covered = any(cover_exact_match(answer or "", gold) for gold in golds)
     return Score(
         parity=0.0,
         strict=float(is_right),
         parts={
-            "decided": float(is_right or None not in decisions),
+            "decided": float(is_decided),
             "cover_exact_match": float(covered),
         },
+        is_decided=is_decided,
         extracted=answer,
         parity_extracted=official,
     )

@@ -19,6 +19,8 @@ class Score:
     """The same with the quirks repaired that reward wrong answers or punish right ones."""
     parts: Mapping[str, float] = field(default_factory=lambda: _NO_PARTS)
     """Measures reported beside it: `exact_match`, `cover_exact_match`, `f1`, ..."""
+    is_decided: bool = False
+    """Whether strict mode needs no judge: rules alone tell right from wrong."""
     extracted: str | None = None
     """What was taken as the answer in strict mode; None if there was none."""
     parity_extracted: str | None = None

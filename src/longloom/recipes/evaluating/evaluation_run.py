@@ -14,13 +14,13 @@ from longloom.evaluation.asking_judge import AskedJudge, open_judge
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.preparing import Preparations
-from longloom.evaluation.questions import QuestionSet
+from longloom.evaluation.questions import Asked, QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
 from longloom.evaluation.runner import Progress, answer_all
 from longloom.evaluation.scoring_run import score_answers
 from longloom.evaluation.settings import AskingConfig
 from longloom.evaluation.summary import summarise
-from longloom.memory import MemoryAgent
+from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.evaluating.targets import Target, Targets
@@ -37,6 +37,8 @@ JOURNAL_FILE = "journal.sqlite"
 _WINDOW_PER_ANSWER = 4
 """Where prompt and answer exceed the window, answers take at most this part of it."""
 
+AskedOf = Callable[[str, str], Asked | None]
+"""Finds the text of a question by benchmark and id."""
 OnProgress = Callable[[Progress], None]
 """Is told after every answer."""
 Notify = Callable[[str], None]
@@ -62,6 +64,11 @@ class EvaluationPlan:
     is_local: bool
     """Whether the model runs in this process."""
 
+    def memory(self, window_tokens: int) -> MemoryConfig:
+        """Return how the memory agent reads with a window; answers are not traced back."""
+        found = reading_memory(self.config, self.overrides, window_tokens)
+        return found.replace(citations=False)
+
     def settings(self, model: str) -> dict[str, Any]:
         """Return all that shapes the answers, as run.yaml holds it."""
         memory = self.config.memory.model_dump(mode="json") if self.agent == MEMORY else None
@@ -83,8 +90,10 @@ async def run_evaluation(
     *,
     on_progress: OnProgress | None,
     notify: Notify,
-) -> EvaluationResults:
+) -> tuple[EvaluationResults, AskedOf]:
     """Ask and score all targets, and write the results into `folder`.
+
+    Also returned: what finds the text of a question again, by benchmark and id.
 
     Raises:
         DataError: official files are damaged, or the disk is full.
@@ -93,15 +102,15 @@ async def run_evaluation(
     started = time.perf_counter()
     limits = OldestFirst(plan.asking.concurrency, plan.asking.max_tokens_in_flight)
     found: list[BenchmarkResults] = []
+    sets: dict[str, QuestionSet] = {}
     with ExitStack() as opened:
         log = opened.enter_context(AnswerLog(folder))
         agent: Agent | None = None
         if plan.agent == MEMORY:
             journal = opened.enter_context(JournalFile(folder / JOURNAL_FILE))
-            memory = reading_memory(plan.config, plan.overrides, chat.window_tokens)
-            agent = MemoryAgent(memory.replace(citations=False), journal=journal)
+            agent = MemoryAgent(plan.memory(chat.window_tokens), journal=journal)
         async with open_judge(plan.judge, folder) as judge:
-            one_run = _Run(plan, chat, log, limits, judge, agent, on_progress, notify)
+            one_run = _Run(plan, chat, log, limits, judge, agent, sets, on_progress, notify)
             for target in plan.targets.targets:
                 found.append(await one_run.benchmark(target))
     results = EvaluationResults(
@@ -113,7 +122,17 @@ async def run_evaluation(
         seconds=time.perf_counter() - started,
     )
     write_results(folder, results, summarise(results))
-    return results
+    questions = {
+        (name, question.question_id): question
+        for name, one in sets.items()
+        for question in one.questions
+    }
+
+    def asked_of(benchmark: str, question_id: str) -> Asked | None:
+        question = questions.get((benchmark, question_id))
+        return None if question is None else sets[benchmark].ask(question)
+
+    return results, asked_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,7 @@ class _Run:
     limits: OldestFirst
     judge: AskedJudge | None
     agent: Agent | None
+    sets: dict[str, QuestionSet]
     on_progress: OnProgress | None
     notify: Notify
 
@@ -140,6 +160,7 @@ class _Run:
                 max_questions=asking.max_questions,
             ),
         )
+        self.sets[benchmark.name] = found
         facet = benchmark.mean_over or next(iter(benchmark.facets), "")
         chosen = choose_questions(
             found.questions, asking.max_questions, seed=asking.seed, facet=facet

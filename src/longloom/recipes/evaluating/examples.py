@@ -14,6 +14,7 @@ from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.benchmarks.judges import QWENLONG
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.rows import file_digest
+from longloom.evaluation.scoring.choices import score_longbench_v2
 from longloom.evaluation.scoring.docmath import score_docmath
 from longloom.evaluation.scoring.long_answer import score_answer
 from longloom.evaluation.scoring.score import Score
@@ -91,13 +92,16 @@ def _question_set(folder: Path, split: str, config: RunConfig) -> QuestionSet:
         return _asked(example, contexts[example.context_id], config.template)
 
     return QuestionSet(
-        questions=tuple(map(_question, examples.values())),
+        questions=tuple(
+            _question(one, len(contexts[one.context_id].text)) for one in examples.values()
+        ),
         ask=ask,
         source={name: file_digest(folder / name) for name in (EXAMPLES_FILE, CONTEXTS_FILE)},
     )
 
 
-def _question(example: Example) -> Question:
+def _question(example: Example, num_characters: int) -> Question:
+    places = [one.context_start / max(1, num_characters) for one in example.evidence]
     return Question(
         question_id=example.example_id,
         golds=(example.answer,),
@@ -107,7 +111,7 @@ def _question(example: Example) -> Question:
             "ability": example.ability,
         },
         scoring={"reward_rule": str(example.reward_rule)},
-        depths=example.depths,
+        depths=example.depths or tuple(sorted(places)),
     )
 
 
@@ -131,6 +135,8 @@ def _score(question: Question, text: str, config: RunConfig) -> Score:
     # Thinking was taken away before.
     reward = rule_reward(example, text, config=config.reward.replace(requires_thinking=False))
     match rule:
+        case RewardRule.CHOICE:
+            parity = score_longbench_v2(text, question.golds)
         case RewardRule.SEQUENCE_MATCH:
             parity = Score(parity=sequence_ratio(text, answer), strict=0.0)
         case RewardRule.NUMERIC:

@@ -154,9 +154,9 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     for one in comparison.paired:
         for side, ids in (("A", one.only_baseline), ("B", one.only_candidate)):
             if ids:
+                questions = "1 question" if len(ids) == 1 else f"{len(ids):,} questions"
                 lines.append(
-                    f"{one.title}: {len(ids)} questions in {side} only, left out, for example "
-                    f"{ids[0]}"
+                    f"{one.title}: {questions} in {side} only, left out, for example {ids[0]}"
                 )
     for unlike in comparison.unlike:
         places = f" ({'; '.join(unlike.places)})" if unlike.places else ""

@@ -1,5 +1,7 @@
 """Lengths that the verbs take from a recipe, and whether they fit a model's window."""
 
+from collections.abc import Callable
+
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.recipes.run_config import RunConfig
@@ -44,16 +46,25 @@ def check_prompt_fits(max_prompt_tokens: int, max_response_tokens: int, window_t
 
 
 def check_sections_fit(
-    memory: MemoryConfig, tokenizer: Tokenizer, question: str, window_tokens: int
+    memory: MemoryConfig,
+    num_prompt_tokens: Callable[[str], int],
+    question: str,
+    window_tokens: int,
 ) -> None:
     """Refuse sections that would not fit the window with the memory and its update.
+
+    Args:
+        memory: the sizes.
+        num_prompt_tokens: counts the tokens of the prompt of one message.
+        question: the question.
+        window_tokens: the model's window.
 
     Raises:
         ConfigError: an update exceeds the window.
     """
     form = "memory_update_compact" if memory.wording == "compact" else "memory_update"
     empty = fill_template(form, question=question, memory="", plan="", section="")
-    template_tokens = prompt_tokens(tokenizer, empty)
+    template_tokens = num_prompt_tokens(empty)
     # The earlier memory stands in the prompt, the new one is written after it.
     written = memory.memory_tokens + memory.update_tokens
     needed = template_tokens + memory.chunk_tokens + written

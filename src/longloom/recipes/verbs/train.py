@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from longloom.engines.local import LocalEngine
@@ -31,7 +32,7 @@ from longloom.recipes.stage_memory import check_memory
 from longloom.recipes.stage_messages import left_out_message, long_rows_message, skipped_message
 from longloom.recipes.stage_settings import StageSettings, stage_settings
 from longloom.recipes.step_log import StepLog, open_step_log
-from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit
+from longloom.recipes.verbs.lengths import check_prompt_fits, check_sections_fit, prompt_tokens
 from longloom.recipes.verbs.run_folders import check_run_folder, removed_if_unused
 from longloom.recipes.verbs.train_plan import stage_work
 from longloom.rollout import Agent, SinglePassAgent
@@ -203,7 +204,9 @@ def _load(settings: StageSettings) -> _Parts:
     engine = LocalEngine(Path(settings.model), config=settings.engine, yarn=settings.yarn)
     sampler = engine.sampler
     if settings.agent == "memory":
-        check_sections_fit(settings.memory, sampler.tokenizer, "", sampler.window_tokens)
+        check_sections_fit(
+            settings.memory, partial(prompt_tokens, sampler.tokenizer), "", sampler.window_tokens
+        )
     elif settings.training is not None:
         check_prompt_fits(
             settings.training.max_prompt_tokens,

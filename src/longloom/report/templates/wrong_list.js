@@ -49,6 +49,16 @@
   search.type = "search";
   search.placeholder = "words of question, gold or answer";
   search.addEventListener("input", changed);
+  const orders = {
+    "as in the benchmark": null,
+    "lowest score first": (one, other) => one[STRICT] - other[STRICT],
+    "highest score first": (one, other) => other[STRICT] - one[STRICT],
+    "longest first": (one, other) => other[TOKENS] - one[TOKENS],
+  };
+  const order = make("select");
+  for (const name of Object.keys(orders)) add(order, new Option(name, name));
+  order.addEventListener("change", filter);
+  add(bar, add(make("label", "", "order"), order));
   const searchLabel = add(make("label", "search", "search"), search);
   const reset = make("button", "move", "Clear");
   reset.type = "button";
@@ -79,6 +89,7 @@
     matching = rows.filter((row, index) =>
       set.every((one) => one.valuesOf(row).includes(one.select.value)) &&
       wanted.every((word) => words[index].includes(word)));
+    if (orders[order.value]) matching.sort(orders[order.value]);
     draw();
   }
   function draw() {
@@ -92,7 +103,7 @@
       add(verdict, make("span", "gold-line", row[GOLD]), make("span", "answer-line", row[FAILURES].length ? plain(row[FAILURES].join(", ")) : row[ANSWER] || "(no answer found)"));
       const small = make("small", "", "strict " + percent(row[STRICT]) + (row[PARITY] !== row[STRICT] ? ", parity " + percent(row[PARITY]) : "") +
         (row[TOKENS] ? " \u00b7 " + row[TOKENS].toLocaleString("en") + " tokens" : "") +
-        list.facets.filter((facet) => Object.hasOwn(row[FACETS], facet)).map((facet) => " \u00b7 " + row[FACETS][facet]).join(""));
+        list.facets.filter((facet) => Object.hasOwn(row[FACETS], facet)).map((facet) => " \u00b7 " + plain(facet) + " " + row[FACETS][facet]).join(""));
       const entry = make("li");
       entry.value = Number(row[NUMBER]);
       add(found, add(entry, add(link, verdict, small)));
