@@ -1,12 +1,13 @@
 """What an evaluation costs beside the model: our runner, inspect_ai, and our adapter of it.
 
 All ask the same prompts of one server that replies at once (a process of its own), 32 at a time,
-and score the replies by a search for the answer: 1K characters, 100K and 4M, and the memory agent
-over 1M. Every side runs in a process of its own, in turns, so that what else the machine does falls
-on all; medians over rounds are reported, CPU time of the asking process beside wall time.
-`inspect` is inspect_ai with its own `generate()`, as its users write tasks: the prompts are the
-inputs. `adapter` is the same questions as a task of ours. Contexts lie on disk and are read when
-their turn comes, by `ours` and `adapter`. Writing the log belongs to what is measured.
+and score the replies by a search for the answer: 1K characters, 100K and 4M, 4M cut to 128K tokens,
+and the memory agent over 1M. Every side runs in a process of its own, in turns, so that what else
+the machine does falls on all; medians over rounds are reported, CPU time of the asking process
+beside wall time. `inspect` is inspect_ai with its own `generate()`, as its users write tasks: the
+prompts are the inputs; it neither cuts them nor reads in sections. `adapter` is the same questions
+as a task of ours. Contexts lie on disk and are read when their turn comes, by `ours` and `adapter`.
+Writing the log belongs to what is measured.
 
 The two sides of inspect_ai run in the environment of `make test-inspect`; without it they are left
 out, and the result says so.
@@ -24,7 +25,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if options.write and (options.samples or len(options.cases) < len(CASES)):
         parser.error("--write keeps whole results alone; leave --cases and --samples out")
     if options.samples:
-        options.cases = [
-            Case(one.name, one.num_characters, options.samples, one.is_read)
-            for one in options.cases
-        ]
+        options.cases = [replace(one, num_samples=options.samples) for one in options.cases]
     return options
 
 
@@ -124,7 +122,7 @@ def measure_rounds(
 ) -> dict[str, dict[str, list[Figures]]]:
     """Return what every side took for every case in every round."""
     rounds: dict[str, dict[str, list[Figures]]] = {
-        case.name: {side: [] for side in sides if not (case.is_read and side == "inspect")}
+        case.name: {side: [] for side in sides if case.is_plain or side != "inspect"}
         for case in cases
     }
     with tempfile.TemporaryDirectory(prefix="evaluation-") as folder, stub_endpoint() as address:
@@ -134,7 +132,7 @@ def measure_rounds(
                 for side, found in rounds[case.name].items():
                     found.append(measure_side(side, case, address, Path(folder), python))
                     speed = found[-1]["num_samples"] / found[-1]["wall_seconds"]
-                    show(f"round {number + 1}: {case.name:<28} {side:<8} {speed:8.1f} samples/s")
+                    show(f"round {number + 1}: {case.name:<34} {side:<8} {speed:8.1f} samples/s")
     return rounds
 
 

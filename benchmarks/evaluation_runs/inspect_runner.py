@@ -86,8 +86,7 @@ def main(side: str, address: str, described: str, context: str, folder: str) -> 
     case, log_folder = case_of(described), Path(folder)
     with tempfile.TemporaryDirectory(prefix="evaluation-warming-") as scratch:
         warming = replace(case, num_samples=min(_NUM_WARMING, case.num_samples))
-        if case.num_characters <= 100_000:
-            run(side, address, warming, Path(context), Path(scratch))
+        run(side, address, warming, Path(context), Path(scratch))
 
     def measure() -> tuple[int, int, float]:
         log = run(side, address, case, Path(context), log_folder)

@@ -18,7 +18,7 @@ from longloom.records import SamplingParams
 REPLY = "<memory>The answer is 4.</memory><plan>Read on.</plan>"
 """What the stub says, to sections and to questions."""
 CONCURRENCY = 32
-WINDOW_TOKENS = 4_000_000
+WINDOW_TOKENS = 10_000_000
 PARAMS = SamplingParams(temperature=0.7, top_p=0.95, max_new_tokens=1_000)
 _SECTION_TOKENS = 8_000
 _QUERY = "What is 2 + 2?"
@@ -36,12 +36,20 @@ class Case:
     """Questions that are asked."""
     is_read: bool = False
     """Whether the memory agent reads the context section by section."""
+    max_prompt_tokens: int = 8_000_000
+    """Longer prompts lose their middle."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether inspect_ai alone can ask it: it neither cuts prompts nor has readers."""
+        return not self.is_read and self.max_prompt_tokens > self.num_characters
 
 
 CASES = (
     Case("1K characters", 1_000, 1_000),
     Case("100K characters", 100_000, 200),
     Case("4M characters", 4_000_000, 16),
+    Case("4M characters, cut to 128K tokens", 4_000_000, 16, max_prompt_tokens=128_000),
     Case("1M characters, memory agent", 1_000_000, 8, is_read=True),
 )
 
@@ -111,7 +119,7 @@ def asking(case: Case) -> Asking:
         agent=MemoryAgent(memory) if case.is_read else None,
         has_context=True,
         params=PARAMS,
-        max_prompt_tokens=2_000_000,
+        max_prompt_tokens=case.max_prompt_tokens,
         cuts_prompts=True,
         is_threaded=True,
         key="0/evaluation/overhead",

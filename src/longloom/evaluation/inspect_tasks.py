@@ -8,9 +8,12 @@ A question that fails counts as 0. `recipes/evaluating/inspect_entry.py` registe
 What it leaves out: thinking whose end other answers show (`thinking=auto` looks at one answer).
 """
 
-from collections.abc import Mapping, Sequence
+import atexit
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import fmean
+from threading import Lock
 from typing import Any
 
 import anyio.to_thread
@@ -36,7 +39,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from longloom.evaluation.answers import Answer, Failure
 from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
-from longloom.evaluation.benchmark import Benchmark
+from longloom.evaluation.benchmark import Benchmark, ScoreText
 from longloom.evaluation.benchmarks.catalogue import find_benchmark
 from longloom.evaluation.inspect_chat import InspectChat, PromptMeasures, reasoning_of
 from longloom.evaluation.questions import Asked, Question, QuestionSet
@@ -190,16 +193,19 @@ def benchmark_score(
         thinking: see `AskingConfig.thinking`.
     """
     scored = find_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    score_text = _opened_once(scored)
 
     async def score(state: TaskState, target: Target) -> InspectScore:
         question = _question(state, target)
         answer = _answer(scored, state)
 
         def rule() -> RuledAnswer:
-            return rule_answer(scored, question, answer, thinking=thinking, others_think=False)
+            return rule_answer(
+                score_text(), question, answer, thinking=thinking, others_think=False
+            )
 
-        is_long = len(answer.text) > _INLINE_SCORED_CHARACTERS
-        ruled = await anyio.to_thread.run_sync(rule) if is_long else rule()
+        is_quick = scored.scorer is None and len(answer.text) <= _INLINE_SCORED_CHARACTERS
+        ruled = rule() if is_quick else await anyio.to_thread.run_sync(rule)
         verdict = None
         grader = _grader()
         if scored.judge and found is not None and grader is not None and not ruled.failure:
@@ -216,6 +222,22 @@ def benchmark_score(
         return _inspect_score(join_verdict(ruled, scored.judge, verdict))
 
     return score
+
+
+def _opened_once(benchmark: Benchmark) -> Callable[[], ScoreText]:
+    """Return what opens a benchmark's scorer when it is first needed, until the process ends."""
+    opened: list[ScoreText] = []
+    lock = Lock()
+
+    def score_text() -> ScoreText:
+        with lock:
+            if not opened:
+                helpers = ExitStack()
+                atexit.register(helpers.close)
+                opened.append(helpers.enter_context(benchmark.open_score()))
+        return opened[0]
+
+    return score_text
 
 
 def _grader() -> Model | None:
