@@ -93,7 +93,7 @@ def main(side: str, address: str, described: str, context: str, folder: str) -> 
         assert log.results is not None
         assert log.samples is not None
         num_calls = sum(
-            one.metadata.get("longloom_answer", {}).get("usage", {}).get("num_calls", 1)
+            one.store.get("longloom_answer", {}).get("usage", {}).get("num_calls", 1)
             for one in log.samples
         )
         first = log.results.scores[0]

@@ -345,7 +345,7 @@ def test_the_memory_agent_is_a_solver(tmp_path: Path, monkeypatch: pytest.Monkey
     assert num_calls > 10
     assert figure(log, "strict") == 1.0
     (sample,) = log.samples
-    answer = sample.metadata["longloom_answer"]
+    answer = sample.store["longloom_answer"]
     assert answer["usage"]["num_calls"] == num_calls
     assert answer["num_prompt_tokens"] > 80_000
     assert log_bytes(tmp_path) < 20_000

@@ -46,7 +46,6 @@ from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import MODES, ScoredAnswer
 from longloom.evaluation.scoring_run import RuledAnswer, Thinking, join_verdict, rule_answer
 from longloom.records import FinishReason, TokenUsage
-from longloom.rewards.judge import Verdict
 from longloom.text.tokenizer import Tokenizer
 
 GRADER = "grader"
@@ -106,18 +105,14 @@ def inspect_task(
 
 
 def _sample(benchmark: Benchmark, question: Question) -> Sample:
+    # Small: inspect_ai copies a sample's metadata whenever it computes a metric.
+    further = {"scoring": dict(question.scoring), "depths": list(question.depths)}
+    stated = {name: value for name, value in further.items() if value}
     return Sample(
         id=question.question_id,
         input=f"{benchmark.title}, question {question.question_id}",
         target=list(question.golds),
-        metadata={
-            **question.facets,
-            _QUESTION: {
-                "facets": list(question.facets),
-                "scoring": dict(question.scoring),
-                "depths": list(question.depths),
-            },
-        },
+        metadata={**question.facets, **({_QUESTION: stated} if stated else {})},
     )
 
 
@@ -175,9 +170,10 @@ def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
     shown = f"{asked.query[:_SHOWN_CHARACTERS]}\n\n(context: {len(asked.context)} characters)"
     state.messages = [ChatMessageUser(content=shown), message]
     left_out = ("benchmark", "question_id", "sample_index", "text", "reasoning")
-    state.metadata[_ANSWER] = {
-        name: value for name, value in answer.as_json().items() if name not in left_out
-    }
+    state.store.set(
+        _ANSWER,
+        {name: value for name, value in answer.as_json().items() if name not in left_out},
+    )
 
 
 @scorer(metrics={mode: [mean(), stderr()] for mode in reversed(MODES)})
@@ -245,13 +241,13 @@ def _grader() -> Model | None:
 
 
 def _question(state: TaskState, target: Target) -> Question:
-    kept = state.metadata[_QUESTION]
+    further = state.metadata.get(_QUESTION, {})
     return Question(
         question_id=str(state.sample_id),
         golds=tuple(target),
-        facets={name: state.metadata[name] for name in kept["facets"]},
-        scoring=kept["scoring"],
-        depths=tuple(kept["depths"]),
+        facets={name: value for name, value in state.metadata.items() if name != _QUESTION},
+        scoring=further.get("scoring", {}),
+        depths=tuple(further.get("depths", ())),
     )
 
 
@@ -261,7 +257,7 @@ def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
         "question_id": str(state.sample_id),
         "sample_index": state.epoch - 1,
     }
-    kept: Mapping[str, Any] | None = state.metadata.get(_ANSWER)
+    kept: Mapping[str, Any] | None = state.store.get(_ANSWER)
     if kept is None:  # the call raised: the sample has its error
         return Answer(**place, text="", finish_reason="", failure=Failure.UNAVAILABLE)
     return Answer(
@@ -274,16 +270,16 @@ def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
 
 def _inspect_score(one: ScoredAnswer) -> InspectScore:
     # Both modes are values, not metadata: epochs average values alone.
+    further = {
+        "parts": dict(one.parts),
+        "failure": str(one.failure),
+        "verdict": str(one.verdict),
+        "finish_reason": one.finish_reason,
+    }
     return InspectScore(
         value={"strict": one.strict, "parity": one.parity},
         answer=one.extracted,
-        metadata={
-            "parts": dict(one.parts),
-            "failure": one.failure,
-            "verdict": str(one.verdict),
-            "is_unclear": one.verdict == Verdict.UNCLEAR,
-            "finish_reason": one.finish_reason,
-        },
+        metadata={name: value for name, value in further.items() if value},
     )
 
 
