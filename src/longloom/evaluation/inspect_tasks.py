@@ -154,12 +154,10 @@ def ask_by_reference(
 
 def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
     """Put an answer into the state; everything is in the log from there."""
-    parts = [ContentText(text=answer.text)]
-    message = ChatMessageAssistant(
-        content=[ContentReasoning(reasoning=answer.reasoning), *parts]
-        if answer.reasoning
-        else answer.text
-    )
+    message = ChatMessageAssistant(content=answer.text)
+    if answer.reasoning:
+        thought, said = ContentReasoning(reasoning=answer.reasoning), ContentText(text=answer.text)
+        message = ChatMessageAssistant(content=[thought, said])
     is_cut = answer.finish_reason == FinishReason.LENGTH
     state.output = ModelOutput(
         model=str(state.model),
@@ -168,11 +166,16 @@ def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
         ],
     )
     shown = f"{asked.query[:_SHOWN_CHARACTERS]}\n\n(context: {len(asked.context)} characters)"
-    state.messages = [ChatMessageUser(content=shown), message]
+    state.user_prompt.text = shown
+    state.messages.append(message)
     left_out = ("benchmark", "question_id", "sample_index", "text", "reasoning")
     state.store.set(
         _ANSWER,
-        {name: value for name, value in answer.as_json().items() if name not in left_out},
+        {
+            name: value
+            for name, value in answer.as_json().items()
+            if name not in left_out and (value or name == "finish_reason")
+        },
     )
 
 
