@@ -93,11 +93,10 @@ def main(side: str, address: str, described: str, context: str, folder: str) -> 
         assert log.results is not None
         assert log.samples is not None
         num_calls = sum(
-            one.store.get("longloom_answer", {}).get("usage", {}).get("num_calls", 1)
-            for one in log.samples
+            (one.output.metadata or {}).get("usage", {}).get("num_calls", 1) for one in log.samples
         )
         first = log.results.scores[0]
-        name = "accuracy" if side == "plain" else "mean"
+        name = "accuracy" if side == "plain" else "strict"
         return log.results.completed_samples, num_calls, float(first.metrics[name].value)
 
     print_figures(measured(measure, log_folder, case))

@@ -12,7 +12,7 @@ import atexit
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from threading import Lock
 from typing import Any
 
@@ -33,7 +33,7 @@ from inspect_ai.model import (
     get_model,
     model_roles,
 )
-from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, mean, metric, scorer, stderr
+from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, metric, scorer
 from inspect_ai.scorer import Score as InspectScore
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -43,7 +43,7 @@ from longloom.evaluation.benchmark import Benchmark, ScoreText
 from longloom.evaluation.benchmarks.catalogue import find_benchmark
 from longloom.evaluation.inspect_chat import InspectChat, PromptMeasures, reasoning_of
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.results import MODES, ScoredAnswer
+from longloom.evaluation.results import ScoredAnswer
 from longloom.evaluation.scoring_run import RuledAnswer, Thinking, join_verdict, rule_answer
 from longloom.records import FinishReason, TokenUsage
 from longloom.text.tokenizer import Tokenizer
@@ -51,7 +51,7 @@ from longloom.text.tokenizer import Tokenizer
 GRADER = "grader"
 """The role of the judge: `--model-role grader=openai-api/x/y`."""
 _QUESTION = "longloom_question"
-_ANSWER = "longloom_answer"
+_MODES = ("strict", "parity")
 _SHOWN_CHARACTERS = 4_000
 _JUDGE_SEED = 42
 _INLINE_CHARACTERS = 1 << 15
@@ -90,8 +90,8 @@ def inspect_task(
         dataset=MemoryDataset([_sample(benchmark, one) for one in chosen], name=benchmark.name),
         solver=ask_by_reference(found, chosen, settings),
         scorer=benchmark_score(benchmark, found, thinking=settings.thinking),
-        metrics={mode: _metrics(benchmark) for mode in reversed(MODES)},
-        headline_metric=HeadlineMetric(score="strict"),  # the first of its metrics
+        metrics=[figures(benchmark.mean_over, list(benchmark.facets))],
+        headline_metric=HeadlineMetric(metric="strict"),
         epochs=settings.num_samples,
         config=GenerateConfig(
             temperature=params.temperature, top_p=params.top_p, max_tokens=params.max_new_tokens
@@ -159,27 +159,63 @@ def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
         thought, said = ContentReasoning(reasoning=answer.reasoning), ContentText(text=answer.text)
         message = ChatMessageAssistant(content=[thought, said])
     is_cut = answer.finish_reason == FinishReason.LENGTH
+    left_out = ("benchmark", "question_id", "sample_index", "text", "reasoning")
     state.output = ModelOutput(
         model=str(state.model),
         choices=[
             ChatCompletionChoice(message=message, stop_reason="max_tokens" if is_cut else "stop")
         ],
-    )
-    shown = f"{asked.query[:_SHOWN_CHARACTERS]}\n\n(context: {len(asked.context)} characters)"
-    state.user_prompt.text = shown
-    state.messages.append(message)
-    left_out = ("benchmark", "question_id", "sample_index", "text", "reasoning")
-    state.store.set(
-        _ANSWER,
-        {
+        metadata={
             name: value
             for name, value in answer.as_json().items()
             if name not in left_out and (value or name == "finish_reason")
         },
     )
+    shown = asked.query[:_SHOWN_CHARACTERS]
+    state.user_prompt.text = f"{shown}\n\n(context: {len(asked.context)} characters)"
+    state.messages.append(message)
 
 
-@scorer(metrics={mode: [mean(), stderr()] for mode in reversed(MODES)})
+@metric
+def figures(mean_over: str = "", facets: Sequence[str] = ()) -> Metric:
+    """Give the figure of each mode with its standard error, then those of every facet's values.
+
+    One metric for all: inspect_ai copies all scores for each metric of a part of a score.
+
+    Args:
+        mean_over: the facet whose means are averaged for the figure; empty for all samples alike.
+        facets: those that get figures, as `strict, difficulty: hard`.
+    """
+
+    def compute(scores: Sequence[SampleScore]) -> Mapping[str, float]:
+        found: dict[str, float] = {}
+        for mode in _MODES if scores else ():
+            values = [one.score.as_dict()[mode] for one in scores]
+            groups = _grouped(scores, mean_over, mode)
+            if groups:
+                found[mode] = fmean(fmean(own) for own in groups.values())
+                continue
+            found[mode] = fmean(values)
+            found[f"{mode}_stderr"] = stdev(values) / len(values) ** 0.5 if values[1:] else 0.0
+        for facet in facets:
+            for mode in _MODES:
+                for value, own in sorted(_grouped(scores, facet, mode).items()):
+                    found[f"{mode}, {facet}: {value}"] = fmean(own)
+        return found
+
+    return compute
+
+
+def _grouped(scores: Sequence[SampleScore], facet: str, mode: str) -> dict[str, list[float]]:
+    """Return scores by value of a facet; those without one are in no group, as in our tables."""
+    groups: dict[str, list[float]] = {}
+    for one in scores:
+        if value := (one.sample_metadata or {}).get(facet):
+            groups.setdefault(str(value), []).append(one.score.as_dict()[mode])
+    return groups
+
+
+@scorer(metrics=[figures()])
 def benchmark_score(
     benchmark: Benchmark | str, found: QuestionSet | None = None, *, thinking: Thinking = "auto"
 ) -> Scorer:
@@ -260,8 +296,8 @@ def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
         "question_id": str(state.sample_id),
         "sample_index": state.epoch - 1,
     }
-    kept: Mapping[str, Any] | None = state.store.get(_ANSWER)
-    if kept is None:  # the call raised: the sample has its error
+    kept = state.output.metadata
+    if not kept or "usage" not in kept:  # the call raised: the sample has its error
         return Answer(**place, text="", finish_reason="", failure=Failure.UNAVAILABLE)
     return Answer(
         **place,
@@ -284,41 +320,3 @@ def _inspect_score(one: ScoredAnswer) -> InspectScore:
         answer=one.extracted,
         metadata={name: value for name, value in further.items() if value},
     )
-
-
-def _metrics(benchmark: Benchmark) -> list[Metric]:
-    headline = [mean_of_means(benchmark.mean_over)] if benchmark.mean_over else []
-    return [*headline, mean(), stderr(), *(by_facet(facet) for facet in benchmark.facets)]
-
-
-@metric(name="by")
-def by_facet(facet: str) -> Metric:
-    """Give the mean of every value of a facet, as `difficulty: hard`."""
-
-    def compute(scores: Sequence[SampleScore]) -> Mapping[str, float]:
-        return {
-            f"{facet}: {value}": fmean(found)
-            for value, found in sorted(_grouped(scores, facet).items())
-        }
-
-    return compute
-
-
-@metric
-def mean_of_means(facet: str) -> Metric:
-    """Give the plain mean of the means of a facet's values."""
-
-    def compute(scores: Sequence[SampleScore]) -> float:
-        groups = _grouped(scores, facet)
-        return fmean(fmean(found) for found in groups.values()) if groups else 0.0
-
-    return compute
-
-
-def _grouped(scores: Sequence[SampleScore], facet: str) -> dict[str, list[float]]:
-    """Return scores by value of a facet; those without one are in no group, as in our tables."""
-    groups: dict[str, list[float]] = {}
-    for one in scores:
-        if value := (one.sample_metadata or {}).get(facet):
-            groups.setdefault(str(value), []).append(one.score.as_float())
-    return groups

@@ -21,9 +21,8 @@ from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.inspect_tasks import (
     InspectSettings,
     benchmark_score,
-    by_facet,
+    figures,
     inspect_task,
-    mean_of_means,
 )
 from longloom.evaluation.settings import AskingConfig
 from longloom.memory import MemoryAgent
@@ -37,7 +36,7 @@ from longloom.text.estimated_tokens import EstimatedTokens
 from longloom.text.tokenizer import FolderTokenizer
 from longloom.text.tokenizer_tokens import TokenizerTokens
 
-__all__ = ["benchmark_score", "by_facet", "mean_of_means"]
+__all__ = ["benchmark_score", "figures"]
 """What `inspect score` makes again by name."""
 _AGENTS = (SINGLE_PASS, MEMORY, CLOSED_BOOK)
 
