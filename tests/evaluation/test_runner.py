@@ -13,7 +13,7 @@ from longloom.evaluation.asking import Asking
 from longloom.evaluation.runner import Progress, answer_all
 from longloom.models.endpoint.chat import EndpointChat
 from longloom.models.endpoint.errors import EndpointSetupError
-from longloom.records import ChatMessage, SamplingParams
+from longloom.records import ChatMessage, SamplingParams, TokenUsage
 from longloom.rollout.call_limits import OldestFirst
 from scripted_endpoint import (
     Fault,
@@ -231,3 +231,18 @@ def test_answers_survive_unread(tmp_path: Path) -> None:
         log.add(answer)
     with AnswerLog(tmp_path) as log:
         assert log["b", "q", 0] == answer
+
+
+def test_time_left_is_told_after_a_first_round() -> None:
+    progress = Progress(benchmark="b", num_total=40, num_at_a_time=4, num_done=13, num_kept=10)
+    progress.started -= 6.0
+    assert progress.seconds_left is None
+    progress.num_done = 14
+    left = progress.seconds_left
+    assert left == pytest.approx(6.0 / 4 * 26, rel=0.05)
+
+
+def test_cost_is_that_of_all_tokens() -> None:
+    usage = TokenUsage(num_prompt_tokens=2_000_000, num_response_tokens=500_000)
+    progress = Progress(benchmark="b", num_total=1, usage=usage, prompt_price=0.5, answer_price=2.0)
+    assert progress.cost == 2.0

@@ -1,14 +1,13 @@
 """A run killed with SIGKILL in any step ends in the same files."""
 
 import hashlib
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from killed_command import kill_when
 from synthesis.small_corpus import write_small_corpus
 
 COMMAND = [sys.executable, "-m", "longloom.cli.main", "synthesize"]
@@ -30,23 +29,6 @@ def _digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FINAL_FILES}
 
 
-def _kill_when(command: list[str], is_reached) -> bool:
-    """Start the command, kill its whole group once `is_reached`; False if it ended before."""
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while child.poll() is None:
-        if is_reached():
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            return True
-        try:
-            child.wait(0.01)
-        except subprocess.TimeoutExpired:
-            continue
-    return False
-
-
 @pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_files(tmp_path: Path) -> None:
     root = write_small_corpus(tmp_path / "corpus")
@@ -58,7 +40,7 @@ def test_a_killed_run_continues_to_the_same_files(tmp_path: Path) -> None:
         lambda: any(killed.glob("steps/weave/*.done")),
         lambda: len(list(killed.glob("steps/weave/*.done"))) > 3,
     )
-    num_killed = sum(_kill_when(_command(root, killed), is_reached) for is_reached in steps)
+    num_killed = sum(kill_when(_command(root, killed), is_reached) for is_reached in steps)
     assert num_killed >= 2
     subprocess.run(_command(root, killed), check=True, capture_output=True)
     assert _digests(killed) == _digests(whole)

@@ -1,10 +1,12 @@
-"""Evaluation: how well a checkpoint answers held-out questions (QwenLong-L1.5, section 5.1).
+"""Evaluation: every benchmark of the papers, scored exactly (QwenLong-L1.5, section 5).
 
-    examples -> evaluate.py (an agent answers, rewards score) -> cells.py (one cell per suite)
-             -> statistics.py (pass@k, paired intervals)
+    Benchmark (official files -> Question, Asked) -> runner.py (answers.jsonl)
+             -> scoring_run.py (rules in two modes, judge) -> results.py -> summary.py -> report
 
-Documents longer than the window are read by the memory agent, or lose their middle
-(`truncation.py`), or are withheld (closed book), and the three are compared.
+    examples -> evaluate.py -> cells.py: the table of a recipe's own run
 
-Read `evaluate.py`, `cells.py`, `statistics.py`.
+Texts are asked by reference and never kept; answers and verdicts are kept and never asked for
+twice; scores are pure functions of them and computed anew whenever a run ends.
+
+Read `benchmark.py`, `runner.py`, `scoring_run.py`; of the scorers `scoring/score.py`.
 """

@@ -22,8 +22,8 @@ _MOST_DRAWN = 20_000_000
 """Values that a bootstrap draws at most; large benchmarks resample less often."""
 _HARMLESS = frozenset(
     (
-        "agent", "answer_price", "concurrency", "endpoint", "max_tokens_in_flight", "model",
-        "prompt_price", "url",
+        "agent", "answer_price", "concurrency", "endpoint", "files", "generated",
+        "max_tokens_in_flight", "model", "named", "prompt_price", "url",
     )
 )  # fmt: skip
 """Settings that change no answer, or that are what is compared, or that are compared elsewhere."""

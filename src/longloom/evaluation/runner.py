@@ -47,6 +47,8 @@ class Progress:
     """Those that failed."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     """What the calls of all took."""
+    num_at_a_time: int = 1
+    """Calls under way together: before so many answers there is no pace to tell."""
     prompt_price: float = 0.0
     """Price of a million prompt tokens."""
     answer_price: float = 0.0
@@ -62,9 +64,9 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """About how long the rest takes, by the pace of this run; None before its first answer."""
+        """About how long the rest takes, by the pace of this run; None before a first round."""
         num_new = self.num_done - self.num_kept
-        if num_new < 1:
+        if num_new < max(1, self.num_at_a_time):
             return None
         pace = (time.monotonic() - self.started) / num_new
         return pace * (self.num_total - self.num_done)
@@ -106,6 +108,7 @@ async def answer_all(
     progress = Progress(
         benchmark=asking.benchmark,
         num_total=len(chosen) * num_samples,
+        num_at_a_time=min(limits.max_calls, len(chosen) * num_samples),
         prompt_price=prices[0],
         answer_price=prices[1],
     )

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from longloom.errors import ConfigError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
@@ -63,14 +61,3 @@ SUITES: Mapping[str, Suite] = {
     )
 }  # fmt: skip
 """By name."""
-
-
-def find_suite(name: str) -> Suite:
-    """Return a suite.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
-    if name not in SUITES:
-        raise ConfigError(f"suite {name!r} is unknown; expected one of {', '.join(SUITES)}")
-    return SUITES[name]

@@ -1,7 +1,7 @@
 """Carry an evaluation out: ask, score, judge, sum up, write."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +63,8 @@ class EvaluationPlan:
     """Who judges."""
     is_local: bool
     """Whether the model runs in this process."""
+    places: Mapping[str, Any]
+    """Where it was all found (`named`, `files`, `generated`, `split`), to find it again."""
 
     def memory(self, window_tokens: int) -> MemoryConfig:
         """Return how the memory agent reads with a window; answers are not traced back."""
@@ -80,6 +82,7 @@ class EvaluationPlan:
             "asking": self.asking.model_dump(mode="json"),
             "memory": memory,
             "judge": self.judge.model_dump(mode="json") if self.judge else None,
+            **self.places,
         }
 
 

@@ -80,8 +80,9 @@ def resolve_request(
     connection = model.connection(connecting)
     config = model.config(settings.get("recipe"), overrides, seed)
     config = config.replace(judge=_judge(config, settings))
+    names = [str(name) for name in ([targets] if isinstance(targets, str | Path) else targets)]
     found = resolve_targets(
-        [str(name) for name in ([targets] if isinstance(targets, str | Path) else targets)],
+        names,
         config=config,
         split=split,
         files=None if files is None else Path(files),
@@ -98,6 +99,12 @@ def resolve_request(
         overrides=overrides,
         judge=config.judge,
         is_local=is_local,
+        places={
+            "named": [str(Path(name).resolve()) if Path(name).is_dir() else name for name in names],
+            "files": None if files is None else str(Path(files).resolve()),
+            "generated": str(GENERATED.resolve()),
+            "split": str(split),
+        },
     )
     return model, plan, connection
 

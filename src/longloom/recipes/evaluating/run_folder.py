@@ -8,8 +8,10 @@ from typing import Any
 from longloom.errors import ConfigError
 from longloom.runlog import RunFolder, config_hash, describe_run, read_manifest, write_manifest
 
-_NEUTRAL = ("asking.concurrency", "asking.max_tokens_in_flight", "asking.prompt_price",
-            "asking.answer_price", "asking.thinking", "judge")  # fmt: skip
+_NEUTRAL = (
+    "asking.answer_price", "asking.concurrency", "asking.max_tokens_in_flight",
+    "asking.prompt_price", "asking.thinking", "files", "generated", "judge", "named",
+)  # fmt: skip
 """Settings that change no answer: a run goes on with others."""
 RECIPE = "evaluate"
 """Written as the recipe into run.yaml."""

@@ -15,6 +15,7 @@ from longloom.evaluation.comparing import (
 )
 from longloom.evaluation.comparing_cells import compare_cells
 from longloom.evaluation.results import RESULTS_FILE, Mode
+from longloom.recipes.evaluating.texts import texts_of
 from longloom.report.evaluation_contents import read_evaluation
 from longloom.report.evaluation_evidence import AskedOf
 from longloom.report.merge_contents import short_names
@@ -42,7 +43,8 @@ def compare(
         candidate: another of the same kind; differences are this one's minus the first one's.
         mode: `strict` or `parity`; the evaluations of a run have one mode, their rewards.
         output: an HTML file for a page with the questions that changed; replaced if it is there.
-        asked_of: gives the text of a question by benchmark and id, for the page.
+        asked_of: gives the text of a question by benchmark and id, for the page; files are looked
+            for where they were if not given.
 
     Raises:
         ConfigError: `mode` is unknown, or `output` is no HTML file.
@@ -67,7 +69,8 @@ def compare(
             sides[0].results, sides[1].results, mode=chosen, names=(first, second)
         )
         if page is not None:
-            write_comparison(page, comparison, sides=sides, asked_of=asked_of)
+            texts = asked_of or texts_of(sides[1].results)
+            write_comparison(page, comparison, sides=sides, asked_of=texts)
         return comparison
     runs = [_cells(folder) for folder in folders]
     comparison = compare_cells(

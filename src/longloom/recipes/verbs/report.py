@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from longloom.errors import DataError
+from longloom.evaluation.results import read_results
+from longloom.recipes.evaluating.texts import texts_of
 from longloom.recipes.run_examples import QUESTIONS
 from longloom.report import (
     evaluation_markdown,
@@ -28,14 +30,15 @@ def write_report(run_folder: Path | str, *, asked_of: AskedOf | None = None) -> 
 
     Args:
         run_folder: the folder.
-        asked_of: gives the text of an evaluation's question by benchmark and id.
+        asked_of: gives the text of an evaluation's question by benchmark and id; its files are
+            looked for where they were if not given.
 
     Raises:
         DataError: the folder is none of these, or a file in it is damaged.
     """
     folder = _checked(Path(run_folder))
     if holds_evaluation(folder):
-        return write_evaluation_report(folder, asked_of)
+        return write_evaluation_report(folder, asked_of or texts_of(read_results(folder)))
     return write_html(folder) if _is_run(folder) else write_synthesis_report(folder)
 
 
