@@ -153,9 +153,9 @@ def figure(log: Any, name: str) -> float:
 
 def scores_of(log: Any) -> dict[tuple[str, int], tuple[float, float]]:
     return {
-        (sample.id, sample.epoch - 1): (value["strict"], value["parity"])
+        (sample.id, sample.epoch - 1): (score.value, score.metadata["parity"])
         for sample in log.samples
-        for value in [sample.scores["benchmark_score"].value]
+        for score in [sample.scores["benchmark_score"]]
     }
 
 
@@ -277,7 +277,7 @@ def test_replies_without_an_answer_are_failures(
     with ScriptedEndpoint(lambda body: reply) as endpoint:
         log = by_inspect(endpoint, tmp_path, monkeypatch, limit=1)
     (score,) = [sample.scores["benchmark_score"] for sample in log.samples]
-    assert score.value["strict"] == 0.0
+    assert score.value == 0.0
     assert score.metadata["failure"] == failure
 
 

@@ -51,7 +51,6 @@ from longloom.text.tokenizer import Tokenizer
 GRADER = "grader"
 """The role of the judge: `--model-role grader=openai-api/x/y`."""
 _QUESTION = "longloom_question"
-_MODES = ("strict", "parity")
 _SHOWN_CHARACTERS = 4_000
 _JUDGE_SEED = 42
 _INLINE_CHARACTERS = 1 << 15
@@ -176,11 +175,12 @@ def _keep(state: TaskState, asked: Asked, answer: Answer) -> None:
     state.messages.append(message)
 
 
-@metric
+@metric(scores="unreduced")
 def figures(mean_over: str = "", facets: Sequence[str] = ()) -> Metric:
     """Give the figure of each mode with its standard error, then those of every facet's values.
 
-    One metric for all: inspect_ai copies all scores for each metric of a part of a score.
+    It sees the scores of all epochs: what inspect_ai would make one score of them has the mean of
+    its value, but not of the parity beside it.
 
     Args:
         mean_over: the facet whose means are averaged for the figure; empty for all samples alike.
@@ -188,30 +188,45 @@ def figures(mean_over: str = "", facets: Sequence[str] = ()) -> Metric:
     """
 
     def compute(scores: Sequence[SampleScore]) -> Mapping[str, float]:
+        by_question: dict[str, list[SampleScore]] = {}
+        for one in scores:
+            by_question.setdefault(str(one.sample_id), []).append(one)
         found: dict[str, float] = {}
-        for mode in _MODES if scores else ():
-            values = [one.score.as_dict()[mode] for one in scores]
-            groups = _grouped(scores, mean_over, mode)
+        for mode, value_of in _VALUE_BY_MODE.items() if scores else ():
+            questions = [
+                (own[0].sample_metadata or {}, fmean(value_of(one.score) for one in own))
+                for own in by_question.values()
+            ]
+            groups = _grouped(questions, mean_over)
             if groups:
                 found[mode] = fmean(fmean(own) for own in groups.values())
-                continue
-            found[mode] = fmean(values)
-            found[f"{mode}_stderr"] = stdev(values) / len(values) ** 0.5 if values[1:] else 0.0
-        for facet in facets:
-            for mode in _MODES:
-                for value, own in sorted(_grouped(scores, facet, mode).items()):
-                    found[f"{mode}, {facet}: {value}"] = fmean(own)
+            else:
+                values = [value for _, value in questions]
+                found[mode] = fmean(values)
+                error = stdev(values) / len(values) ** 0.5 if values[1:] else 0.0
+                found[f"{mode}_stderr"] = error
+            for facet in facets:
+                for name, own in sorted(_grouped(questions, facet).items()):
+                    found[f"{mode}, {facet}: {name}"] = fmean(own)
         return found
 
     return compute
 
 
-def _grouped(scores: Sequence[SampleScore], facet: str, mode: str) -> dict[str, list[float]]:
-    """Return scores by value of a facet; those without one are in no group, as in our tables."""
+_VALUE_BY_MODE: Mapping[str, Callable[[InspectScore], float]] = {
+    "strict": lambda score: score.as_float(),
+    "parity": lambda score: float((score.metadata or {})["parity"]),
+}
+
+
+def _grouped(
+    questions: Sequence[tuple[Mapping[str, Any], float]], facet: str
+) -> dict[str, list[float]]:
+    """Return means by value of a facet; questions without one are in no group, as in our tables."""
     groups: dict[str, list[float]] = {}
-    for one in scores:
-        if value := (one.sample_metadata or {}).get(facet):
-            groups.setdefault(str(value), []).append(one.score.as_dict()[mode])
+    for metadata, mean in questions:
+        if value := metadata.get(facet):
+            groups.setdefault(str(value), []).append(mean)
     return groups
 
 
@@ -219,7 +234,9 @@ def _grouped(scores: Sequence[SampleScore], facet: str, mode: str) -> dict[str, 
 def benchmark_score(
     benchmark: Benchmark | str, found: QuestionSet | None = None, *, thinking: Thinking = "auto"
 ) -> Scorer:
-    """Score an answer in both modes; the judge is asked where a model has the role `grader`.
+    """Score an answer: strict as the value, parity beside it.
+
+    The judge is asked where a model has the role `grader`.
 
     Args:
         benchmark: the benchmark, or its name (for `inspect score`, which scores a log anew by the
@@ -308,15 +325,13 @@ def _answer(benchmark: Benchmark, state: TaskState) -> Answer:
 
 
 def _inspect_score(one: ScoredAnswer) -> InspectScore:
-    # Both modes are values, not metadata: epochs average values alone.
     further = {
         "parts": dict(one.parts),
         "failure": str(one.failure),
         "verdict": str(one.verdict),
         "finish_reason": one.finish_reason,
     }
+    stated = {name: value for name, value in further.items() if value}
     return InspectScore(
-        value={"strict": one.strict, "parity": one.parity},
-        answer=one.extracted,
-        metadata={name: value for name, value in further.items() if value},
+        value=one.strict, answer=one.extracted, metadata={"parity": one.parity, **stated}
     )
