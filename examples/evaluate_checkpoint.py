@@ -4,23 +4,20 @@ python examples/evaluate_checkpoint.py questions tiny-base training/checkpoints/
 """
 
 import sys
+from pathlib import Path
 
 import longloom
-from longloom.recipes.api import accuracy_by_task
-from longloom.report.estimates import difference
 
 
-def main(questions: str, before: str, after: str, num_samples: str = "2") -> None:
-    cells = [
-        longloom.evaluate(questions, model=model, num_samples=int(num_samples))
-        for model in (before, after)
-    ]
-    tables = [accuracy_by_task(cell) for cell in cells]
-    for task, figure in tables[0].items():
-        print(f"{task:<22} {figure.value:6.1%} -> {tables[1][task].value:6.1%}")
-    change = difference(*cells)
-    assert change is not None  # both were asked the same questions
-    print(f"difference {change.value:+.1%} (95%: {change.low:+.1%} to {change.high:+.1%})")
+def main(questions: str, before: str, after: str, num_samples: str = "2", into: str = ".") -> None:
+    folders = [Path(into) / name for name in ("scores_before", "scores_after")]
+    for model, folder in zip((before, after), folders, strict=True):
+        longloom.evaluate(questions, model=model, num_samples=int(num_samples), output=folder)
+    for benchmark in longloom.compare(*folders).paired:
+        change = benchmark.difference
+        before_and_after = f"{benchmark.baseline.value:.1%} -> {benchmark.candidate.value:.1%}"
+        print(f"{benchmark.title}: {before_and_after}")
+        print(f"difference {change.value:+.1%} (95%: {change.low:+.1%} to {change.high:+.1%})")
 
 
 if __name__ == "__main__":

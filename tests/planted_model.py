@@ -19,6 +19,7 @@ WINDOW_TOKENS = 1_000_000
 _RIGHT: Mapping[str, Callable[[Question], str]] = {
     "bfcl-memory": lambda question: f"It is {question.golds[0]}.",
     "longbench-v2": lambda question: f"The correct answer is ({question.golds[0]}).",
+    "mrcr": lambda question: question.golds[0],
     "ruler": lambda question: ", ".join(question.golds),
 }
 

@@ -5,6 +5,7 @@ import pytest
 from grpo_steps.made_prompts import StepShape
 
 
+@pytest.mark.slow
 def test_toy_runs_both_sides():
     result = gpu_step.main(["--toy", "--without-trl", "--steps", "1"])
     sides = result["shapes"]["96/8/2"]

@@ -58,6 +58,7 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_interrupted_run_resumes_to_the_same_weights(
     longloom, short_recipe, tmp_path, monkeypatch

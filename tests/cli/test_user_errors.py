@@ -281,11 +281,12 @@ def test_nothing_is_overwritten(longloom, parts, tmp_path) -> None:
 def test_an_evaluation_goes_on_with_the_same_settings_alone(longloom, parts) -> None:
     call = ("evaluate", parts.questions, "--model", parts.model, "-o", "scores")
     assert longloom(*call, "--questions", 1).code == 0
-    assert longloom(*call, "--questions", 1).code == 0
-    again = longloom(*call, "--questions", 2)
+    more = longloom(*call, "--questions", 2)
+    assert (more.code, "questions: 2/2" in more.out) == (0, True)
+    again = longloom(*call, "--questions", 2, "--seed", 5)
     assert again.code == 2
-    assert "other settings (asking.max_questions: 1 before, 2 here)" in again.err
-    assert longloom(*call, "--questions", 2, "--fresh").code == 0
+    assert "other settings (asking.seed: 0 before, 5 here)" in again.err
+    assert longloom(*call, "--questions", 2, "--seed", 5, "--fresh").code == 0
 
 
 def test_training_with_other_settings_is_refused(longloom, parts) -> None:

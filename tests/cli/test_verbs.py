@@ -147,3 +147,12 @@ def test_recipes_are_listed_and_printed(longloom) -> None:
     assert "\nseed: 7\n" in printed.out
     assert "# G, rollouts per prompt." in printed.out
     assert "#" not in longloom("recipe", "tiny-cpu", "--bare").out
+
+
+def test_all_suites_and_benchmarks_are_listed(longloom) -> None:
+    shown = longloom("evaluate", "--list")
+    assert shown.code == 0, shown.err
+    for name in ("qwenlong-l15 ", "held-out-tiny ", "longbench-v2 ", "ruler-4m ", "generated here"):
+        assert name in shown.out
+    nothing = longloom("evaluate")
+    assert (nothing.code, "--list shows what there is" in nothing.err) == (2, True)

@@ -156,6 +156,37 @@ def test_a_server_that_goes_away_ends_the_run_and_is_asked_again(tmp_path: Path)
     assert not any(answer.failure for answer in answers)
 
 
+def test_outages_may_be_counted_as_failures(tmp_path: Path) -> None:
+    faults = always_fails(Fault.UNAVAILABLE)
+    with ScriptedEndpoint(right, faults=faults) as endpoint:
+        client = {"max_retries": 0}
+        progress, answers = run(endpoint, tmp_path, client=client, accepts_outages=True)
+    assert progress.num_failed == 4
+    assert {answer.failure for answer in answers} == {Failure.UNAVAILABLE}
+
+
+def test_refusals_before_any_answer_end_the_run_and_are_forgotten(tmp_path: Path) -> None:
+    with (
+        ScriptedEndpoint(right, faults=always_fails(Fault.REFUSED)) as endpoint,
+        pytest.raises(ModelError, match=r"refused all of the first 8 questions.*put the settings"),
+    ):
+        run(endpoint, tmp_path, num_questions=12, concurrency=1)
+    with ScriptedEndpoint(right) as endpoint:
+        progress, answers = run(endpoint, tmp_path, num_questions=12)
+    assert progress.num_kept == progress.num_failed == 0
+    assert len(answers) == 12
+
+
+def test_refusals_ahead_of_the_first_answer_count_once_it_is_there(tmp_path: Path) -> None:
+    def refuses(body: dict, num_earlier: int) -> Fault | None:
+        return None if "after 3" in prompt_of(body) else Fault.REFUSED
+
+    with ScriptedEndpoint(right, faults=refuses) as endpoint:
+        progress, answers = run(endpoint, tmp_path, concurrency=1)
+    assert [bool(answer.failure) for answer in answers] == [True, True, True, False]
+    assert progress.num_failed == 3
+
+
 def test_a_wrong_key_ends_the_run_at_once(tmp_path: Path) -> None:
     with (
         ScriptedEndpoint(right, faults=always_fails(Fault.UNAUTHORIZED)) as endpoint,

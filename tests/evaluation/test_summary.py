@@ -50,6 +50,13 @@ def test_the_headline_is_the_mean_over_questions() -> None:
     assert headline(benchmark(*FOUR), "parity").value == 1.0
 
 
+def test_questions_that_all_score_alike_have_wilsons_interval() -> None:
+    found = headline(benchmark(*[question(number, 1.0) for number in range(4)]), "strict")
+    # Wilson for 4 of 4 at z = 1.96: the lower end is n / (n + z^2) = 4 / 7.8416.
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(4 / 7.8416, abs=1e-4)
+
+
 def test_the_mean_over_a_facet_gives_its_values_equal_weight() -> None:
     found = headline(benchmark(*FOUR, mean_over="task"), "strict")
     assert found.value == pytest.approx((2 / 3 + 0) / 2)

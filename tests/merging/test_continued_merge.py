@@ -104,6 +104,7 @@ def noted(folder: Path) -> list[str]:
     return [json.loads(line)["unit"] for line in lines]
 
 
+@pytest.mark.slow
 def test_finished_units_are_not_merged_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +126,7 @@ def test_finished_units_are_not_merged_again(
     assert sum(written) - continued == three_layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["settings", "input", "config"])
 def test_what_another_merge_left_is_not_used(tmp_path: Path, change: str) -> None:
     write_models(tmp_path)
@@ -144,6 +146,7 @@ def test_what_another_merge_left_is_not_used(tmp_path: Path, change: str) -> Non
     assert merge_here(tmp_path, config, "out") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["weights", "journal", "files"])
 def test_what_a_crash_of_the_machine_lost_is_merged_again(tmp_path: Path, damage: str) -> None:
     write_models(tmp_path)
@@ -195,6 +198,7 @@ def test_bytes_do_not_depend_on_threads(tmp_path: Path) -> None:
         assert merge_here(tmp_path, config, f"threads-{num_threads}") == one
 
 
+@pytest.mark.slow
 def test_more_threads_continue_what_one_began(tmp_path: Path) -> None:
     write_models(tmp_path)
     expected = merge_here(tmp_path, CONFIG, "expected")

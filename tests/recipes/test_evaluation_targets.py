@@ -120,6 +120,17 @@ def test_a_plan_counts_and_calls_nobody(tmp_path: Path) -> None:
     assert 100 < found.num_prompt_tokens < 2_000
 
 
+def test_a_plan_knows_the_limits_that_benchmarks_state(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"model": SERVER, "max_questions": 11}
+    (own,) = api.plan_evaluation("ruler-4k", **asked)
+    (common,) = api.plan_evaluation("ruler-4k", overrides=["asking.own_limits=false"], **asked)
+    assert 11 * 30 <= own.most_written_tokens <= 11 * 128
+    assert common.most_written_tokens == 11 * 50_000
+    (closed,) = api.plan_evaluation("ruler-4k", agent="closed_book", **asked)
+    assert closed.num_prompt_tokens < 11 * 200 < own.num_prompt_tokens
+
+
 def test_without_a_network_the_hub_is_said_to_be_out_of_reach(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="could not be downloaded"):
         download_files(BENCHMARKS["longbench-v2"], tmp_path / "files")
@@ -145,3 +156,8 @@ def test_the_tiny_suite_is_generated_asked_and_scored(tmp_path: Path, monkeypatc
     assert sum(one.mean("strict") for one in questions) > 5
     again = api.evaluate("held-out-tiny", output=tmp_path / "again", max_questions=40)
     assert again.results.benchmarks == outcome.results.benchmarks
+
+
+def test_a_server_may_hold_a_model_that_does_not_think() -> None:
+    _, plan, _ = resolve_request(str(toy().questions), {"model": SERVER})
+    assert plan.asking.thinking == "auto"

@@ -26,7 +26,7 @@ def test_examples_train_merge_and_evaluate(tmp_path, capsys) -> None:
     _run("train_stage", parts.questions, tmp_path / "t", parts.model, *TINY_TRAINING)
     trained = tmp_path / "t/checkpoints/stage-1/final"
     _run("merge_models", tmp_path / "merged", parts.model, trained, parts.model)
-    _run("evaluate_checkpoint", parts.questions, parts.model, tmp_path / "merged", 1)
+    _run("evaluate_checkpoint", parts.questions, parts.model, tmp_path / "merged", 1, tmp_path)
     shown = capsys.readouterr().out
     assert "stage-1 2/2  reward" in shown
     assert "opposite directions" in shown

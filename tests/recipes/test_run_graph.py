@@ -133,6 +133,7 @@ def test_cleaning_removes_what_other_settings_left(done, config) -> None:
     assert listener.steps == []
 
 
+@pytest.mark.slow
 def test_until_leaves_the_rest_out_and_the_report_says_so(config, tmp_path) -> None:
     listener = Told()
     outcome = run_until(config, tmp_path, "stage-1", listener)

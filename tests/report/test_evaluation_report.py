@@ -191,11 +191,11 @@ def test_benchmarks_without_a_question_are_named(tmp_path: Path) -> None:
     asked = evaluation(benchmark([question(0, 1)]))
     write_evaluation(folder, asked)
     content = json.loads((folder / RESULTS_FILE).read_text("utf-8"))
-    content["benchmarks"].append({**content["benchmarks"][0], "name": "mrcr"})
+    content["benchmarks"].append({**content["benchmarks"][0], "name": "mrcr", "num_questions": 0})
     (folder / RESULTS_FILE).write_text(json.dumps(content))
     assert "No question was asked of mrcr." in plain_text(page_of(folder))
     (folder / SCORES_FILE).write_text((folder / SCORES_FILE).read_text().split("\n")[0] + "\n")
-    with pytest.raises(DataError, match="holds no scored question"):
+    with pytest.raises(DataError, match=r"scores\.jsonl has 0 questions of frames, not 1"):
         write_evaluation_report(folder)
 
 

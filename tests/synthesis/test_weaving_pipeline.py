@@ -104,6 +104,7 @@ def test_lost_shards_are_made_again_and_nothing_else(corpus: Path, woven: Path, 
     assert all(path.is_relative_to(lost.with_suffix("")) or path == lost for path in changed)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_questions(corpus: Path, woven: Path, tmp_path) -> None:
     synthesize_corpus(_config(corpus, seed=1), folder=tmp_path, executor=InlineExecutor())
     first = {example.question for example in read_examples(woven)[0]}

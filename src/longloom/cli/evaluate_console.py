@@ -98,6 +98,11 @@ def print_results(results: "EvaluationResults") -> None:
         )
         if benchmark.is_lower_bound:
             notes.append(f"{benchmark.title}: no judge was asked; the figure is a lower bound")
+        if found.num_unclear_verdicts:
+            notes.append(
+                f"{benchmark.title}: {found.num_unclear_verdicts} of {found.num_answers} verdicts "
+                "of the judge say nothing clear and count as no"
+            )
         notes += [f"{benchmark.title}: {note}" for note in benchmark.notes]
     print()
     print_table(rows)
@@ -119,4 +124,34 @@ def print_plan(planned: "Sequence[PlannedBenchmark]") -> None:
         )
         for one in planned
     ]
+    print_table(rows)
+
+
+def print_catalogue() -> None:
+    """Print all suites and benchmarks, and where their files come from."""
+    from longloom.evaluation.benchmarks.catalogue import BENCHMARKS
+    from longloom.evaluation.suites import SUITES
+    from longloom.recipes.evaluating.held_out import HELD_OUT
+
+    print_table(
+        [
+            ("suite", "what it asks"),
+            *((suite.name, ", ".join(suite.benchmarks)) for suite in SUITES.values()),
+            *HELD_OUT.items(),
+        ]
+    )
+    print()
+    rows = [("benchmark", "questions", "where its files are", "licence")]
+    for benchmark in BENCHMARKS.values():
+        source = benchmark.source
+        rows.append(
+            (benchmark.name, "", "generated here", "")
+            if source is None
+            else (
+                benchmark.name,
+                f"{source.num_questions or ''}",
+                source.address,
+                source.licence,
+            )
+        )
     print_table(rows)

@@ -51,6 +51,8 @@ class Asking:
     """Longer prompts of a single call lose their middle."""
     cuts_prompts: bool
     """Whether they do; else they fail as too long, and no call is made."""
+    accepts_outages: bool = False
+    """Whether questions that get no reply fail, one after another; else they end the run."""
     has_own_limits: bool = False
     """Whether limits of single questions hold (`Question.max_new_tokens`)."""
     thinking_tokens: int = 0

@@ -141,7 +141,7 @@ def write_results(folder: Path, results: EvaluationResults, summary: Mapping[str
                 file.write(json.dumps(asdict(question), allow_nan=False) + "\n")
     described = asdict(results)
     for benchmark in described["benchmarks"]:
-        del benchmark["questions"]
+        benchmark["num_questions"] = len(benchmark.pop("questions"))
     content = {
         "schema": RESULTS_SCHEMA.name,
         "version": RESULTS_SCHEMA.version,
@@ -185,6 +185,8 @@ def read_results(folder: Path) -> EvaluationResults:
         )
         names = ("model", "agent", "suite", "settings", "seconds")
         return EvaluationResults(benchmarks=benchmarks, **{name: content[name] for name in names})
+    except DataError as error:
+        raise DataError(f"{folder} holds damaged results: {error}; evaluate again") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder} holds damaged results: {error!r}; evaluate again") from None
 
@@ -193,6 +195,11 @@ def _benchmark(
     described: Mapping[str, Any], questions: Sequence[QuestionResult]
 ) -> BenchmarkResults:
     fields = dict(described)
+    num_questions = fields.pop("num_questions")
+    if len(questions) != num_questions:
+        raise DataError(
+            f"{SCORES_FILE} has {len(questions)} questions of {fields['name']}, not {num_questions}"
+        )
     fields |= {name: tuple(fields[name]) for name in ("facets", "notes")}
     fields["usage"] = TokenUsage(**fields["usage"])
     return BenchmarkResults(**fields, questions=tuple(questions))

@@ -27,6 +27,9 @@ from longloom.rollout.call_limits import LimitedChat, OldestFirst
 
 _MOST_OUTAGES = 3
 """Questions that fail one after another because the server is away, before the run stops."""
+_MOST_REFUSALS = 8
+"""Questions that are refused before any is answered, before the run stops: the settings are wrong,
+not the questions."""
 _INLINE_CHARACTERS = 1 << 15
 """Texts up to this length are counted on the event loop: a thread would take longer."""
 
@@ -131,6 +134,7 @@ async def answer_all(
         limits=limits,
         progress=progress,
         on_progress=on_progress,
+        num_refusable=0 if progress.num_kept else min(_MOST_REFUSALS, progress.num_total),
     )
     turns = iter(missing)
     async with workers() as tasks:
@@ -155,6 +159,10 @@ class _Run:
     progress: Progress
     on_progress: OnProgress | None
     num_outages: int = 0
+    num_refusable: int = 0
+    """So many refusals before anything else end the run; 0 once something else came."""
+    refused: list[Answer] = field(default_factory=list)
+    """Refusals that are not counted yet."""
 
     async def work(self, turns: Iterator[_Turn]) -> None:
         """Answer one question after another until none is left."""
@@ -186,16 +194,36 @@ class _Run:
         )
 
     def _keep(self, answer: Answer) -> None:
+        if answer.failure != Failure.REFUSED:
+            self.num_refusable = 0
+        elif self.num_refusable:
+            self._hold(answer)
+            return
+        for held in (*self.refused, answer):
+            self._add(held)
+        self.refused.clear()
+
+    def _hold(self, answer: Answer) -> None:
+        """Keep a refusal for later; too many before any answer end the run."""
+        self.refused.append(answer)
+        if len(self.refused) >= self.num_refusable:
+            raise ModelError(
+                f"the server refused all of the first {len(self.refused)} questions: "
+                f"{answer.error}; none was counted; put the settings right and run again"
+            )
+
+    def _add(self, answer: Answer) -> None:
         self.log.add(answer)
         _count(self.progress, answer)
         if self.on_progress:
             self.on_progress(self.progress)
         is_away = answer.failure == Failure.UNAVAILABLE
         self.num_outages = self.num_outages + 1 if is_away else 0
-        if self.num_outages >= _MOST_OUTAGES:
+        if self.num_outages >= _MOST_OUTAGES and not self.asking.accepts_outages:
             raise ModelError(
-                f"{self.num_outages} questions in a row got no reply: {answer.error}; what was "
-                "answered is kept: run the same command again to go on"
+                f"{self.num_outages} questions in a row got no reply: {answer.error}; run the same "
+                "command again to go on; if only these questions fail, --set asking.outages=fail "
+                "counts them as failed"
             )
 
 

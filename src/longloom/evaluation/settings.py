@@ -27,6 +27,9 @@ class AskingConfig(FrozenConfig):
     long_prompts: Literal["cut", "fail"] = "cut"
     """Whether prompts that are too long for a single pass lose their middle, or are not asked and
     count as failed."""
+    outages: Literal["stop", "fail"] = "stop"
+    """Whether a server that answers nothing any more ends the run, to be taken up again, or the
+    questions fail."""
     own_limits: bool = True
     """Whether limits of prompt and answer that a benchmark states hold in the place of these; the
     papers' suites turn it off."""

@@ -23,6 +23,7 @@ from longloom.evaluation.statistics import (
     bootstrap_mean,
     bootstrap_mean_of_means,
     pass_at_k,
+    wilson_interval,
 )
 from longloom.records import FinishReason
 from longloom.rewards.judge import Verdict
@@ -119,7 +120,18 @@ def summarise_benchmark(benchmark: BenchmarkResults) -> BenchmarkSummary:
 
 
 def headline(benchmark: BenchmarkResults, mode: Mode) -> Estimate:
-    """Return the benchmark's own figure in a mode, with its interval."""
+    """Return the benchmark's own figure in a mode, with its interval.
+
+    Where all questions score alike, resampling tells nothing: then it is Wilson's interval.
+    """
+    found = _resampled(benchmark, mode)
+    if found.low < found.high:
+        return found
+    total = found.value * found.num_questions
+    return wilson_interval(total, found.num_questions)
+
+
+def _resampled(benchmark: BenchmarkResults, mode: Mode) -> Estimate:
     values = {one.question_id: one.mean(mode) for one in benchmark.questions}
     num_resamples = max(_FEWEST_RESAMPLES, min(10_000, _MOST_DRAWN // len(values)))
     if not benchmark.mean_over:

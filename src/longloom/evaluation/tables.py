@@ -22,7 +22,7 @@ def separated_rows(path: Path) -> Sequence[Mapping[str, Any]]:
     Raises:
         DataError: it is no table.
     """
-    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    earlier_limit = csv.field_size_limit(_MAX_FIELD_CHARACTERS)  # one for the whole process
     dialect = "excel-tab" if path.suffix.lower() == ".tsv" else "excel"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -32,6 +32,8 @@ def separated_rows(path: Path) -> Sequence[Mapping[str, Any]]:
             ]
     except csv.Error as error:
         raise DataError(f"{path} is no table: {error}; give the official file") from None
+    finally:
+        csv.field_size_limit(earlier_limit)
 
 
 def parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -327,6 +327,7 @@ def test_without_an_endpoint_nothing_of_it_stays(corpus: Path, calm: Run, tmp_pa
     }
 
 
+@pytest.mark.slow
 def test_reworded_and_measured_questions_are_drawn_from_all_bins(
     corpus: Path, tmp_path: Path
 ) -> None:

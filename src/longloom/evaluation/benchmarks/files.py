@@ -1,6 +1,6 @@
 """Find the official files of a benchmark, and make questions of their rows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from longloom.errors import DataError
@@ -51,6 +51,16 @@ def find_files(folder: Path, benchmark: Benchmark) -> tuple[Path, ...]:
             )
         found += [path for path in matches if path not in found]
     return tuple(found)
+
+
+def missing_patterns(folder: Path, benchmark: Benchmark) -> tuple[str, ...]:
+    """Return the patterns that no file matches, in words; an archive that is there has them all."""
+    source = benchmark.source
+    if source is None or any((folder / name).is_file() for name in source.archives):
+        return ()
+    return tuple(
+        pattern.replace("|", " or ") for pattern in source.files if not _matches(folder, pattern)
+    )
 
 
 def official_number(benchmark: Benchmark) -> int | None:
@@ -114,7 +124,7 @@ def questions_in_rows(
         for place, row in read_places(path):
             is_empty = False
             for question in questions(row, place):
-                _refuse_second(question, places, place)
+                _refuse_unfit_id(question, places, place)
                 places[question.question_id] = place
                 found.append(question)
         if is_empty:
@@ -146,13 +156,22 @@ def digests(paths: Iterable[Path]) -> dict[str, str]:
     }
 
 
-def _refuse_second(question: Question, places: dict[str, RowPlace], place: RowPlace) -> None:
+def _refuse_unfit_id(question: Question, places: Mapping[str, RowPlace], place: RowPlace) -> None:
+    if not question.question_id.isascii() and _has_half_pair(question.question_id):
+        raise DataError(
+            f"{describe(place)}: question id {question.question_id!r} holds half a surrogate pair; "
+            "expected text; download the file again"
+        )
     first = places.get(question.question_id)
     if first is not None:
         raise DataError(
             f"{describe(place)}: question {question.question_id!r} is there twice, first in "
             f"{describe(first)}; expected one for each id; download the file again"
         )
+
+
+def _has_half_pair(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

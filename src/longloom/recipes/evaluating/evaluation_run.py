@@ -1,20 +1,22 @@
 """Carry an evaluation out: ask, score, judge, sum up, write."""
 
+import importlib.util
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longloom.evaluation.answers import AnswerLog
+from longloom.errors import DataError, MissingDependencyError
+from longloom.evaluation.answers import Answer, AnswerLog
 from longloom.evaluation.asking import CLOSED_BOOK, Asking
 from longloom.evaluation.asking_judge import AskedJudge, open_judge
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.preparing import Preparations
-from longloom.evaluation.questions import Asked, QuestionSet
+from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
 from longloom.evaluation.runner import Progress, answer_all
 from longloom.evaluation.scoring_run import score_answers
@@ -23,6 +25,7 @@ from longloom.evaluation.summary import summarise
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.models.protocols import ChatSampler
+from longloom.recipes.evaluating.run_folder import JOURNAL_FILE, check_inputs
 from longloom.recipes.evaluating.targets import Target, Targets
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.verbs.read_model import reading_memory
@@ -30,10 +33,9 @@ from longloom.records import SamplingParams
 from longloom.rewards.judge_config import JudgeConfig
 from longloom.rollout import Agent
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
+from longloom.runlog import RunFolder
 
 MEMORY = "memory"
-JOURNAL_FILE = "journal.sqlite"
-"""In the folder of an evaluation: what the memory agent has read."""
 _WINDOW_PER_ANSWER = 4
 """Where prompt and answer exceed the window, answers take at most this part of it."""
 
@@ -71,12 +73,13 @@ class EvaluationPlan:
         found = reading_memory(self.config, self.overrides, window_tokens)
         return found.replace(citations=False)
 
-    def settings(self, model: str) -> dict[str, Any]:
+    def settings(self, model: str, window_tokens: int) -> dict[str, Any]:
         """Return all that shapes the answers, as run.yaml holds it."""
         memory = self.config.memory.model_dump(mode="json") if self.agent == MEMORY else None
         return {
             "targets": [target.benchmark.name for target in self.targets.targets],
             "model": model,
+            "window_tokens": window_tokens,
             "agent": self.agent,
             "template": self.config.template,
             "asking": self.asking.model_dump(mode="json"),
@@ -99,13 +102,16 @@ async def run_evaluation(
     Also returned: what finds the text of a question again, by benchmark and id.
 
     Raises:
-        DataError: official files are damaged, or the disk is full.
+        ConfigError: files were changed since their questions were answered.
+        DataError: official files are damaged or hold no question, or the disk is full.
         ModelError: the model or the judge is away; what was answered is kept.
     """
     started = time.perf_counter()
+    settings = plan.settings(chat.name, chat.window_tokens)
+    sets = _read_all(plan, chat, notify)
+    check_inputs(RunFolder(folder), {name: one.source for name, one in sets.items()})
     limits = OldestFirst(plan.asking.concurrency, plan.asking.max_tokens_in_flight)
     found: list[BenchmarkResults] = []
-    sets: dict[str, QuestionSet] = {}
     with ExitStack() as opened:
         log = opened.enter_context(AnswerLog(folder))
         agent: Agent | None = None
@@ -115,12 +121,13 @@ async def run_evaluation(
         async with open_judge(plan.judge, folder) as judge:
             one_run = _Run(plan, chat, log, limits, judge, agent, sets, on_progress, notify)
             for target in plan.targets.targets:
-                found.append(await one_run.benchmark(target))
+                if sets[target.benchmark.name].questions:
+                    found.append(await one_run.benchmark(target))
     results = EvaluationResults(
         model=chat.name,
         agent=plan.agent,
         suite=plan.targets.label,
-        settings=plan.settings(chat.name),
+        settings=settings,
         benchmarks=tuple(found),
         seconds=time.perf_counter() - started,
     )
@@ -136,6 +143,38 @@ async def run_evaluation(
         return None if question is None else sets[benchmark].ask(question)
 
     return results, asked_of
+
+
+def _read_all(plan: EvaluationPlan, chat: ChatSampler, notify: Notify) -> dict[str, QuestionSet]:
+    """Read the questions of all benchmarks: what is wrong with a file costs no call."""
+    settings = ReadSettings(
+        seed=plan.asking.seed,
+        count_tokens=chat.tokens.count,
+        max_questions=plan.asking.max_questions,
+    )
+    targets = plan.targets.targets
+    for target in targets:
+        _check_extras(target)
+    sets = {one.benchmark.name: one.benchmark.read(one.folder, settings) for one in targets}
+    for target in targets:
+        if not sets[target.benchmark.name].questions:
+            notify(f"{target.benchmark.title}: {target.folder} holds no question of it; left out")
+    if not any(one.questions for one in sets.values()):
+        titles = ", ".join(target.benchmark.title for target in targets)
+        raise DataError(
+            f"the files in {targets[0].folder} hold no question of {titles}; give the official "
+            "files, or take another benchmark"
+        )
+    return sets
+
+
+def _check_extras(target: Target) -> None:
+    missing = [name for name in target.benchmark.uses if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"{target.benchmark.title} is scored with {', '.join(missing)}, which is not "
+            "installed; run `pip install 'longloom[eval]'`"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +194,7 @@ class _Run:
     async def benchmark(self, target: Target) -> BenchmarkResults:
         """Ask and score one benchmark."""
         benchmark, asking = target.benchmark, self.plan.asking
-        found = benchmark.read(
-            target.folder,
-            ReadSettings(
-                seed=asking.seed,
-                count_tokens=self.chat.tokens.count,
-                max_questions=asking.max_questions,
-            ),
-        )
-        self.sets[benchmark.name] = found
+        found = self.sets[benchmark.name]
         facet = benchmark.mean_over or next(iter(benchmark.facets), "")
         chosen = choose_questions(
             found.questions, asking.max_questions, seed=asking.seed, facet=facet
@@ -181,6 +212,13 @@ class _Run:
             on_progress=self.on_progress,
             prices=(asking.prompt_price, asking.answer_price),
         )
+        if failed := [
+            answer for answer in self._answers(target, chosen, num_samples) if answer.error
+        ]:
+            self.notify(
+                f"{benchmark.title}: {len(failed)} of {progress.num_total} answers failed, the "
+                f"first with: {failed[0].error}"
+            )
         if self.judge is not None and benchmark.judge is not None:
             self.notify(f"{benchmark.title}: {self.judge.name} judges the answers")
         questions = await score_answers(
@@ -210,6 +248,13 @@ class _Run:
             usage=progress.usage,
         )
 
+    def _answers(
+        self, target: Target, chosen: Sequence[Question], num_samples: int
+    ) -> Iterator[Answer]:
+        for question in chosen:
+            for index in range(num_samples):
+                yield self.log[target.benchmark.name, question.question_id, index]
+
     def _asking(self, target: Target) -> Asking:
         benchmark, asking = target.benchmark, self.plan.asking
         max_prompt, max_new = self._limits(benchmark)
@@ -236,6 +281,7 @@ class _Run:
             has_context=self.plan.agent != CLOSED_BOOK,
             params=params,
             max_prompt_tokens=max_prompt,
+            accepts_outages=asking.outages == "fail",
             has_own_limits=asking.own_limits,
             thinking_tokens=asking.thinking_tokens,
             cuts_prompts=asking.long_prompts == "cut",
@@ -245,14 +291,7 @@ class _Run:
 
     def _limits(self, benchmark: Benchmark) -> tuple[int, int]:
         """Return the longest prompt and answer: the suite's or the benchmark's, in the window."""
-        asking = self.plan.asking
-        stated = asking.max_prompt_tokens, asking.max_new_tokens
-        if asking.own_limits:
-            own_answer = benchmark.max_new_tokens
-            stated = (
-                benchmark.max_prompt_tokens or stated[0],
-                stated[1] if own_answer is None else own_answer + asking.thinking_tokens,
-            )
+        stated = stated_limits(benchmark, self.plan.asking)
         found = limits_within(self.chat.window_tokens, *stated)
         if found != stated:
             self.notify(
@@ -266,6 +305,17 @@ class _Run:
         if num_chosen == len(found.questions):
             return []
         return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
+
+
+def stated_limits(benchmark: Benchmark, asking: AskingConfig) -> tuple[int, int]:
+    """Return the longest prompt and answer that are asked of a benchmark, whatever the window."""
+    if not asking.own_limits:
+        return asking.max_prompt_tokens, asking.max_new_tokens
+    own_answer = benchmark.max_new_tokens
+    return (
+        benchmark.max_prompt_tokens or asking.max_prompt_tokens,
+        asking.max_new_tokens if own_answer is None else own_answer + asking.thinking_tokens,
+    )
 
 
 def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Examples written by `synthesize` as a benchmark: asked and scored like those of the papers.
 
 Parity is the reward of QwenLong-L1's code (substrings in both directions, any power of ten), strict
-is the reward that Longloom trains with. Their difference shows what that code would have paid for.
+is Longloom's reward with whole words. Their difference shows what that code would have paid for.
 """
 
 import re
@@ -132,8 +132,9 @@ def _score(question: Question, text: str, config: RunConfig) -> Score:
     rule = RewardRule(question.scoring["reward_rule"])
     answer = question.golds[0]
     example = replace(asked_example("", context_id=""), answer=answer, reward_rule=rule)
-    # Thinking was taken away before.
-    reward = rule_reward(example, text, config=config.reward.replace(requires_thinking=False))
+    # Thinking was taken away before; a gold is a word of its own, also where training takes less.
+    reading = config.reward.replace(requires_thinking=False, cover_match="whole_words")
+    reward = rule_reward(example, text, config=reading)
     match rule:
         case RewardRule.CHOICE:
             parity = score_longbench_v2(text, question.golds)

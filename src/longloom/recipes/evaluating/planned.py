@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from longloom.evaluation.asking import SINGLE_PASS
+from longloom.evaluation.asking import CLOSED_BOOK, SINGLE_PASS
 from longloom.evaluation.benchmark import ReadSettings
 from longloom.evaluation.choosing import choose_questions
-from longloom.recipes.evaluating.evaluation_run import EvaluationPlan
+from longloom.evaluation.questions import Asked
+from longloom.recipes.evaluating.evaluation_run import EvaluationPlan, stated_limits
 from longloom.recipes.evaluating.targets import Target
 from longloom.text.estimated_tokens import EstimatedTokens
 
@@ -51,21 +52,26 @@ def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
         facet=benchmark.mean_over or next(iter(benchmark.facets), ""),
     )
     num_samples = asking.num_samples or benchmark.num_samples
-    num_tokens = 0
+    max_prompt, max_new = stated_limits(benchmark, asking)
+    num_tokens = written = 0
     for question in chosen:
-        asked = found.ask(question)
-        history = sum(len(turn.content) for turn in asked.history)
-        length = (len(asked.message) + history) // _CHARACTERS_PER_TOKEN
-        is_cut = plan.agent == SINGLE_PASS
-        num_tokens += min(length, asking.max_prompt_tokens) if is_cut else length
-    num_answers = len(chosen) * num_samples
-    written = num_answers * asking.max_new_tokens
+        length = _num_characters(found.ask(question), plan.agent) // _CHARACTERS_PER_TOKEN
+        num_tokens += min(length, max_prompt) if plan.agent == SINGLE_PASS else length
+        own = question.max_new_tokens if asking.own_limits else None
+        written += max_new if own is None else min(max_new, own + asking.thinking_tokens)
+    written *= num_samples
     cost = num_samples * num_tokens * asking.prompt_price + written * asking.answer_price
     return PlannedBenchmark(
         title=benchmark.title,
         num_questions=len(chosen),
-        num_answers=num_answers,
+        num_answers=len(chosen) * num_samples,
         num_prompt_tokens=num_samples * num_tokens,
         most_written_tokens=written,
         most_cost=cost / _MILLION,
     )
+
+
+def _num_characters(asked: Asked, agent: str) -> int:
+    if agent == CLOSED_BOOK:
+        return len(asked.query)
+    return len(asked.message) + sum(len(turn.content) for turn in asked.history)

@@ -48,7 +48,8 @@ class EvaluationSettings(TypedDict, total=False):
     """Whose settings are used for examples and the memory agent; by the model's size if not
     given."""
     overrides: Sequence[str]
-    """Changed settings as `asking.a=b`, `memory.a=b`, `reward.a=b`, `endpoint.a=b`."""
+    """Changed settings as `asking.a=b`, `memory.a=b`, `reward.a=b`, `endpoint.a=b`, and
+    `judge.a=b`."""
     seed: int | None
     """Seed of sampling and of what is generated."""
     judge: str | None
@@ -77,9 +78,12 @@ def resolve_request(
     seed, files = settings.get("seed"), settings.get("files")
     connecting, overrides = overrides_of("endpoint", settings.get("overrides", ()))
     stated, overrides = overrides_of("asking", overrides)
+    judging: Sequence[str] = ()
+    if settings.get("judge") is not None:
+        judging, overrides = overrides_of("judge", overrides)
     connection = model.connection(connecting)
     config = model.config(settings.get("recipe"), overrides, seed)
-    config = config.replace(judge=_judge(config, settings))
+    config = config.replace(judge=_judge(config, settings, judging))
     names = [str(name) for name in ([targets] if isinstance(targets, str | Path) else targets)]
     found = resolve_targets(
         names,
@@ -121,6 +125,9 @@ def _asking(
     asking = AskingConfig().model_dump() | dict(targets.settings)
     if is_local:
         asking["concurrency"] = _LOCAL_CONCURRENCY
+    else:
+        # Only of models trained here is it known that they think.
+        asking["thinking"] = "auto"
     named = {
         "seed": settings.get("seed"),
         "num_samples": settings.get("num_samples"),
@@ -130,7 +137,9 @@ def _asking(
     return parse_config(AskingConfig, apply_overrides(asking, stated))
 
 
-def _judge(config: RunConfig, settings: EvaluationSettings) -> JudgeConfig | None:
+def _judge(
+    config: RunConfig, settings: EvaluationSettings, overrides: Sequence[str]
+) -> JudgeConfig | None:
     url, name = settings.get("judge"), settings.get("judge_model")
     if (url is None) != (name is None):
         raise ConfigError(
@@ -139,4 +148,5 @@ def _judge(config: RunConfig, settings: EvaluationSettings) -> JudgeConfig | Non
         )
     if url is None:
         return config.judge
-    return parse_config(JudgeConfig, {"endpoint": {"url": url, "model": name}})
+    plain = parse_config(JudgeConfig, {"endpoint": {"url": url, "model": name}})
+    return parse_config(JudgeConfig, apply_overrides(plain.model_dump(), overrides))

@@ -94,6 +94,8 @@ def resolve_targets(
     names_of_all = [target.benchmark.name for target in found]
     if len(set(names_of_all)) < len(names_of_all):
         raise ConfigError(f"{', '.join(names_of_all)}: a benchmark is named twice; name each once")
+    if files is None and not download:
+        _refuse_without_files(found)
     label = (
         names[0]
         if len(names) == 1 and names[0] in (*SUITES, *HELD_OUT)
@@ -108,12 +110,6 @@ def _official(benchmark: Benchmark, files: Path | None, generated: Path, downloa
         is_given = files is not None and (files / benchmark.name).is_dir()
         folder = files if files is not None and is_given else generated
         return Target(benchmark=benchmark, folder=folder / benchmark.name)
-    if files is None and not download:
-        raise DataError(
-            f"{benchmark.title} needs its official files ({', '.join(benchmark.source.files)}); "
-            f"get them from {benchmark.source.address} (licence: {benchmark.source.licence}) and "
-            "give their folder with --data, or let them be downloaded with --download"
-        )
     folder = files if files is not None else generated
     own = folder / benchmark.name
     if benchmark.source.folder and not own.is_dir():
@@ -121,6 +117,22 @@ def _official(benchmark: Benchmark, files: Path | None, generated: Path, downloa
     if download:
         download_files(benchmark, own)
     return Target(benchmark=benchmark, folder=own if own.is_dir() else folder)
+
+
+def _refuse_without_files(targets: Sequence[Target]) -> None:
+    """Name everything that the command needs and nobody said where it is."""
+    wanted = [
+        f"{one.benchmark.title} needs its official files "
+        f"({', '.join(source.files).replace('|', ' or ')}) from {source.address} (licence: "
+        f"{source.licence})"
+        for one in targets
+        if (source := one.benchmark.source)
+    ]
+    if wanted:
+        raise DataError(
+            f"{'; '.join(wanted)}; get them and give their folder with --data, or let them be "
+            "downloaded with --download"
+        )
 
 
 def _example_settings(config: RunConfig) -> dict[str, Any]:
@@ -137,9 +149,11 @@ def _example_settings(config: RunConfig) -> dict[str, Any]:
 
 def _unknown(name: str) -> str:
     known = (*SUITES, *BENCHMARKS, *HELD_OUT)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return f"{name} holds no examples (examples.parquet); give a folder written by `synthesize`"
+    nearest = nearest_key(name, known)
+    guess = f"; did you mean {nearest!r}?" if nearest else ";"
     return (
-        f"{name!r} is no suite, no benchmark and no folder of examples; did you mean "
-        f"{nearest_key(name, known)!r}? Known are {', '.join(known)}"
+        f"{name!r} is no suite, no benchmark and no folder of examples{guess} "
+        "`longloom evaluate --list` shows what there is"
     )

@@ -96,8 +96,9 @@ def _mode(name: str) -> Mode:
 
 def _kind(folder: Path) -> str:
     if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "does not exist"
         raise DataError(
-            f"{folder} does not exist; pass two folders of `longloom evaluate`, or two run folders"
+            f"{folder} {problem}; pass two folders of `longloom evaluate`, or two run folders"
         )
     if (folder / RESULTS_FILE).is_file():
         return _EVALUATION

@@ -15,9 +15,10 @@ from longloom.recipes.evaluating.evaluation_run import (
     run_evaluation,
 )
 from longloom.recipes.evaluating.examples import label_of
+from longloom.recipes.evaluating.missing_files import check_files
 from longloom.recipes.evaluating.planned import PlannedBenchmark, planned_benchmark
 from longloom.recipes.evaluating.request import EvaluationSettings, Targeted, resolve_request
-from longloom.recipes.evaluating.run_folder import begin, clear, default_folder
+from longloom.recipes.evaluating.run_folder import begin, check_clearable, clear, default_folder
 from longloom.recipes.verbs.lengths import check_sections_fit
 from longloom.recipes.verbs.read_model import ReadModel, open_read_model
 from longloom.report import write_evaluation_report
@@ -63,6 +64,7 @@ def evaluate(
         ModelError: the model or the judge cannot be loaded or reached; what was answered is kept.
     """
     model, plan, connection = resolve_request(targets, settings)
+    check_files(plan.targets.targets, settings.get("files"))
     if plan.is_local:
         from longloom.recipes.sampler_source import prepare_torch  # loads torch
 
@@ -75,8 +77,11 @@ def evaluate(
                 check_sections_fit(plan.memory(window), chat.num_prompt_tokens, "", window)
             folder = RunFolder(_folder(output, plan, model, chat))
             if fresh:
-                clear(folder.path)
-            return await _run_in(folder, plan, chat, on_progress, notify)
+                check_clearable(folder.path)
+            with folder.lock():
+                if fresh:
+                    clear(folder)
+                return await _run_in(folder, plan, chat, on_progress, notify)
 
     return asyncio.run(run())
 
@@ -91,6 +96,7 @@ def plan_evaluation(
         DataError: official files are missing or damaged.
     """
     _, plan, _ = resolve_request(targets, settings)
+    check_files(plan.targets.targets, settings.get("files"))
     return tuple(planned_benchmark(target, plan) for target in plan.targets.targets)
 
 
@@ -101,14 +107,13 @@ async def _run_in(
     on_progress: OnProgress | None,
     notify: Notify,
 ) -> EvaluationOutcome:
-    settings, num_threads = plan.settings(chat.name), plan.config.num_threads
-    with folder.lock():
-        begin(folder, settings, seed=plan.asking.seed, num_threads=num_threads)
-        notify(f"evaluation in {folder.path}")
-        results, texts = await run_evaluation(
-            plan, chat, folder.path, on_progress=on_progress, notify=notify
-        )
-        report = write_evaluation_report(folder.path, texts)
+    settings, num_threads = plan.settings(chat.name, chat.window_tokens), plan.config.num_threads
+    begin(folder, settings, seed=plan.asking.seed, num_threads=num_threads)
+    notify(f"evaluation in {folder.path}")
+    results, texts = await run_evaluation(
+        plan, chat, folder.path, on_progress=on_progress, notify=notify
+    )
+    report = write_evaluation_report(folder.path, texts)
     return EvaluationOutcome(results=results, folder=folder.path, report=report)
 
 
@@ -119,4 +124,6 @@ def _folder(
         return Path(output)
     name = model.model_name or Path(model.model).name
     label = label_of(Path(model.model)) if model.endpoint is None else label_of(Path(name))
-    return default_folder(plan.targets.label, f"{label}-{plan.agent}", plan.settings(chat.name))
+    return default_folder(
+        plan.targets.label, f"{label}-{plan.agent}", plan.settings(chat.name, chat.window_tokens)
+    )

@@ -89,8 +89,9 @@ def _questions_of(folder: Path) -> Path:
 
 def _checked(folder: Path) -> Path:
     if not folder.is_dir():
+        problem = "is a file" if folder.exists() else "does not exist"
         raise DataError(
-            f"run folder {folder} does not exist; pass a folder that holds run.yaml, or one "
+            f"run folder {folder} {problem}; pass a folder that holds run.yaml, or one "
             "written by `longloom synthesize` or `longloom evaluate`"
         )
     if not (_is_run(folder) or holds_examples(folder) or holds_evaluation(folder)):
