@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity test-mergekit test-openwebui check bench bench-merge bench-step ablation reproduce clean
+.PHONY: help setup run test test-slow test-parity test-mergekit test-inspect test-openwebui check bench bench-merge bench-step ablation reproduce clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,14 @@ test-mergekit: $(MERGEKIT)/.longloom-mergekit-ready ## merge with mergekit and w
 bench-merge: $(MERGEKIT)/.longloom-mergekit-ready ## merge 3 x 1.2 GB beside mergekit, on one CPU thread (6 GB of disk)
 	@$(MERGEKIT)/bin/python benchmarks/merge.py $(ARGS)
 
+INSPECT := .venv.inspect
+
+$(INSPECT)/.longloom-inspect-ready: pyproject.toml constraints.txt scripts/setup_inspect.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_inspect.sh "$(INSPECT)"
+
+test-inspect: $(INSPECT)/.longloom-inspect-ready ## evaluate with inspect_ai and with Longloom, and compare
+	@$(INSPECT)/bin/python -m pytest tests/inspect_tasks -m inspect -W ignore $(ARGS)
+
 OPENWEBUI := .venv.openwebui
 
 $(OPENWEBUI)/.longloom-openwebui-ready: constraints.txt scripts/setup_openwebui.sh
@@ -82,5 +90,5 @@ reproduce: $(READY) ## the tiny recipe with 5 seeds beside the paper's Table 10 
 	@$(BIN)/python benchmarks/reproduce.py report
 
 clean: ## remove the environments and caches; runs/ stays
-	rm -rf $(VENV) $(PARITY) $(MERGEKIT) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PARITY) $(MERGEKIT) $(INSPECT) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

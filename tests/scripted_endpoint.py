@@ -269,18 +269,20 @@ class ScriptedEndpoint(LocalServer):
         message: dict[str, str] = {"role": "assistant", "content": reply.text}
         if reply.reasoning:
             message["reasoning_content"] = reply.reasoning
+        num_prompt_tokens = reply.num_prompt_tokens
+        if num_prompt_tokens is None:
+            num_prompt_tokens = len(prompt_of(body).split())
+        num_completion_tokens = len(reply.text.split())
         completion = {
             "id": "scripted",
             "object": "chat.completion",
+            "created": 0,
             "model": body.get("model", ""),
             "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
             "usage": {
-                "prompt_tokens": (
-                    len(prompt_of(body).split())
-                    if reply.num_prompt_tokens is None
-                    else reply.num_prompt_tokens
-                ),
-                "completion_tokens": len(reply.text.split()),
+                "prompt_tokens": num_prompt_tokens,
+                "completion_tokens": num_completion_tokens,
+                "total_tokens": num_prompt_tokens + num_completion_tokens,
             },
         }
         return 200, json.dumps(completion).encode()

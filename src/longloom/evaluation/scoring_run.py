@@ -81,7 +81,7 @@ async def score_answers(
         _result(
             benchmark,
             question,
-            [_scored(one, benchmark.judge, verdicts.get((number, index)))
+            [join_verdict(one, benchmark.judge, verdicts.get((number, index)))
              for index, one in enumerate(ruled[number])],
             rows[number],
         )
@@ -166,7 +166,9 @@ async def _verdicts(
     return {place: call.result() for place, call in calls.items()}
 
 
-def _scored(one: RuledAnswer, rule: JudgeRule | None, verdict: JudgeVerdict | None) -> ScoredAnswer:
+def join_verdict(
+    one: RuledAnswer, rule: JudgeRule | None, verdict: JudgeVerdict | None
+) -> ScoredAnswer:
     """Join rule and judge as the benchmark does: the larger of both, or the judge alone."""
     parity, strict, parts = one.score.parity, one.score.strict, dict(one.score.parts)
     if rule is not None and verdict is not None:

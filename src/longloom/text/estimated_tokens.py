@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from longloom.text.long_counts import LongCounts
 from longloom.text.token_counts import PIECE, EstimatedCounter, piece_cost
 from longloom.text.token_starts import BLOCK_CHARS, TokenStarts, text_blocks
 
@@ -36,6 +37,7 @@ class EstimatedTokens:
         """Take the most characters whose pieces are held at once."""
         self._block_chars = block_chars
         self._costs = _Costs()
+        self._counts = LongCounts()
 
     @property
     def name(self) -> str:
@@ -44,6 +46,9 @@ class EstimatedTokens:
 
     def count(self, text: str) -> int:
         """Return about how many tokens Qwen3's tokenizer makes of `text`, rounded up."""
+        return self._counts.get(text, self._estimate)
+
+    def _estimate(self, text: str) -> int:
         hundredths = sum(
             sum(map(self._costs.__getitem__, PIECE.findall(text, start, end)))
             for start, end in text_blocks(text, block_chars=self._block_chars)

@@ -5,6 +5,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from longloom.text.long_counts import LongCounts
 from longloom.text.token_starts import BLOCK_CHARS, TokenStarts, text_blocks
 from longloom.text.tokenizer import Tokenizer
 
@@ -18,6 +19,7 @@ class TokenizerTokens:
         """Take the tokenizer, and the most characters that it is given at once."""
         self._tokenizer = tokenizer
         self._block_chars = block_chars
+        self._counts = LongCounts()
 
     @property
     def name(self) -> str:
@@ -26,6 +28,9 @@ class TokenizerTokens:
 
     def count(self, text: str) -> int:
         """Return the number of tokens of `text`."""
+        return self._counts.get(text, self._encoded)
+
+    def _encoded(self, text: str) -> int:
         return sum(
             len(self._tokenizer.encode(text[start:end]))
             for start, end in text_blocks(text, block_chars=self._block_chars)

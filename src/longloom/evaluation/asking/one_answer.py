@@ -91,9 +91,11 @@ async def answer_question(
     if asking.has_own_limits and question.max_new_tokens is not None:
         limit = question.max_new_tokens + asking.thinking_tokens
         params = replace(params, max_new_tokens=min(params.max_new_tokens, limit))
+    # A reader's journal finds its steps again by the digest; a single call needs none.
+    context_id = question.question_id if fitted is not None else _digest(asked.context)
     attempt = Attempt(
-        example=asked_example(asked.query, context_id=_digest(asked.context)),
-        context=Context(context_id=_digest(asked.context), text=asked.context, parts=()),
+        example=asked_example(asked.query, context_id=context_id),
+        context=Context(context_id=context_id, text=asked.context, parts=()),
         rollout_index=sample_index,
         policy_version=0,
         params=params,
@@ -120,7 +122,9 @@ async def answer_question(
         failure=_failure(rollout, counting.error),
         error=rollout.error,
         usage=counting.usage,
-        num_prompt_tokens=fitted.num_tokens if fitted else watched.num_tokens,
+        num_prompt_tokens=(
+            watched.num_tokens if fitted is None else _prompt_tokens(fitted, last, chat)
+        ),
         is_prompt_cut=fitted is not None and fitted.is_cut,
         seconds=time.perf_counter() - started,
     )
@@ -146,7 +150,7 @@ def too_long(question: Question, sample_index: int, asking: Asking, fitted: Fitt
         finish_reason="",
         failure=Failure.TOO_LONG,
         error=f"prompt of {fitted.num_tokens} tokens; at most {asking.max_prompt_tokens} are asked",
-        num_prompt_tokens=fitted.num_tokens,
+        num_prompt_tokens=fitted.num_tokens or 0,
     )
 
 
@@ -173,6 +177,17 @@ async def _rollout(
         key=f"{attempt.key}/turn-0",
     )
     return await answer_request(attempt, request, sampler=chat, emit=watched.see)
+
+
+def _prompt_tokens(fitted: FittedPrompt, reply: Reply | None, chat: ChatSampler) -> int:
+    """Return the tokens of a whole prompt: as they were counted, or as the server counts them."""
+    if fitted.num_tokens is not None:
+        return fitted.num_tokens
+    if reply is not None:
+        return reply.usage.num_prompt_tokens
+    return chat.num_prompt_tokens(
+        "\n".join([*(turn.content for turn in fitted.history), fitted.message])
+    )
 
 
 def _failure(rollout: Rollout, error: BaseException | None) -> str:

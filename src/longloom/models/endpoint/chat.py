@@ -101,11 +101,7 @@ class EndpointChat:
 
     def num_prompt_tokens(self, message: str) -> int:
         """Return the tokens of the prompt of one message; by estimate with room for its error."""
-        if self._tokenizer is not None:
-            text = self._tokenizer.render_chat([{"role": "user", "content": message}])
-            return self._tokens.count(text)
-        estimated = self._tokens.count(message)
-        return estimated * (100 + _ESTIMATE_ROOM_PERCENT) // 100 + _TEMPLATE_TOKENS
+        return count_prompt(message, self._tokens, self._tokenizer)
 
     async def reply(self, request: ReplyRequest) -> Reply:
         """Return the reply to one request; it may be asked for several times.
@@ -199,6 +195,13 @@ def _name(config: EndpointConfig, traits: Mapping[str, object]) -> str:
         return name
     digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode("utf-8"))
     return f"{name}@{digest.hexdigest()[:16]}"
+
+
+def count_prompt(message: str, tokens: TextTokens, tokenizer: Tokenizer | None) -> int:
+    """Return the tokens of the prompt of one message; by estimate with room for its error."""
+    if tokenizer is not None:
+        return tokens.count(tokenizer.render_chat([{"role": "user", "content": message}]))
+    return tokens.count(message) * (100 + _ESTIMATE_ROOM_PERCENT) // 100 + _TEMPLATE_TOKENS
 
 
 def seed_of(key: str) -> int:
