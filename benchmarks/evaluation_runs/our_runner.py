@@ -18,8 +18,8 @@ from evaluation_runs.workload import (
     print_figures,
     questions,
 )
-from longloom.evaluation.answers import AnswerLog
-from longloom.evaluation.runner import answer_all
+from longloom.evaluation.asking.answers import AnswerLog
+from longloom.evaluation.asking.runner import answer_all
 from longloom.evaluation.scoring_run import score_answers
 from longloom.models.endpoint.chat import open_endpoint_chat
 from longloom.models.endpoint.config import EndpointConfig

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from longloom.evaluation.asking import Asking
+from longloom.evaluation.asking.one_answer import Asking
 from longloom.evaluation.benchmark import Benchmark
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.scoring.score import Score

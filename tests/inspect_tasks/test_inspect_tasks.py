@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import sums_benchmark as sums
-from longloom.evaluation.answers import AnswerLog, Failure
-from longloom.evaluation.asking import Asking
+from longloom.evaluation.asking.answers import AnswerLog, Failure
+from longloom.evaluation.asking.one_answer import Asking
+from longloom.evaluation.asking.runner import answer_all
 from longloom.evaluation.benchmark import Benchmark
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import QuestionResult
-from longloom.evaluation.runner import answer_all
 from longloom.evaluation.scoring.score import Score
 from longloom.evaluation.scoring_run import score_answers
 from longloom.memory import MemoryAgent, MemoryConfig

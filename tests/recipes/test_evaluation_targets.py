@@ -10,7 +10,7 @@ from longloom.evaluation.download import download_files
 from longloom.evaluation.suites import SUITES
 from longloom.recipes import api
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.evaluating.evaluation_run import limits_within
+from longloom.recipes.evaluating.put import limits_within
 from longloom.recipes.evaluating.request import resolve_request
 from longloom.recipes.evaluating.targets import Targets, resolve_targets
 from longloom.recipes.verbs.read_model import ReadModel

@@ -37,8 +37,8 @@ from inspect_ai.scorer import Metric, SampleScore, Scorer, Target, metric, score
 from inspect_ai.scorer import Score as InspectScore
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from longloom.evaluation.answers import Answer, Failure
-from longloom.evaluation.asking import Asking, answer_question, prompt_of, too_long
+from longloom.evaluation.asking.answers import Answer, Failure
+from longloom.evaluation.asking.one_answer import Asking, answer_question, prompt_of, too_long
 from longloom.evaluation.benchmark import Benchmark, ScoreText
 from longloom.evaluation.benchmarks.catalogue import find_benchmark
 from longloom.evaluation.inspect_chat import InspectChat, PromptMeasures, reasoning_of

@@ -4,20 +4,18 @@ import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from longloom.errors import DataError, MissingDependencyError
 from longloom.evaluation.asking.answers import Answer, AnswerLog
 from longloom.evaluation.asking.asking_judge import AskedJudge, open_judge
-from longloom.evaluation.asking.choosing import choose_questions
-from longloom.evaluation.asking.one_answer import CLOSED_BOOK, Asking
+from longloom.evaluation.asking.one_answer import Asking
 from longloom.evaluation.asking.preparing import Preparations
 from longloom.evaluation.asking.runner import Progress, answer_all
 from longloom.evaluation.asking.settings import AskingConfig
-from longloom.evaluation.benchmark import Benchmark, ReadSettings
+from longloom.evaluation.benchmark import ReadSettings
 from longloom.evaluation.questions import Asked, Question, QuestionSet
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, write_results
 from longloom.evaluation.scoring_run import score_answers
@@ -25,19 +23,17 @@ from longloom.evaluation.summary import summarise
 from longloom.memory import MemoryAgent, MemoryConfig
 from longloom.memory.journal_file import JournalFile
 from longloom.models.protocols import ChatSampler
+from longloom.recipes.evaluating.put import asking_of, chosen_of, stated_limits
 from longloom.recipes.evaluating.run_folder import JOURNAL_FILE, check_inputs
 from longloom.recipes.evaluating.targets import Target, Targets
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.verbs.read_model import reading_memory
-from longloom.records import SamplingParams
 from longloom.rewards.judge_config import JudgeConfig
 from longloom.rollout import Agent
 from longloom.rollout.call_limits import LimitedChat, OldestFirst
 from longloom.runlog import RunFolder
 
 MEMORY = "memory"
-_WINDOW_PER_ANSWER = 4
-"""Where prompt and answer exceed the window, answers take at most this part of it."""
 
 AskedOf = Callable[[str, str], Asked | None]
 """Finds the text of a question by benchmark and id."""
@@ -195,10 +191,7 @@ class _Run:
         """Ask and score one benchmark."""
         benchmark, asking = target.benchmark, self.plan.asking
         found = self.sets[benchmark.name]
-        facet = benchmark.mean_over or next(iter(benchmark.facets), "")
-        chosen = choose_questions(
-            found.questions, asking.max_questions, seed=asking.seed, facet=facet
-        )
+        chosen = chosen_of(benchmark, found, asking)
         num_samples = asking.num_samples or benchmark.num_samples
         put = self._asking(target)
         progress = await answer_all(
@@ -256,71 +249,36 @@ class _Run:
                 yield self.log[target.benchmark.name, question.question_id, index]
 
     def _asking(self, target: Target) -> Asking:
-        benchmark, asking = target.benchmark, self.plan.asking
-        max_prompt, max_new = self._limits(benchmark)
-        params = SamplingParams(
-            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
-        )
-        key = f"{asking.seed}/evaluation/{benchmark.name}/{self.plan.agent}"
-        preparations = None
-        if benchmark.prepare is not None:
-            preparations = Preparations(
-                benchmark=benchmark.name,
-                prepare=benchmark.prepare,
-                folder=target.folder,
-                chat=LimitedChat(self.chat, self.limits, self.limits.next_age()),
-                params=params,
-                log=self.log,
-                key=f"{key}/preparations",
-            )
-        return Asking(
-            benchmark=benchmark.name,
-            agent=None if benchmark.agent is not None else self.agent,
-            own_agent=None if benchmark.agent is None else partial(benchmark.agent, target.folder),
-            preparations=preparations,
-            has_context=self.plan.agent != CLOSED_BOOK,
-            params=params,
-            max_prompt_tokens=max_prompt,
-            accepts_outages=asking.outages == "fail",
-            has_own_limits=asking.own_limits,
-            thinking_tokens=asking.thinking_tokens,
-            cuts_prompts=asking.long_prompts == "cut",
+        benchmark = target.benchmark
+        put = asking_of(
+            target,
+            self.plan.asking,
+            agent=self.plan.agent,
+            reader=self.agent,
+            window_tokens=self.chat.window_tokens,
             is_threaded=not self.plan.is_local,
-            key=key,
         )
-
-    def _limits(self, benchmark: Benchmark) -> tuple[int, int]:
-        """Return the longest prompt and answer: the suite's or the benchmark's, in the window."""
         stated = stated_limits(benchmark, self.plan.asking)
-        found = limits_within(self.chat.window_tokens, *stated)
-        if found != stated:
+        if (put.max_prompt_tokens, put.params.max_new_tokens) != stated:
             self.notify(
                 f"{benchmark.title}: the model's window is {self.chat.window_tokens} tokens; "
-                f"prompts of at most {found[0]} and answers of at most {found[1]} are asked, not "
-                f"{stated[0]} and {stated[1]}"
+                f"prompts of at most {put.max_prompt_tokens} and answers of at most "
+                f"{put.params.max_new_tokens} are asked, not {stated[0]} and {stated[1]}"
             )
-        return found
+        if benchmark.prepare is None:
+            return put
+        preparations = Preparations(
+            benchmark=benchmark.name,
+            prepare=benchmark.prepare,
+            folder=target.folder,
+            chat=LimitedChat(self.chat, self.limits, self.limits.next_age()),
+            params=put.params,
+            log=self.log,
+            key=f"{put.key}/preparations",
+        )
+        return replace(put, preparations=preparations)
 
     def _notes(self, found: QuestionSet, num_chosen: int) -> list[str]:
         if num_chosen == len(found.questions):
             return []
         return [f"{num_chosen} of {len(found.questions)} questions were asked, chosen by the seed"]
-
-
-def stated_limits(benchmark: Benchmark, asking: AskingConfig) -> tuple[int, int]:
-    """Return the longest prompt and answer that are asked of a benchmark, whatever the window."""
-    if not asking.own_limits:
-        return asking.max_prompt_tokens, asking.max_new_tokens
-    own_answer = benchmark.max_new_tokens
-    return (
-        benchmark.max_prompt_tokens or asking.max_prompt_tokens,
-        asking.max_new_tokens if own_answer is None else own_answer + asking.thinking_tokens,
-    )
-
-
-def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:
-    """Return the longest prompt and answer that fit a window together, as stated if they do."""
-    if max_prompt + max_new <= window_tokens:
-        return max_prompt, max_new
-    max_new = min(max_new, max(1, window_tokens // _WINDOW_PER_ANSWER))
-    return min(max_prompt, window_tokens - max_new), max_new

@@ -6,7 +6,6 @@ The only import with a side effect: inspect_ai knows tasks by a registry.
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,23 @@ from inspect_ai import Task, task
 
 from longloom.config import parse_config
 from longloom.errors import ConfigError
-from longloom.evaluation.asking import CLOSED_BOOK, SINGLE_PASS, Asking
+from longloom.evaluation.asking.one_answer import CLOSED_BOOK, SINGLE_PASS
+from longloom.evaluation.asking.settings import AskingConfig
 from longloom.evaluation.benchmark import ReadSettings
 from longloom.evaluation.benchmarks.catalogue import BENCHMARKS
-from longloom.evaluation.choosing import choose_questions
 from longloom.evaluation.inspect_tasks import (
     InspectSettings,
     benchmark_score,
     figures,
     inspect_task,
 )
-from longloom.evaluation.settings import AskingConfig
 from longloom.memory import MemoryAgent
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.evaluating.evaluation_run import MEMORY, limits_within
+from longloom.recipes.evaluating.evaluation_run import MEMORY
+from longloom.recipes.evaluating.put import asking_of, chosen_of
 from longloom.recipes.evaluating.targets import Target, resolve_targets
 from longloom.recipes.verbs.read_model import LARGE_RECIPE, reading_memory
-from longloom.records import SamplingParams, Split
+from longloom.records import Split
 from longloom.rollout import Agent
 from longloom.text.estimated_tokens import EstimatedTokens
 from longloom.text.tokenizer import FolderTokenizer
@@ -110,48 +109,22 @@ def _task_of(
             seed=asking.seed, count_tokens=tokens.count, max_questions=asking.max_questions
         ),
     )
-    facet = benchmark.mean_over or next(iter(benchmark.facets), "")
-    chosen = choose_questions(
-        questions.questions, asking.max_questions, seed=asking.seed, facet=facet
-    )
+    chosen = chosen_of(benchmark, questions, asking)
     settings = InspectSettings(
-        asking=_asking(target, asking, reader, agent, window_tokens),
+        asking=asking_of(
+            target,
+            asking,
+            agent=agent,
+            reader=reader,
+            window_tokens=window_tokens,
+            is_threaded=True,
+        ),
         window_tokens=window_tokens,
         num_samples=asking.num_samples or benchmark.num_samples,
         thinking=asking.thinking,
         tokenizer=tokenizer,
     )
     return inspect_task(benchmark, questions, chosen, settings)
-
-
-def _asking(
-    target: Target, asking: AskingConfig, reader: Agent | None, agent: str, window_tokens: int
-) -> Asking:
-    """Return how the questions are put: as `longloom evaluate` does with the same settings."""
-    benchmark = target.benchmark
-    limits = asking.max_prompt_tokens, asking.max_new_tokens
-    if asking.own_limits:
-        own_answer = benchmark.max_new_tokens
-        limits = (
-            benchmark.max_prompt_tokens or limits[0],
-            limits[1] if own_answer is None else own_answer + asking.thinking_tokens,
-        )
-    max_prompt, max_new = limits_within(window_tokens, *limits)
-    return Asking(
-        benchmark=benchmark.name,
-        agent=None if benchmark.agent is not None else reader,
-        own_agent=None if benchmark.agent is None else partial(benchmark.agent, target.folder),
-        has_context=agent != CLOSED_BOOK,
-        params=SamplingParams(
-            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
-        ),
-        max_prompt_tokens=max_prompt,
-        has_own_limits=asking.own_limits,
-        thinking_tokens=asking.thinking_tokens,
-        cuts_prompts=asking.long_prompts == "cut",
-        is_threaded=True,
-        key=f"{asking.seed}/evaluation/{benchmark.name}/{agent}",
-    )
 
 
 def _named(name: str) -> Callable[..., Task]:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from longloom.evaluation.asking.choosing import choose_questions
 from longloom.evaluation.asking.one_answer import CLOSED_BOOK, SINGLE_PASS
 from longloom.evaluation.benchmark import ReadSettings
 from longloom.evaluation.questions import Asked
-from longloom.recipes.evaluating.evaluation_run import EvaluationPlan, stated_limits
+from longloom.recipes.evaluating.evaluation_run import EvaluationPlan
+from longloom.recipes.evaluating.put import chosen_of, stated_limits
 from longloom.recipes.evaluating.targets import Target
 from longloom.text.estimated_tokens import EstimatedTokens
 
@@ -45,12 +45,7 @@ def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
         max_questions=asking.max_questions,
     )
     found = benchmark.read(target.folder, settings)
-    chosen = choose_questions(
-        found.questions,
-        asking.max_questions,
-        seed=asking.seed,
-        facet=benchmark.mean_over or next(iter(benchmark.facets), ""),
-    )
+    chosen = chosen_of(benchmark, found, asking)
     num_samples = asking.num_samples or benchmark.num_samples
     max_prompt, max_new = stated_limits(benchmark, asking)
     num_tokens = written = 0

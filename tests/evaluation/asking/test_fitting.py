@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longloom.evaluation.fitting import fit_prompt
+from longloom.evaluation.asking.fitting import fit_prompt
 from longloom.evaluation.questions import Asked
 from longloom.records import ChatMessage, Reply, ReplyRequest
 from longloom.text.estimated_tokens import EstimatedTokens
