@@ -10,7 +10,7 @@ from longloom.evaluation.download import download_files
 from longloom.evaluation.suites import SUITES
 from longloom.recipes import api
 from longloom.recipes.catalogue import load_config
-from longloom.recipes.evaluating.put import limits_within
+from longloom.recipes.evaluating.put import asking_of, limits_within
 from longloom.recipes.evaluating.request import resolve_request
 from longloom.recipes.evaluating.targets import Targets, resolve_targets
 from longloom.recipes.verbs.read_model import ReadModel
@@ -39,7 +39,36 @@ def test_a_suite_brings_its_benchmarks_and_settings(tmp_path: Path) -> None:
     _, plan, _ = resolve_request("qwenlong-l15", {"model": SERVER, "files": tmp_path})
     asking = plan.asking
     assert (asking.max_prompt_tokens, asking.max_new_tokens) == (128_000, 50_000)
-    assert (asking.temperature, asking.top_p, asking.own_limits) == (0.7, 0.95, False)
+    assert (asking.temperature, asking.top_p) == (0.7, 0.95)
+
+
+def test_a_benchmark_by_itself_has_its_own_protocol_until_something_is_stated(
+    tmp_path: Path,
+) -> None:
+    def put(name: str, *overrides: str) -> tuple[int, int, float]:
+        settings = {"model": SERVER, "files": tmp_path, "overrides": overrides}
+        _, plan, _ = resolve_request(name, settings)
+        found = asking_of(
+            plan.targets.targets[0],
+            plan.asking,
+            agent="single_pass",
+            reader=None,
+            window_tokens=1_000_000,
+            is_threaded=True,
+        )
+        params = found.params
+        return found.max_prompt_tokens, params.max_new_tokens, params.temperature
+
+    assert put("longbench-v2") == (120_000, 128, 0.1)
+    assert put("longbench-v2", "asking.thinking_tokens=1000") == (120_000, 1_128, 0.1)
+    assert put("longbench-v2", "asking.max_new_tokens=9") == (120_000, 9, 0.1)
+    assert put("longbench-v2", "asking.temperature=1") == (120_000, 128, 1.0)
+    assert put("mrcr") == (128_000, 50_000, 0.7)
+
+
+def test_targets_with_settings_of_their_own_are_asked_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'qwenlong-l15' and 'tatqa' are asked with settings"):
+        resolved("qwenlong-l15", "tatqa", files=tmp_path)
 
 
 def test_what_is_stated_wins_over_the_suite(tmp_path: Path) -> None:
@@ -112,7 +141,7 @@ def test_a_plan_counts_and_calls_nobody(tmp_path: Path) -> None:
         model=SERVER,
         files=tmp_path / "files",
         num_samples=3,
-        overrides=["asking.answer_price=10", "asking.own_limits=false"],
+        overrides=["asking.answer_price=10", "asking.max_new_tokens=50000"],
     )
     assert (found.num_questions, found.num_answers) == (2, 6)
     assert found.most_written_tokens == 6 * 50_000
@@ -124,7 +153,7 @@ def test_a_plan_knows_the_limits_that_benchmarks_state(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     asked = {"model": SERVER, "max_questions": 11}
     (own,) = api.plan_evaluation("ruler-4k", **asked)
-    (common,) = api.plan_evaluation("ruler-4k", overrides=["asking.own_limits=false"], **asked)
+    (common,) = api.plan_evaluation("ruler-4k", overrides=["asking.max_new_tokens=50000"], **asked)
     assert 11 * 30 <= own.most_written_tokens <= 11 * 128
     assert common.most_written_tokens == 11 * 50_000
     (closed,) = api.plan_evaluation("ruler-4k", agent="closed_book", **asked)

@@ -33,7 +33,7 @@ def evaluated(
             ),
             files=files,
             output=output,
-            overrides=["asking.max_prompt_tokens=900000", "asking.own_limits=false", *settings],
+            overrides=["asking.max_prompt_tokens=900000", "asking.max_new_tokens=50000", *settings],
         )
     return outcome.results
 

@@ -141,6 +141,8 @@ class Benchmark:
     all questions."""
     num_samples: int = 1
     """Answers per question in its protocol (AIME: 32)."""
+    temperature: float | None = None
+    """In its own protocol, where it states one."""
     max_prompt_tokens: int | None = None
     """Longest prompt in its own protocol, where it is no part of a suite."""
     max_new_tokens: int | None = None

@@ -23,6 +23,7 @@ class Suite:
     """Settings of `AskingConfig` that differ from its defaults."""
 
 
+_SAMPLING = {"temperature": 0.7, "top_p": 0.95}
 _L1_SETS = (
     "docmath-l1", "frames", "2wikimqa", "hotpotqa", "musique", "narrativeqa", "qasper",
 )  # fmt: skip
@@ -34,7 +35,7 @@ SUITES: Mapping[str, Suite] = {
             name="qwenlong-l1",
             title="QwenLong-L1",
             benchmarks=_L1_SETS,
-            settings={"max_prompt_tokens": 120_000, "max_new_tokens": 10_000, "own_limits": False},
+            settings={**_SAMPLING, "max_prompt_tokens": 120_000, "max_new_tokens": 10_000},
         ),
         Suite(
             name="qwenlong-l15",
@@ -42,7 +43,7 @@ SUITES: Mapping[str, Suite] = {
             benchmarks=(
                 "docmath", "longbench-v2", "frames", "mrcr", "corpusqa", "longbench-v1-qa",
             ),
-            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000, "own_limits": False},
+            settings={**_SAMPLING, "max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
         ),
         Suite(
             name="qwenlong-l15-general",
@@ -50,13 +51,13 @@ SUITES: Mapping[str, Suite] = {
             benchmarks=(
                 "mmlu-pro", "aime24", "aime25", "gpqa-diamond", "bfcl-memory", "longmemeval-s",
             ),
-            settings={"max_prompt_tokens": 128_000, "max_new_tokens": 50_000, "own_limits": False},
+            settings={**_SAMPLING, "max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
         ),
         Suite(
             name="qwenlong-l15-long",
             title="QwenLong-L1.5, Table 9 (memory agent)",
             benchmarks=("mrcr-512k", "mrcr-1m", "corpusqa-1m", "corpusqa-4m"),
-            settings={"max_new_tokens": 50_000, "own_limits": False},
+            settings={**_SAMPLING, "max_new_tokens": 50_000},
         ),
     )
 }  # fmt: skip

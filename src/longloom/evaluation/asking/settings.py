@@ -6,18 +6,28 @@ from pydantic import Field
 
 from longloom.config import FrozenConfig
 
+DEFAULT_TEMPERATURE = 0.7
+DEFAULT_PROMPT_TOKENS = 128_000
+DEFAULT_NEW_TOKENS = 50_000
+"""QwenLong-L1.5, section 5.1: for benchmarks that state nothing themselves."""
+
 
 class AskingConfig(FrozenConfig):
-    """Settings of an evaluation (QwenLong-L1.5, section 5.1); suites state their own."""
+    """Settings of an evaluation.
 
-    temperature: float = Field(default=0.7, ge=0)
-    """Divides the logits; 0 takes the most probable token."""
+    What is null is the benchmark's own, or else the paper's (QwenLong-L1.5, section 5.1); suites
+    state the papers'.
+    """
+
+    temperature: float | None = Field(default=None, ge=0)
+    """Divides the logits; 0 takes the most probable token. Else 0.7."""
     top_p: float = Field(default=0.95, gt=0, le=1)
     """Nucleus mass."""
-    max_prompt_tokens: int = Field(default=128_000, ge=1)
-    """Longer prompts of a single pass lose their middle."""
-    max_new_tokens: int = Field(default=50_000, ge=1)
-    """Answers are cut here, thinking included; at most a quarter of the model's window."""
+    max_prompt_tokens: int | None = Field(default=None, ge=1)
+    """Longer prompts of a single pass lose their middle. Else 128,000."""
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    """Answers are cut here, thinking included. Else 50,000; at most a quarter of a window that does
+    not hold prompt and answer."""
     num_samples: int | None = Field(default=None, ge=1)
     """Answers per question (avg@k, pass@k); the benchmark's own number if not given."""
     max_questions: int | None = Field(default=None, ge=1)
@@ -30,9 +40,6 @@ class AskingConfig(FrozenConfig):
     outages: Literal["stop", "fail"] = "stop"
     """Whether a server that answers nothing any more ends the run, to be taken up again, or the
     questions fail."""
-    own_limits: bool = True
-    """Whether limits of prompt and answer that a benchmark states hold in the place of these; the
-    papers' suites turn it off."""
     thinking_tokens: int = Field(default=0, ge=0)
     """Room for thinking beyond a benchmark's own limit of the answer (32 tokens in RULER's tasks),
     for models that think."""

@@ -91,6 +91,7 @@ def _benchmark(name: str, size: str, *, is_on_hub: bool) -> Benchmark:
             num_questions=NUM_QUESTIONS,
             hub=HubFiles(repository="Tongyi-Zhiwen/CorpusQA", files=(file,)) if is_on_hub else None,
         ),
+        temperature=0.0,
         read=_reader(name),
         score=lambda question, text: score_corpusqa(text, question.golds),
         judge=CORPUSQA,

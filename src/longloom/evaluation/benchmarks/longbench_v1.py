@@ -205,6 +205,7 @@ BENCHMARK = Benchmark(
     score=_score,
     facets=("task", "language", "length"),
     mean_over="task",
+    temperature=0.0,
     uses=("jieba",),
 )
 """All datasets, by their own prompts and measures."""
@@ -221,6 +222,7 @@ EVEN_BENCHMARK = Benchmark(
     score=_score,
     facets=("task", "length"),
     mean_over="task",
+    temperature=0.0,
 )
 """The datasets with about as many questions of each length."""
 

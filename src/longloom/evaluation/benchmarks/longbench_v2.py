@@ -106,6 +106,7 @@ BENCHMARK = Benchmark(
     read=read_longbench_v2,
     score=lambda question, text: score_longbench_v2(text, question.golds),
     facets=_FACETS[:3],
+    temperature=0.1,
     max_prompt_tokens=120_000,
     max_new_tokens=128,
 )

@@ -111,5 +111,6 @@ BENCHMARK = Benchmark(
         text, question.golds, num_options=question.scoring["num_options"]
     ),
     facets=("subject",),
+    temperature=0.0,
     max_new_tokens=4_000,
 )

@@ -26,7 +26,7 @@ from longloom.evaluation.inspect_tasks import (
 from longloom.memory import MemoryAgent
 from longloom.recipes.catalogue import load_config
 from longloom.recipes.evaluating.evaluation_run import MEMORY
-from longloom.recipes.evaluating.put import asking_of, chosen_of
+from longloom.recipes.evaluating.put import asking_of, chosen_of, stated_limits
 from longloom.recipes.evaluating.targets import Target, resolve_targets
 from longloom.recipes.verbs.read_model import LARGE_RECIPE, reading_memory
 from longloom.records import Split
@@ -78,12 +78,12 @@ def make_task(
         seed=config.seed,
     )
     asking = parse_config(AskingConfig, {**found.settings, **settings})
-    window_tokens = window or asking.max_prompt_tokens + asking.max_new_tokens
+    (target,) = found.targets
+    window_tokens = window or sum(stated_limits(target.benchmark, asking))
     reader: Agent | None = None
     if agent == MEMORY:
         memory = reading_memory(config, (), window_tokens)
         reader = MemoryAgent(memory.replace(citations=False))
-    (target,) = found.targets
     if target.benchmark.prepare is not None:
         raise ConfigError(
             f"{target.benchmark.title} prepares its questions, which needs a folder that is kept; "

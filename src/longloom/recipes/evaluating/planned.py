@@ -52,7 +52,7 @@ def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
     for question in chosen:
         length = _num_characters(found.ask(question), plan.agent) // _CHARACTERS_PER_TOKEN
         num_tokens += min(length, max_prompt) if plan.agent == SINGLE_PASS else length
-        own = question.max_new_tokens if asking.own_limits else None
+        own = question.max_new_tokens if asking.max_new_tokens is None else None
         written += max_new if own is None else min(max_new, own + asking.thinking_tokens)
     written *= num_samples
     cost = num_samples * num_tokens * asking.prompt_price + written * asking.answer_price

@@ -4,7 +4,12 @@ from functools import partial
 
 from longloom.evaluation.asking.choosing import choose_questions
 from longloom.evaluation.asking.one_answer import CLOSED_BOOK, Asking
-from longloom.evaluation.asking.settings import AskingConfig
+from longloom.evaluation.asking.settings import (
+    DEFAULT_NEW_TOKENS,
+    DEFAULT_PROMPT_TOKENS,
+    DEFAULT_TEMPERATURE,
+    AskingConfig,
+)
 from longloom.evaluation.benchmark import Benchmark
 from longloom.evaluation.questions import Question, QuestionSet
 from longloom.recipes.evaluating.targets import Target
@@ -42,11 +47,13 @@ def asking_of(
         own_agent=None if benchmark.agent is None else partial(benchmark.agent, target.folder),
         has_context=agent != CLOSED_BOOK,
         params=SamplingParams(
-            temperature=asking.temperature, top_p=asking.top_p, max_new_tokens=max_new
+            temperature=_temperature(benchmark, asking),
+            top_p=asking.top_p,
+            max_new_tokens=max_new,
         ),
         max_prompt_tokens=max_prompt,
         accepts_outages=asking.outages == "fail",
-        has_own_limits=asking.own_limits,
+        has_own_limits=asking.max_new_tokens is None,
         thinking_tokens=asking.thinking_tokens,
         cuts_prompts=asking.long_prompts == "cut",
         is_threaded=is_threaded,
@@ -64,13 +71,18 @@ def chosen_of(
 
 def stated_limits(benchmark: Benchmark, asking: AskingConfig) -> tuple[int, int]:
     """Return the longest prompt and answer that are asked of a benchmark, whatever the window."""
-    if not asking.own_limits:
-        return asking.max_prompt_tokens, asking.max_new_tokens
-    own_answer = benchmark.max_new_tokens
-    return (
-        benchmark.max_prompt_tokens or asking.max_prompt_tokens,
-        asking.max_new_tokens if own_answer is None else own_answer + asking.thinking_tokens,
-    )
+    max_prompt = asking.max_prompt_tokens or benchmark.max_prompt_tokens or DEFAULT_PROMPT_TOKENS
+    if asking.max_new_tokens is not None:
+        return max_prompt, asking.max_new_tokens
+    if benchmark.max_new_tokens is None:
+        return max_prompt, DEFAULT_NEW_TOKENS
+    return max_prompt, benchmark.max_new_tokens + asking.thinking_tokens
+
+
+def _temperature(benchmark: Benchmark, asking: AskingConfig) -> float:
+    if asking.temperature is not None:
+        return asking.temperature
+    return DEFAULT_TEMPERATURE if benchmark.temperature is None else benchmark.temperature
 
 
 def limits_within(window_tokens: int, max_prompt: int, max_new: int) -> tuple[int, int]:

@@ -69,22 +69,23 @@ def resolve_targets(
         DataError: files are missing, or cannot be downloaded.
     """
     found: list[Target] = []
-    settings: dict[str, Any] = {}
+    brought: dict[str, Mapping[str, Any]] = {}
     for name in names:
         if name in SUITES:
             suite = SUITES[name]
-            settings |= suite.settings
+            brought[name] = suite.settings
             found += [
                 _official(BENCHMARKS[one], files, generated, download) for one in suite.benchmarks
             ]
         elif name in BENCHMARKS:
+            brought[name] = {}
             found.append(_official(BENCHMARKS[name], files, generated, download))
         elif is_examples_folder(Path(name)):
-            settings = _example_settings(config) | settings
+            brought[name] = _example_settings(config)
             benchmark = examples_benchmark(label_of(Path(name)), config, split=split)
             found.append(Target(benchmark=benchmark, folder=Path(name)))
         elif name in HELD_OUT:
-            settings = _example_settings(config) | settings
+            brought[name] = _example_settings(config)
             found += [
                 Target(benchmark=one, folder=generated / one.name)
                 for one in held_out_benchmarks(name, config, seed)
@@ -101,7 +102,19 @@ def resolve_targets(
         if len(names) == 1 and names[0] in (*SUITES, *HELD_OUT)
         else "-".join(names_of_all[:3])
     )
-    return Targets(label=label, targets=tuple(found), settings=settings)
+    return Targets(label=label, targets=tuple(found), settings=_common(brought))
+
+
+def _common(brought: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the settings that all names bring along; they must be the same."""
+    (first, settings), *others = brought.items()
+    for name, own in others:
+        if own != settings:
+            raise ConfigError(
+                f"{first!r} and {name!r} are asked with settings of their own, which differ; "
+                "evaluate them apart"
+            )
+    return settings
 
 
 def _official(benchmark: Benchmark, files: Path | None, generated: Path, download: bool) -> Target:
