@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripted_endpoint import Fault, ScriptedEndpoint
 from tiny_folder import Toy
 
 Arguments = list[object]
@@ -302,3 +303,26 @@ def test_command_in_a_process_of_its_own_exits_with_two(tmp_path) -> None:
     ended = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.enable_socket
+def test_an_evaluation_without_any_reply_fails_but_keeps_its_report(
+    longloom, parts, tmp_path
+) -> None:
+    def refuses(body: dict, num_earlier: int) -> Fault:
+        return Fault.CONTEXT_LENGTH
+
+    with ScriptedEndpoint(lambda body: "", faults=refuses) as endpoint:
+        shown = longloom(
+            "evaluate", parts.questions, "--endpoint", endpoint.url, "--model-name", "m",
+            "--window", 1000, "-o", "scores", "--questions", 2, "--recipe", "tiny-cpu",
+        )  # fmt: skip
+    assert shown.code == 2
+    assert "no question got a reply" in shown.err
+    assert (tmp_path / "scores/report.html").is_file()
+
+
+def test_a_misspelt_setting_of_asking_is_named_as_it_was_given(longloom, parts) -> None:
+    shown = longloom("evaluate", parts.questions, "--set", "asking.max_new_token=3", "--dry-run")
+    assert shown.code == 2
+    assert "'asking.max_new_token'; did you mean 'max_new_tokens'" in shown.err

@@ -145,7 +145,7 @@ def test_a_plan_counts_and_calls_nobody(tmp_path: Path) -> None:
     )
     assert (found.num_questions, found.num_answers) == (2, 6)
     assert found.most_written_tokens == 6 * 50_000
-    assert found.most_cost == pytest.approx(6 * 50_000 * 10 / 1e6)
+    assert found.cost == pytest.approx(6 * 50_000 * 10 / 1e6)
     assert 100 < found.num_prompt_tokens < 2_000
 
 

@@ -77,7 +77,7 @@ def evaluate(
         print_plan,
         print_results,
     )
-    from longloom.errors import ConfigError
+    from longloom.errors import ConfigError, ModelError
     from longloom.recipes.evaluating.request import EvaluationSettings
     from longloom.recipes.verbs.evaluate import evaluate as run_evaluation
     from longloom.recipes.verbs.evaluate import plan_evaluation
@@ -113,4 +113,6 @@ def evaluate(
             **settings,
         )
     print_results(outcome.results)
-    print(f"\nreport: {shown_path(outcome.report)}")
+    print(f"\nreport: {shown_path(outcome.report)}", flush=True)
+    if not outcome.has_replies:
+        raise ModelError("no question got a reply; the figures say nothing of the model")

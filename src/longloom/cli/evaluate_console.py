@@ -80,7 +80,17 @@ def print_results(results: "EvaluationResults") -> None:
     """Print a line for each benchmark, in percent."""
     from longloom.evaluation.summary import summarise_benchmark
 
-    rows = [("benchmark", "questions", *_MODES, "95% interval (strict)", "failed", "cut")]
+    rows = [
+        (
+            "benchmark",
+            "questions",
+            *_MODES,
+            "95% interval (strict)",
+            "failed",
+            "answers cut",
+            "prompts cut",
+        )
+    ]
     notes: list[str] = []
     for benchmark in results.benchmarks:
         found = summarise_benchmark(benchmark)
@@ -94,6 +104,7 @@ def print_results(results: "EvaluationResults") -> None:
                 f"{100 * strict.low:.2f} to {100 * strict.high:.2f}",
                 f"{sum(found.failures.values())}",
                 f"{found.num_cut_answers}",
+                f"{found.num_cut_prompts}",
             )
         )
         if benchmark.is_lower_bound:
@@ -112,7 +123,7 @@ def print_results(results: "EvaluationResults") -> None:
 
 def print_plan(planned: "Sequence[PlannedBenchmark]") -> None:
     """Print what would be asked of each benchmark."""
-    rows = [("benchmark", "questions", "answers", "prompt tokens", "most written", "most cost")]
+    rows = [("benchmark", "questions", "answers", "prompt tokens", "written at most", "cost")]
     rows += [
         (
             one.title,
@@ -120,11 +131,14 @@ def print_plan(planned: "Sequence[PlannedBenchmark]") -> None:
             f"{one.num_answers:,}",
             f"about {one.num_prompt_tokens:,}",
             f"{one.most_written_tokens:,}",
-            f"{one.most_cost:,.2f}" if one.most_cost else "",
+            f"about {one.cost:,.2f}" if one.cost else "",
         )
         for one in planned
     ]
     print_table(rows)
+    for one in planned:
+        if one.note:
+            print(f"{one.title}: {one.note}")
 
 
 def print_catalogue() -> None:

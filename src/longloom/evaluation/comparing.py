@@ -15,6 +15,7 @@ from longloom.evaluation.statistics import (
     bootstrap_mean,
     bootstrap_mean_of_means,
     paired_bootstrap,
+    widened_if_alike,
 )
 
 _SEED = 0
@@ -191,8 +192,8 @@ def pair_values(
     return PairedResults(
         name=name,
         title=title,
-        baseline=_figure(baseline, counted, group_of),
-        candidate=_figure(candidate, counted, group_of),
+        baseline=widened_if_alike(_figure(baseline, counted, group_of)),
+        candidate=widened_if_alike(_figure(candidate, counted, group_of)),
         difference=difference,
         num_won=sum(one.difference > 0 for one in changed),
         num_lost=sum(one.difference < 0 for one in changed),
@@ -267,7 +268,10 @@ def _unlike(
     for path in sorted(settings[0].keys() | settings[1].keys()):
         last = path.rpartition(".")[2]
         before_value, after_value = (one.get(path, "not set") for one in settings)
-        if before_value != after_value and last not in _HARMLESS and last not in told:
+        # How the memory agent reads is nothing to one that does not.
+        is_idle = path.startswith("memory") and baseline.agent != candidate.agent
+        is_told = last in _HARMLESS or last in told or is_idle
+        if before_value != after_value and not is_told:
             yield UnlikeSetting(name=path, baseline=before_value, candidate=after_value)
 
 

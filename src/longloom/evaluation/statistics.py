@@ -144,6 +144,13 @@ def wilson_interval(num_successes: float, num_trials: int, *, confidence: float 
     return Estimate(value=share, low=low, high=high, num_questions=num_trials)
 
 
+def widened_if_alike(found: Estimate) -> Estimate:
+    """Return Wilson's interval where all questions score alike: resampling tells nothing then."""
+    if found.low < found.high:
+        return found
+    return wilson_interval(found.value * found.num_questions, found.num_questions)
+
+
 def mean_by_question(values: Sequence[tuple[str, float]]) -> dict[str, float]:
     """Return the mean over each question's tries."""
     tries: dict[str, list[float]] = {}

@@ -23,7 +23,7 @@ from longloom.evaluation.statistics import (
     bootstrap_mean,
     bootstrap_mean_of_means,
     pass_at_k,
-    wilson_interval,
+    widened_if_alike,
 )
 from longloom.records import FinishReason
 from longloom.rewards.judge import Verdict
@@ -124,11 +124,7 @@ def headline(benchmark: BenchmarkResults, mode: Mode) -> Estimate:
 
     Where all questions score alike, resampling tells nothing: then it is Wilson's interval.
     """
-    found = _resampled(benchmark, mode)
-    if found.low < found.high:
-        return found
-    total = found.value * found.num_questions
-    return wilson_interval(total, found.num_questions)
+    return widened_if_alike(_resampled(benchmark, mode))
 
 
 def _resampled(benchmark: BenchmarkResults, mode: Mode) -> Estimate:

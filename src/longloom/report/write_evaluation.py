@@ -172,7 +172,7 @@ def _tiles(contents: EvaluationContents) -> list[Tile]:
         Tile(
             title="Failures",
             value=f"{num_failed:,}",
-            note="answers that are none; they count as wrong",
+            note="answers that are none; wrong in strict mode",
         ),
         Tile(
             title="Modes differ on",

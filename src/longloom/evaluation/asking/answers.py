@@ -30,6 +30,10 @@ class Failure(StrEnum):
     UNFINISHED_THINKING = "unfinished_thinking"
 
 
+CALL_FAILURES = frozenset({Failure.AGENT, Failure.REFUSED, Failure.TOO_LONG, Failure.UNAVAILABLE})
+"""Failures without any reply; after the others there is a text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a model replied to one question, once."""

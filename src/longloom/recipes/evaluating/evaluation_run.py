@@ -11,7 +11,7 @@ from typing import Any
 from longloom.errors import DataError, MissingDependencyError
 from longloom.evaluation.asking.answers import Answer, AnswerLog
 from longloom.evaluation.asking.asking_judge import AskedJudge, open_judge
-from longloom.evaluation.asking.one_answer import Asking
+from longloom.evaluation.asking.one_answer import SINGLE_PASS, Asking
 from longloom.evaluation.asking.preparing import Preparations
 from longloom.evaluation.asking.runner import Progress, answer_all
 from longloom.evaluation.asking.settings import AskingConfig
@@ -151,6 +151,10 @@ def _read_all(plan: EvaluationPlan, chat: ChatSampler, notify: Notify) -> dict[s
     targets = plan.targets.targets
     for target in targets:
         _check_extras(target)
+        if target.benchmark.source is None and not target.folder.exists():
+            notify(f"{target.benchmark.title} is made: {target.folder}")
+        if target.benchmark.agent is not None and plan.agent != SINGLE_PASS:
+            notify(f"{target.benchmark.title} has an agent of its own; {plan.agent} is not used")
     sets = {one.benchmark.name: one.benchmark.read(one.folder, settings) for one in targets}
     for target in targets:
         if not sets[target.benchmark.name].questions:

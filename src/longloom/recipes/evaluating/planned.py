@@ -1,16 +1,18 @@
 """What an evaluation would ask, before anybody is called."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from longloom.evaluation.asking.one_answer import CLOSED_BOOK, SINGLE_PASS
-from longloom.evaluation.benchmark import ReadSettings
+from longloom.evaluation.benchmark import CountTokens, ReadSettings
 from longloom.evaluation.questions import Asked
-from longloom.recipes.evaluating.evaluation_run import EvaluationPlan
+from longloom.recipes.evaluating.evaluation_run import MEMORY, EvaluationPlan
 from longloom.recipes.evaluating.put import chosen_of, stated_limits
 from longloom.recipes.evaluating.targets import Target
 from longloom.text.estimated_tokens import EstimatedTokens
 
-_CHARACTERS_PER_TOKEN = 4
+_SAMPLED_CHARACTERS = 200_000
+"""Of longer texts the beginning is counted, and the rest taken to be like it."""
 _MILLION = 1_000_000
 
 
@@ -25,15 +27,18 @@ class PlannedBenchmark:
     num_answers: int
     """Answers that are drawn."""
     num_prompt_tokens: int
-    """Tokens of all prompts, by four characters each; of a single pass after the cut."""
+    """Tokens of all prompts by estimate; of a single pass after the cut, of the memory agent with
+    its memory beside every section."""
     most_written_tokens: int
-    """Tokens that answers take at most, thinking included."""
-    most_cost: float
-    """What that costs at the prices stated; 0 without prices."""
+    """Tokens that answers, and the memory agent's updates, take at most, thinking included."""
+    cost: float
+    """What both cost at the prices stated; 0 without prices."""
+    note: str = ""
+    """What is not counted."""
 
 
 def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
-    """Return how much would be asked; the memory agent's own notes are not counted.
+    """Return how much would be asked.
 
     Raises:
         DataError: the files are missing or damaged.
@@ -48,9 +53,15 @@ def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
     chosen = chosen_of(benchmark, found, asking)
     num_samples = asking.num_samples or benchmark.num_samples
     max_prompt, max_new = stated_limits(benchmark, asking)
+    count = EstimatedTokens().count
     num_tokens = written = 0
     for question in chosen:
-        length = _num_characters(found.ask(question), plan.agent) // _CHARACTERS_PER_TOKEN
+        length = _estimated(_texts(found.ask(question), plan.agent), count)
+        if plan.agent == MEMORY and benchmark.agent is None:
+            memory = plan.config.memory
+            num_sections = -(-length // memory.chunk_tokens)
+            written += num_sections * memory.update_tokens
+            length += (num_sections + 1) * memory.memory_tokens
         num_tokens += min(length, max_prompt) if plan.agent == SINGLE_PASS else length
         own = question.max_new_tokens if asking.max_new_tokens is None else None
         written += max_new if own is None else min(max_new, own + asking.thinking_tokens)
@@ -62,11 +73,21 @@ def planned_benchmark(target: Target, plan: EvaluationPlan) -> PlannedBenchmark:
         num_answers=len(chosen) * num_samples,
         num_prompt_tokens=num_samples * num_tokens,
         most_written_tokens=written,
-        most_cost=cost / _MILLION,
+        cost=cost / _MILLION,
+        note="" if benchmark.agent is None else "calls of its own agent are not counted",
     )
 
 
-def _num_characters(asked: Asked, agent: str) -> int:
+def _texts(asked: Asked, agent: str) -> tuple[str, ...]:
     if agent == CLOSED_BOOK:
-        return len(asked.query)
-    return len(asked.message) + sum(len(turn.content) for turn in asked.history)
+        return (asked.query,)
+    return asked.message, *(turn.content for turn in asked.history)
+
+
+def _estimated(texts: Iterable[str], count: CountTokens) -> int:
+    """Return about how many tokens texts have."""
+    total = 0
+    for text in texts:
+        sampled = text[:_SAMPLED_CHARACTERS]
+        total += count(sampled) * len(text) // max(1, len(sampled))
+    return total

@@ -134,7 +134,10 @@ def _asking(
         "max_questions": settings.get("max_questions"),
     }
     asking |= {name: value for name, value in named.items() if value is not None}
-    return parse_config(AskingConfig, apply_overrides(asking, stated))
+    named_settings = [f"asking.{override}" for override in stated]  # as errors shall name them
+    changed = apply_overrides({"asking": asking}, named_settings)["asking"]
+    assert isinstance(changed, dict)
+    return parse_config(AskingConfig, changed)
 
 
 def _judge(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
+from longloom.evaluation.asking.answers import CALL_FAILURES
 from longloom.evaluation.results import EvaluationResults
 from longloom.models.protocols import ChatSampler
 from longloom.recipes.evaluating.evaluation_run import (
@@ -35,6 +36,16 @@ class EvaluationOutcome:
     """Answers, scores, results.json and the report."""
     report: Path
     """The page."""
+
+    @property
+    def has_replies(self) -> bool:
+        """Whether any question got a reply; otherwise the figures say nothing of the model."""
+        return any(
+            answer.failure not in CALL_FAILURES
+            for benchmark in self.results.benchmarks
+            for question in benchmark.questions
+            for answer in question.answers
+        )
 
 
 def evaluate(
