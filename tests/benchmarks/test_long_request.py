@@ -15,6 +15,7 @@ def check(figures: dict[str, object], *, is_again: bool = False) -> None:
     assert 2 <= figures["num_statuses"] <= 3 + figures["seconds"]
 
 
+@pytest.mark.slow
 @pytest.mark.enable_socket
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_a_request_beyond_the_window_is_read_by_a_server_without_torch() -> None:

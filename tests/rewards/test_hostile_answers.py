@@ -175,7 +175,17 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("name", PAIRS)
+LONGEST = {"one letter against text", "spaces", "the most frequent letters"}
+"""Pairs that take seconds each: one of them is enough every time."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in LONGEST - {"spaces"} else [])
+        for name in PAIRS
+    ],
+)
 def test_verbatim_replies_of_a_megabyte_are_compared_within_the_budget(name, monkeypatch) -> None:
     looked_at = 0
     search = SequenceMatcher.find_longest_match
