@@ -4,7 +4,7 @@ Questions are paired by their id; those that one side alone was asked are left o
 was not the same for both (limits, judge, files) is listed, because it is no merit of a model.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,13 @@ from longloom.errors import DataError
 from longloom.evaluation.results import BenchmarkResults, EvaluationResults, Mode, QuestionResult
 from longloom.evaluation.statistics import (
     Estimate,
-    bootstrap_mean,
-    bootstrap_mean_of_means,
     paired_bootstrap,
+    resampled_mean,
+    resamples_for,
     widened_if_alike,
 )
 
 _SEED = 0
-_MOST_DRAWN = 20_000_000
 """Values that a bootstrap draws at most; large benchmarks resample less often."""
 _HARMLESS = frozenset(
     (
@@ -185,15 +184,19 @@ def pair_values(
             {one: baseline[one] for one in counted},
             {one: candidate[one] for one in counted},
             seed=_SEED,
-            num_resamples=_num_resamples(len(counted)),
+            num_resamples=resamples_for(len(counted)),
         )
     else:
-        difference = _figure(differences, counted, group_of)
+        difference = resampled_mean(differences, group_of)
     return PairedResults(
         name=name,
         title=title,
-        baseline=widened_if_alike(_figure(baseline, counted, group_of)),
-        candidate=widened_if_alike(_figure(candidate, counted, group_of)),
+        baseline=widened_if_alike(
+            resampled_mean({one: baseline[one] for one in counted}, group_of)
+        ),
+        candidate=widened_if_alike(
+            resampled_mean({one: candidate[one] for one in counted}, group_of)
+        ),
         difference=difference,
         num_won=sum(one.difference > 0 for one in changed),
         num_lost=sum(one.difference < 0 for one in changed),
@@ -219,25 +222,6 @@ def _paired_benchmark(
 
 def _ids(benchmark: BenchmarkResults) -> set[str]:
     return {one.question_id for one in benchmark.questions}
-
-
-def _figure(
-    values: Mapping[str, float], counted: Sequence[str], group_of: Mapping[str, str] | None
-) -> Estimate:
-    num_resamples = _num_resamples(len(counted))
-    if group_of is None:
-        own = {one: values[one] for one in counted}
-        return bootstrap_mean(own, seed=_SEED, num_resamples=num_resamples)
-    groups: dict[str, dict[str, float]] = {}
-    for one in counted:
-        groups.setdefault(group_of[one], {})[one] = values[one]
-    return bootstrap_mean_of_means(
-        [groups[name] for name in sorted(groups)], seed=_SEED, num_resamples=num_resamples
-    )
-
-
-def _num_resamples(num_questions: int) -> int:
-    return max(1_000, min(10_000, _MOST_DRAWN // num_questions))
 
 
 def _unlike(

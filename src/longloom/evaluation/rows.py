@@ -86,8 +86,8 @@ def read_row(place: RowPlace) -> Row:
         raise DataError(f"{place.path} was changed while it was used: {error}") from None
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 hex digest of a file."""
+def sha256_digest(path: Path) -> str:
+    """Return the SHA-256 hex digest of a file: the one that hubs state of theirs."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -113,13 +113,7 @@ def texts_of(row: Row, name: str, place: RowPlace) -> tuple[str, ...]:
     Raises:
         DataError: it is missing or something else.
     """
-    value = row.get(name)
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise DataError(
-            f"{describe(place)}: field {name!r} is {_kind(row, name)}; expected a list of texts; "
-            "give the official file"
-        )
-    return tuple(value)
+    return tuple(_list_of(row, name, place, str, "texts"))
 
 
 def whole_number_of(row: Row, name: str, place: RowPlace) -> int:
@@ -143,13 +137,17 @@ def rows_of(row: Row, name: str, place: RowPlace) -> tuple[Row, ...]:
     Raises:
         DataError: it is missing or something else.
     """
+    return tuple(_list_of(row, name, place, dict, "objects"))
+
+
+def _list_of(row: Row, name: str, place: RowPlace, kind: type, words: str) -> list[Any]:
     value = row.get(name)
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+    if not isinstance(value, list) or not all(isinstance(entry, kind) for entry in value):
         raise DataError(
-            f"{describe(place)}: field {name!r} is {_kind(row, name)}; expected a list of objects; "
+            f"{describe(place)}: field {name!r} is {_kind(row, name)}; expected a list of {words}; "
             "give the official file"
         )
-    return tuple(value)
+    return value
 
 
 def describe(place: RowPlace) -> str:

@@ -13,6 +13,10 @@ import numpy as np
 
 from longloom.errors import DataError
 
+_SEED = 0
+_MOST_DRAWN = 20_000_000
+"""Values that a bootstrap of `resampled_mean` draws at most."""
+_FEWEST_RESAMPLES = 1_000
 _RESAMPLED_AT_A_TIME = 1 << 22
 """Bounds the memory of the bootstrap to 64 MiB."""
 
@@ -142,6 +146,37 @@ def wilson_interval(num_successes: float, num_trials: int, *, confidence: float 
     low = 0.0 if num_successes == 0 else centre - margin
     high = 1.0 if num_successes == num_trials else centre + margin
     return Estimate(value=share, low=low, high=high, num_questions=num_trials)
+
+
+def resampled_mean(
+    values: Mapping[str, float], group_of: Mapping[str, str] | None = None
+) -> Estimate:
+    """Return the mean over questions, or the mean of the means of their groups, with its interval.
+
+    The seed is fixed, and large sets are resampled less often.
+
+    Args:
+        values: by question.
+        group_of: the group of each question; one without a group counts nowhere.
+
+    Raises:
+        DataError: there is no question that counts.
+    """
+    num_resamples = resamples_for(len(values))
+    if group_of is None:
+        return bootstrap_mean(values, seed=_SEED, num_resamples=num_resamples)
+    groups: dict[str, dict[str, float]] = {}
+    for question, value in values.items():
+        if group := group_of.get(question):
+            groups.setdefault(group, {})[question] = value
+    return bootstrap_mean_of_means(
+        [groups[name] for name in sorted(groups)], seed=_SEED, num_resamples=num_resamples
+    )
+
+
+def resamples_for(num_questions: int) -> int:
+    """Return how often a set of questions is resampled: 10,000 times, large ones less often."""
+    return max(_FEWEST_RESAMPLES, min(10_000, _MOST_DRAWN // max(1, num_questions)))
 
 
 def widened_if_alike(found: Estimate) -> Estimate:

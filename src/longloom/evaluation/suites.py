@@ -24,6 +24,8 @@ class Suite:
 
 
 _SAMPLING = {"temperature": 0.7, "top_p": 0.95}
+_L1 = {**_SAMPLING, "max_prompt_tokens": 120_000, "max_new_tokens": 10_000}
+_L15 = {**_SAMPLING, "max_prompt_tokens": 128_000, "max_new_tokens": 50_000}
 _L1_SETS = (
     "docmath-l1", "frames", "2wikimqa", "hotpotqa", "musique", "narrativeqa", "qasper",
 )  # fmt: skip
@@ -35,7 +37,7 @@ SUITES: Mapping[str, Suite] = {
             name="qwenlong-l1",
             title="QwenLong-L1",
             benchmarks=_L1_SETS,
-            settings={**_SAMPLING, "max_prompt_tokens": 120_000, "max_new_tokens": 10_000},
+            settings=_L1,
         ),
         Suite(
             name="qwenlong-l15",
@@ -43,7 +45,7 @@ SUITES: Mapping[str, Suite] = {
             benchmarks=(
                 "docmath", "longbench-v2", "frames", "mrcr", "corpusqa", "longbench-v1-qa",
             ),
-            settings={**_SAMPLING, "max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
+            settings=_L15,
         ),
         Suite(
             name="qwenlong-l15-general",
@@ -51,13 +53,13 @@ SUITES: Mapping[str, Suite] = {
             benchmarks=(
                 "mmlu-pro", "aime24", "aime25", "gpqa-diamond", "bfcl-memory", "longmemeval-s",
             ),
-            settings={**_SAMPLING, "max_prompt_tokens": 128_000, "max_new_tokens": 50_000},
+            settings=_L15,
         ),
         Suite(
             name="qwenlong-l15-long",
             title="QwenLong-L1.5, Table 9 (memory agent)",
             benchmarks=("mrcr-512k", "mrcr-1m", "corpusqa-1m", "corpusqa-4m"),
-            settings={**_SAMPLING, "max_new_tokens": 50_000},
+            settings=_L15,
         ),
     )
 }  # fmt: skip

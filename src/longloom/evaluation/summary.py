@@ -20,9 +20,8 @@ from longloom.evaluation.results import (
 )
 from longloom.evaluation.statistics import (
     Estimate,
-    bootstrap_mean,
-    bootstrap_mean_of_means,
     pass_at_k,
+    resampled_mean,
     widened_if_alike,
 )
 from longloom.records import FinishReason
@@ -34,10 +33,6 @@ LENGTH_BOUNDS_TOKENS = (
 )  # fmt: skip
 """Lower ends of the length bins, half open; the last has no upper end."""
 NUM_DEPTH_BINS = 10
-_SEED = 0
-_MOST_DRAWN = 20_000_000
-"""Values that a bootstrap draws at most; large benchmarks resample less often."""
-_FEWEST_RESAMPLES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,20 +119,10 @@ def headline(benchmark: BenchmarkResults, mode: Mode) -> Estimate:
 
     Where all questions score alike, resampling tells nothing: then it is Wilson's interval.
     """
-    return widened_if_alike(_resampled(benchmark, mode))
-
-
-def _resampled(benchmark: BenchmarkResults, mode: Mode) -> Estimate:
     values = {one.question_id: one.mean(mode) for one in benchmark.questions}
-    num_resamples = max(_FEWEST_RESAMPLES, min(10_000, _MOST_DRAWN // len(values)))
-    if not benchmark.mean_over:
-        return bootstrap_mean(values, seed=_SEED, num_resamples=num_resamples)
-    groups = _grouped(benchmark.questions, lambda one: one.facets.get(benchmark.mean_over, ""))
-    return bootstrap_mean_of_means(
-        [{one.question_id: one.mean(mode) for one in own} for _, own in sorted(groups.items())],
-        seed=_SEED,
-        num_resamples=num_resamples,
-    )
+    facet = benchmark.mean_over
+    groups = {one.question_id: one.facets.get(facet, "") for one in benchmark.questions}
+    return widened_if_alike(resampled_mean(values, groups if facet else None))
 
 
 def figures_of(questions: Sequence[QuestionResult]) -> Figures:

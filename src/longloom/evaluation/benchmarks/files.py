@@ -11,9 +11,9 @@ from longloom.evaluation.rows import (
     Row,
     RowPlace,
     describe,
-    file_digest,
     read_places,
     read_row,
+    sha256_digest,
 )
 
 QuestionOfRow = Callable[[Row, RowPlace], Question | None]
@@ -150,7 +150,7 @@ def digests(paths: Iterable[Path]) -> dict[str, str]:
     names = [path.name for path in listed]
     return {
         path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": (
-            file_digest(path)
+            sha256_digest(path)
         )
         for path in listed
     }

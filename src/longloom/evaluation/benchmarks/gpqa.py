@@ -12,7 +12,14 @@ from longloom.errors import DataError
 from longloom.evaluation.benchmark import Benchmark, HubFiles, ReadSettings, Source
 from longloom.evaluation.benchmarks.files import find_files
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.rows import RowPlace, describe, file_digest, read_places, read_row, text_of
+from longloom.evaluation.rows import (
+    RowPlace,
+    describe,
+    read_places,
+    read_row,
+    sha256_digest,
+    text_of,
+)
 from longloom.evaluation.scoring.choices import score_gpqa
 
 NUM_ROWS = 198
@@ -58,7 +65,7 @@ def read_gpqa(folder: Path, settings: ReadSettings) -> QuestionSet:
         place, order = places[question.question_id]
         return _ask(place, order)
 
-    return QuestionSet(questions=tuple(questions), ask=ask, source={path.name: file_digest(path)})
+    return QuestionSet(questions=tuple(questions), ask=ask, source={path.name: sha256_digest(path)})
 
 
 def _ask(place: RowPlace, order: tuple[int, ...]) -> Asked:

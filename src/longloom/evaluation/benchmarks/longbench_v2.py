@@ -6,6 +6,7 @@ QwenLong-L1.5 does not print how it asks; `longbench-v2-l1` asks in the frame of
 answer may take thousands of tokens. Both are scored alike.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from longloom.errors import DataError
@@ -112,15 +113,12 @@ BENCHMARK = Benchmark(
 )
 """As its authors ask it."""
 
-L1_BENCHMARK = Benchmark(
+L1_BENCHMARK = replace(
+    BENCHMARK,
     name="longbench-v2-l1",
     title="LongBench v2 (QwenLong-L1's prompt)",
-    measure="accuracy",
-    source=_SOURCE,
     read=read_longbench_v2_l1,
-    score=lambda question, text: score_longbench_v2(text, question.golds),
-    facets=_FACETS[:3],
-    max_prompt_tokens=120_000,
+    temperature=None,
     max_new_tokens=10_000,
 )
 """For models that think at length."""

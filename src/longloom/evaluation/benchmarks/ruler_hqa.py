@@ -17,7 +17,7 @@ from longloom.evaluation.benchmark import Benchmark, ReadSettings, Source
 from longloom.evaluation.benchmarks.files import find_files, find_optional, questions_of_rows
 from longloom.evaluation.benchmarks.hotpot import HotpotQuestion, numbered, read_hotpot
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.rows import Row, RowPlace, describe, file_digest, text_of, texts_of
+from longloom.evaluation.rows import Row, RowPlace, describe, sha256_digest, text_of, texts_of
 from longloom.evaluation.scoring.long_answer import score_answer
 
 NUM_QUESTIONS = 128
@@ -86,7 +86,7 @@ def _made(path: Path, size: int, settings: ReadSettings) -> QuestionSet:
     return QuestionSet(
         questions=tuple(_question(one, order(one)) for one in by_id.values()),
         ask=ask,
-        source={path.name: file_digest(path)},
+        source={path.name: sha256_digest(path)},
         notes=(
             f"made from {path.name} with seed {settings.seed}: not the contexts of MemAgent's "
             f"eval_{size}.json, which is taken where it lies in the folder",

@@ -13,7 +13,7 @@ from longloom.errors import DataError
 from longloom.evaluation.benchmark import Benchmark, ReadSettings
 from longloom.evaluation.benchmarks.judges import QWENLONG
 from longloom.evaluation.questions import Asked, Question, QuestionSet
-from longloom.evaluation.rows import file_digest
+from longloom.evaluation.rows import sha256_digest
 from longloom.evaluation.scoring.choices import score_longbench_v2
 from longloom.evaluation.scoring.docmath import score_docmath
 from longloom.evaluation.scoring.long_answer import score_answer
@@ -96,7 +96,7 @@ def _question_set(folder: Path, split: str, config: RunConfig) -> QuestionSet:
             _question(one, len(contexts[one.context_id].text)) for one in examples.values()
         ),
         ask=ask,
-        source={name: file_digest(folder / name) for name in (EXAMPLES_FILE, CONTEXTS_FILE)},
+        source={name: sha256_digest(folder / name) for name in (EXAMPLES_FILE, CONTEXTS_FILE)},
     )
 
 

@@ -31,9 +31,9 @@ from longloom.evaluation.rows import (
     Row,
     RowPlace,
     describe,
-    file_digest,
     read_places,
     read_row,
+    sha256_digest,
     text_of,
     texts_of,
 )
@@ -97,7 +97,7 @@ def read_bfcl_memory(folder: Path, settings: ReadSettings) -> QuestionSet:
             for row_id, one in found.items()
         ),
         ask=ask,
-        source={str(path.relative_to(folder)): file_digest(path) for path in paths},
+        source={str(path.relative_to(folder)): sha256_digest(path) for path in paths},
         notes=tuple(_notes(folder, found.values())),
     )
 

@@ -30,7 +30,7 @@ from longloom.evaluation.benchmarks.ruler.needles import NEEDLE_TASKS, needle_ma
 from longloom.evaluation.benchmarks.ruler.sample import Prose, Sample
 from longloom.evaluation.benchmarks.ruler.sizing import count_blocks, largest_size
 from longloom.evaluation.benchmarks.ruler.tracking import LEAST_SIZE, make_tracking
-from longloom.evaluation.rows import file_digest
+from longloom.evaluation.rows import sha256_digest
 from longloom.runlog.atomic import atomic_path, atomic_write_text
 
 GENERATOR_VERSION = 1
@@ -84,7 +84,7 @@ def make_plan(folder: Path, settings: ReadSettings, max_tokens: int, num_samples
         num_samples=settings.max_questions or num_samples,
         seed=settings.seed,
         tokenizer=_counts_digest(settings.count_tokens),
-        sources={path.name: file_digest(path) for path in given if path.is_file()},
+        sources={path.name: sha256_digest(path) for path in given if path.is_file()},
     )
 
 
