@@ -118,8 +118,8 @@ def test_published_contexts_are_taken_as_they_are(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"context": [["Ship"]]}, "no pair of a title and its sentences"),
-        ({"context": "Ship"}, "field 'context' is no list"),
+        ({"context": [["Ship"]]}, "its paragraphs cannot be read"),
+        ({"context": "Ship"}, "its paragraphs cannot be read"),
         ({"supporting_facts": []}, "named by 'supporting_facts'"),
         ({"answer": 3}, "field 'answer' is of type int"),
     ],

@@ -1,8 +1,6 @@
-"""Questions and paragraphs of a HotpotQA development file, for the benchmarks that are made of it.
+"""All questions and paragraphs of a HotpotQA file, for the benchmarks that are made of it.
 
-Two layouts are read: the official JSON (`_id`, `question`, `answer`, `context` as pairs of a title
-and its sentences), and JSON Lines with the two gold paragraphs as `para_a` and `para_b`. A
-paragraph is its title, a line break and its sentences, as RULER and MemAgent write it.
+A paragraph is its title, a line break and its sentences, as RULER and MemAgent write it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from longloom.errors import DataError
-from longloom.evaluation.rows import Row, RowPlace, describe, read_places, text_of
+from longloom.evaluation.benchmarks.hotpot_rows import (
+    HotpotParagraph,
+    hotpot_id,
+    hotpot_paragraphs,
+)
+from longloom.evaluation.rows import describe, read_places, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +55,13 @@ def read_hotpot(path: Path) -> HotpotFile:
 
 @lru_cache(maxsize=1)
 def _read_hotpot(path: Path, changed_ns: int, size_bytes: int) -> HotpotFile:
-    stated: list[tuple[Row, RowPlace, list[tuple[str, str]], set[str]]] = []
-    for place, row in read_places(path):
-        titled = _sample_paragraphs(row, place) if "para_a" in row else _paragraphs(row, place)
-        stated.append((row, place, titled, _gold_titles(row, place)))
-    texts = sorted({text for _, _, titled, _ in stated for _, text in titled})
+    stated = [(row, place, hotpot_paragraphs(row, place)) for place, row in read_places(path)]
+    texts = sorted({_text(one) for _, _, paragraphs in stated for one in paragraphs})
     number_by_text = {text: number for number, text in enumerate(texts)}
     questions: list[HotpotQuestion] = []
-    for row, place, titled, golds in stated:
-        numbers = dict.fromkeys(number_by_text[text] for _, text in titled)
-        found = dict.fromkeys(number_by_text[text] for title, text in titled if title in golds)
+    for row, place, paragraphs in stated:
+        numbers = dict.fromkeys(number_by_text[_text(one)] for one in paragraphs)
+        found = dict.fromkeys(number_by_text[_text(one)] for one in paragraphs if one.facts)
         if not found:
             raise DataError(
                 f"{describe(place)}: none of its paragraphs is named by 'supporting_facts'; give "
@@ -69,7 +69,7 @@ def _read_hotpot(path: Path, changed_ns: int, size_bytes: int) -> HotpotFile:
             )
         questions.append(
             HotpotQuestion(
-                question_id=text_of(row, "_id", place),
+                question_id=hotpot_id(row, place),
                 question=text_of(row, "question", place),
                 answer=text_of(row, "answer", place),
                 paragraphs=tuple(numbers),
@@ -92,42 +92,5 @@ def numbered(paragraphs: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...
     return "".join(pieces), tuple(spans)
 
 
-def _paragraphs(row: Row, place: RowPlace) -> list[tuple[str, str]]:
-    return [_paragraph(pair, place) for pair in _list(row, "context", place)]
-
-
-def _sample_paragraphs(row: Row, place: RowPlace) -> list[tuple[str, str]]:
-    golds = [
-        _paragraph([text_of(row, f"title_{side}", place), row.get(f"para_{side}")], place)
-        for side in "ab"
-    ]
-    others = [_paragraph(pair, place) for pair in _list(row, "distractors", place)]
-    return sorted(golds + others)  # the layout keeps no order; gold ones must not stand first
-
-
-def _gold_titles(row: Row, place: RowPlace) -> set[str]:
-    if "para_a" in row:
-        return {text_of(row, f"title_{side}", place) for side in "ab"}
-    facts = _list(row, "supporting_facts", place)
-    return {str(fact[0]) for fact in facts if isinstance(fact, list) and fact}
-
-
-def _paragraph(pair: object, place: RowPlace) -> tuple[str, str]:
-    if isinstance(pair, list) and len(pair) >= 2:
-        title, sentences = pair[:2]  # samples add how well a search found it
-        if isinstance(title, str) and isinstance(sentences, list):
-            return title, f"{title}\n{''.join(map(str, sentences))}"
-    raise DataError(
-        f"{describe(place)}: a paragraph is no pair of a title and its sentences; give the "
-        "official file"
-    )
-
-
-def _list(row: Row, name: str, place: RowPlace) -> list[object]:
-    value = row.get(name)
-    if not isinstance(value, list):
-        raise DataError(
-            f"{describe(place)}: field {name!r} is no list; expected HotpotQA's; the fields are "
-            f"{', '.join(sorted(row))}; give the official development file"
-        )
-    return value
+def _text(paragraph: HotpotParagraph) -> str:
+    return f"{paragraph.title}\n{''.join(paragraph.sentences)}"
