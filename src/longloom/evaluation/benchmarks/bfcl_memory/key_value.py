@@ -6,9 +6,7 @@ break, which the official pattern lets through.
 """
 
 import json
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,22 +160,21 @@ class KeyValueStore:
 
 def bm25_plus(query: str, keys: Sequence[str]) -> list[tuple[float, str]]:
     """Return all keys with their scores, best first; equal ones stay in their order."""
-    if not keys:
-        return []
-    documents = [key.replace("_", " ").lower().split() for key in keys]
-    counts = [Counter(words) for words in documents]
-    num_with_word = Counter(word for words in counts for word in words)
-    mean_words = sum(map(len, documents)) / len(documents)
-    scores = [0.0] * len(keys)
-    for word in query.replace("_", " ").lower().split():
-        if word not in num_with_word:
-            continue
-        rarity = math.log((len(keys) + 1) / num_with_word[word])
-        for number, words in enumerate(documents):
-            frequency = counts[number][word]
-            length = _K1 * (1 - _B + _B * len(words) / mean_words)
-            scores[number] += rarity * (_DELTA + frequency * (_K1 + 1) / (length + frequency))
+    import bm25s
+
+    words = _words(query)
+    if not keys or not words:
+        return [(0.0, key) for key in keys]
+    index = bm25s.BM25(
+        method="bm25+", idf_method="bm25+", k1=_K1, b=_B, delta=_DELTA, dtype="float64"
+    )
+    index.index([_words(key) for key in keys], show_progress=False)
+    scores = map(float, index.get_scores(words))
     return sorted(zip(scores, keys, strict=True), key=lambda found: found[0], reverse=True)
+
+
+def _words(text: str) -> list[str]:
+    return text.replace("_", " ").lower().split()
 
 
 def _functions(name: str, memory: KeyValueMemory) -> tuple[Function, ...]:
