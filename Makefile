@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.longloom-ready
 
-.PHONY: help setup run test test-slow test-parity test-mergekit test-inspect test-openwebui check bench bench-merge bench-step ablation reproduce clean
+.PHONY: help setup run test test-slow test-parity test-mergekit test-inspect test-openwebui test-cluster check bench bench-merge bench-step ablation reproduce clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -68,6 +68,15 @@ $(OPENWEBUI)/.longloom-openwebui-ready: constraints.txt scripts/setup_openwebui.
 test-openwebui: $(READY) $(OPENWEBUI)/.longloom-openwebui-ready ## ask Open WebUI itself about a long file (3 GB to install)
 	@$(BIN)/python -m pytest tests/openwebui -m openwebui $(ARGS)
 
+CLUSTER := .venv.cluster
+
+$(CLUSTER)/.longloom-cluster-ready: pyproject.toml constraints.txt scripts/setup_cluster.sh
+	@TORCH_INDEX="$(TORCH_INDEX)" PYTHON="$(PYTHON)" sh scripts/setup_cluster.sh "$(CLUSTER)"
+
+test-cluster: $(CLUSTER)/.longloom-cluster-ready ## train with verl and weave with Ray, on this machine's CPU
+	@$(CLUSTER)/bin/python -m pytest tests/training tests/engines -W ignore
+	@$(CLUSTER)/bin/python -m pytest tests/cluster -m distributed -W ignore $(ARGS)
+
 check: $(READY) ## format, lint, types and the layer contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -90,5 +99,5 @@ reproduce: $(READY) ## the tiny recipe with 5 seeds beside the paper's Table 10 
 	@$(BIN)/python benchmarks/reproduce.py report
 
 clean: ## remove the environments and caches; runs/ stays
-	rm -rf $(VENV) $(PARITY) $(MERGEKIT) $(INSPECT) $(OPENWEBUI) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PARITY) $(MERGEKIT) $(INSPECT) $(OPENWEBUI) $(CLUSTER) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,64 @@
+"""What of a cluster is used, and how; it changes nothing of what is learned but by rounding."""
+
+from typing import Literal, Self
+
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from longloom.config import FrozenConfig
+
+
+class ClusterConfig(FrozenConfig):
+    """A cluster on which verl trains; how models are laid out over it follows from their sizes."""
+
+    num_gpus: PositiveInt = 8
+    """GPUs that train and sample, judges' not among them; on `device: cpu` processes."""
+    gpus_per_node: PositiveInt = 8
+    """GPUs of one node; a smaller `num_gpus` is one node of so many."""
+    gpu_memory_gb: PositiveFloat = 80.0
+    """Memory of one GPU in 10^9 bytes."""
+    device: Literal["cpu", "cuda"] = "cuda"
+    """What it trains on. `cpu` is there to try everything without a GPU: it trains on processes of
+    this machine, and samples with Longloom's own sampler."""
+    train_backend: Literal["fsdp2", "megatron"] = "fsdp2"
+    """What divides the network for training."""
+    rollout_backend: Literal["sglang", "vllm"] = "vllm"
+    """What samples on GPUs."""
+    shares_prompts: bool = False
+    """Compute the prompt of a group once in training (`prefix_engine.py`); FSDP2 alone, without
+    sequence parallelism."""
+    keyed_sampling: bool = False
+    """Give every request a seed of its own, so that a step repeated after a restart samples the
+    same; costs speed in vLLM. Always so on `device: cpu`."""
+    judge_model: str = ""
+    """Model of a judge to serve on GPUs of its own; empty for none. The recipe's `judge` says how
+    it is asked."""
+    num_judge_gpus: NonNegativeInt = 0
+    """GPUs of that judge, beside `num_gpus`."""
+    ray_address: str = ""
+    """Ray cluster to join, `auto` or as `ray start` printed it; empty starts one on this machine,
+    or joins the one that RAY_ADDRESS names."""
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
+    """Settings of verl by their dotted names, in place of what Longloom would set."""
+
+    @model_validator(mode="after")
+    def _judge_has_gpus(self) -> Self:
+        if bool(self.judge_model) != bool(self.num_judge_gpus):
+            raise ValueError(
+                f"judge_model is {self.judge_model!r} and num_judge_gpus is {self.num_judge_gpus}; "
+                "expected both or neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_are_whole(self) -> Self:
+        if self.num_gpus > self.gpus_per_node and self.num_gpus % self.gpus_per_node:
+            raise ValueError(
+                f"num_gpus is {self.num_gpus} and gpus_per_node is {self.gpus_per_node}; expected "
+                "whole nodes: a multiple"
+            )
+        return self
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes that train."""
+        return max(1, self.num_gpus // self.gpus_per_node)
