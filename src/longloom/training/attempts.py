@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from longloom.records import Example, RolloutGroup, SamplingParams
-from longloom.rewards import score_all
-from longloom.rollout import Attempt, TokenChat, run_attempts
-from longloom.training.stage_inputs import StageInputs
+from longloom.models.protocols import Sampler
+from longloom.records import Context, Example, RolloutGroup, SamplingParams
+from longloom.rewards import ScoreFunction, score_all
+from longloom.rollout import Agent, Attempt, TokenChat, run_attempts
 
 
 def roll_out(
-    inputs: StageInputs,
-    examples: Sequence[Example],
+    agent: Agent,
+    sampler: Sampler,
+    score: ScoreFunction,
+    asked: Sequence[tuple[Example, Context]],
     *,
     num_rollouts: int,
     params: SamplingParams,
@@ -18,6 +20,16 @@ def roll_out(
     key: str,
 ) -> tuple[RolloutGroup, ...]:
     """Return one scored group per example, in order; all attempts run at once.
+
+    Args:
+        agent: answers.
+        sampler: draws from the policy.
+        score: gives rewards.
+        asked: examples with their contexts.
+        num_rollouts: attempts per example.
+        params: how answers are drawn.
+        policy_version: optimizer steps the policy has taken.
+        key: names the random streams.
 
     The random stream of an attempt is named by `key`, the example and the rollout's index: within
     one key an example may be rolled out once.
@@ -28,19 +40,19 @@ def roll_out(
     attempts = [
         Attempt(
             example=example,
-            context=inputs.contexts[example.context_id],
+            context=context,
             rollout_index=index,
             policy_version=policy_version,
             params=params,
             key=f"{key}/{example.example_id}/{index}",
         )
-        for example in examples
+        for example, context in asked
         for index in range(num_rollouts)
     ]
-    rollouts = run_attempts(inputs.agent, attempts, sampler=TokenChat(inputs.engine.sampler))
-    rewards = score_all(inputs.score, rollouts, [attempt.example for attempt in attempts])
+    rollouts = run_attempts(agent, attempts, sampler=TokenChat(sampler))
+    rewards = score_all(score, rollouts, [attempt.example for attempt in attempts])
     groups = []
-    for position, example in enumerate(examples):
+    for position, (example, _) in enumerate(asked):
         own = slice(position * num_rollouts, (position + 1) * num_rollouts)
         groups.append(
             RolloutGroup(

@@ -16,9 +16,8 @@ from statistics import fmean
 from longloom.errors import DataError
 from longloom.records import Example, RolloutGroup, SamplingParams
 from longloom.runlog import RecordSchema, RecordWriter, read_records
-from longloom.training.attempts import roll_out
 from longloom.training.filters import unpenalised_reward
-from longloom.training.stage_inputs import StageInputs
+from longloom.training.stage_inputs import AskedStage
 
 DIFFICULTY_FILE = "difficulty.jsonl"
 DIFFICULTY_SCHEMA = RecordSchema(name="longloom.difficulty", version=1)
@@ -56,7 +55,7 @@ class MeasuredExample:
 
 
 def measure_examples(
-    settings: MeasureSettings, inputs: StageInputs, examples: Sequence[Example]
+    settings: MeasureSettings, inputs: AskedStage, examples: Sequence[Example]
 ) -> dict[str, MeasuredExample]:
     """Return the measurement of every example by id, rolling out those not measured yet.
 
@@ -107,10 +106,9 @@ def read_difficulty(path: Path, *, key: str | None = None) -> dict[str, Measured
 
 
 def _measure(
-    settings: MeasureSettings, inputs: StageInputs, examples: Sequence[Example]
+    settings: MeasureSettings, inputs: AskedStage, examples: Sequence[Example]
 ) -> list[MeasuredExample]:
-    groups = roll_out(
-        inputs,
+    groups = inputs.roll_out(
         examples,
         num_rollouts=settings.num_rollouts,
         params=settings.params,
@@ -138,7 +136,7 @@ def _to_json(measured: MeasuredExample, key: str) -> Mapping[str, object]:
     }
 
 
-def _measurement_key(settings: MeasureSettings, inputs: StageInputs) -> str:
+def _measurement_key(settings: MeasureSettings, inputs: AskedStage) -> str:
     named = {
         "model": inputs.model_id,
         "seed": inputs.seed,

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from longloom.errors import CheckpointError, EngineError
 from longloom.records import Example, RolloutGroup, SamplingParams
-from longloom.training.attempts import roll_out
 from longloom.training.batch import prepare_batch
 from longloom.training.checkpoints import (
     STATE_FILE,
@@ -153,8 +152,7 @@ def _take_step(
     key = f"{stage.key}/{step}"
 
     def roll_out_positions(positions: Sequence[int]) -> tuple[RolloutGroup, ...]:
-        return roll_out(
-            stage.inputs,
+        return stage.inputs.roll_out(
             [stage.examples[position] for position in positions],
             num_rollouts=config.group_size,
             params=_sampling_params(config),

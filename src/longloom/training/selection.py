@@ -29,7 +29,7 @@ from longloom.training.curriculum import (
 )
 from longloom.training.difficulty import MeasuredExample, MeasureSettings, measure_examples
 from longloom.training.filters import StageTransitionConfig, filter_for_next_stage
-from longloom.training.stage_inputs import StageInputs, check_contexts
+from longloom.training.stage_inputs import AskedStage, check_contexts
 
 
 class DifficultyBinsConfig(FrozenConfig):
@@ -90,7 +90,7 @@ class LengthBand:
 
 def select_examples(
     config: SelectionConfig,
-    inputs: StageInputs,
+    inputs: AskedStage,
     *,
     stage: str,
     band: LengthBand,

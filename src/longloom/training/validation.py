@@ -14,9 +14,8 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from longloom.config import FrozenConfig
 from longloom.errors import DataError
 from longloom.records import Example, SamplingParams
-from longloom.training.attempts import roll_out
 from longloom.training.filters import mean_reward
-from longloom.training.stage_inputs import StageInputs
+from longloom.training.stage_inputs import AskedStage
 
 
 class ValidationConfig(FrozenConfig):
@@ -67,7 +66,7 @@ def validation_examples(
 
 def validate(
     config: ValidationConfig,
-    inputs: StageInputs,
+    inputs: AskedStage,
     examples: Sequence[Example],
     *,
     max_response_tokens: int,
@@ -81,8 +80,7 @@ def validate(
     Raises:
         RewardError: a judge was needed and could not be asked.
     """
-    groups = roll_out(
-        inputs,
+    groups = inputs.roll_out(
         examples,
         num_rollouts=config.num_rollouts,
         params=SamplingParams(
