@@ -10,7 +10,7 @@ sh "$(dirname "$0")/setup_environment.sh" "${PYTHON:-}" "$venv"
 rm -f "$venv/.longloom-cluster-ready"
 unset PIP_TARGET PIP_PREFIX
 export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-# verl takes older versions of some locked packages; torch stays the one that is there.
-grep -v -E "^(click|fsspec|huggingface-hub|numpy|tokenizers|transformers|typer)==" constraints.txt >"$venv/constraints.txt"
-"$venv/bin/python" -m pip install -c "$venv/constraints.txt" -e '.[dev,verl,ray]'
+torch=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("torch"))')
+# Without constraints.txt: verl takes older versions of some packages; torch stays the one there is.
+"$venv/bin/python" -m pip install "torch==$torch" "ray[data,default]==2.60.0" -e '.[verl,ray]'
 touch "$venv/.longloom-cluster-ready"
