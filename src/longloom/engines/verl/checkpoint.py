@@ -19,17 +19,7 @@ from longloom.errors import CheckpointError
 from longloom.models.folder import read_settings
 from longloom.models.loading import load_network, save_network
 
-LATEST_FILE = "latest_checkpointed_iteration.txt"
-"""Names the last complete step of a folder of verl's."""
 _MERGER = "verl.model_merger"
-
-
-def saved_step(folder: Path) -> int:
-    """Return the last step that verl has completely written into its folder; 0 if there is none."""
-    try:
-        return int((folder / LATEST_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return 0
 
 
 def write_model(step_folder: Path, target: Path, *, like: Path, is_megatron: bool = False) -> None:

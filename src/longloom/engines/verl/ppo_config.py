@@ -11,14 +11,13 @@ from typing import Any
 
 from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.verl.actor_settings import CPU_ROLLOUT, add_actor
-from longloom.engines.verl.cluster_config import ClusterConfig
+from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
 from longloom.engines.verl.hydra_file import Settings
 from longloom.engines.verl.stage_settings import SECTION, VerlStageSettings
 
 TRAINER = "longloom"
 """Name under which the trainer is registered with verl."""
-VERL_FOLDER = "verl"
 """verl's own checkpoints within a stage's folder."""
 EXAMPLES_FILE = "examples.parquet"
 """Examples within their folder."""
@@ -40,7 +39,9 @@ def stage_lengths(stage: VerlStageSettings) -> StageLengths:
     training, memory = stage.training, stage.memory
     prompt, response = training.max_prompt_tokens, training.max_response_tokens
     if stage.agent == "memory":
-        read = max(memory.chunk_tokens + memory.memory_tokens, memory.segments * memory.memory_tokens)
+        read = max(
+            memory.chunk_tokens + memory.memory_tokens, memory.segments * memory.memory_tokens
+        )
         prompt = min(prompt, read + QUESTION_TOKENS)
         response = max(response, memory.update_tokens)
     return StageLengths(
@@ -162,6 +163,7 @@ def _add_examples(settings: Settings, stage: VerlStageSettings, lengths: StageLe
     settings.set("data.max_response_length", lengths.response_tokens)
     settings.set("data.shuffle", False, "the dataset has the order")
     settings.set("data.seed", stage.seed)
+    settings.set(f"data.{SECTION}", f"${{{SECTION}}}", "verl shows the dataset this group alone")
     settings.set("data.dataloader_num_workers", 0, "the trainer feeds the dataset")
     settings.set("data.filter_overlong_prompts", False)
     settings.set("data.truncation", "error")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.verl.actor_settings import add_model, fsdp_settings
-from longloom.engines.verl.cluster_config import ClusterConfig
+from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
 from longloom.engines.verl.hydra_file import Settings
 from longloom.engines.verl.optimizer_settings import fsdp_optimizer
-from longloom.engines.verl.ppo_config import VERL_FOLDER, add_overrides
+from longloom.engines.verl.ppo_config import add_overrides
 from longloom.errors import ConfigError
 from longloom.training.sft import SftConfig
 

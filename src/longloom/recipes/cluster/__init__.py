@@ -2,8 +2,9 @@
 
     stage -> settings, layout -> verl's file -> a process of verl's, followed -> model folder
 
-The stage's folder is that of any stage: metrics.jsonl, rollouts.jsonl and `final` come out the same.
-Beside them lie verl's file (`verl.yaml`), its log and, while it trains, its checkpoints (`verl/`).
+The stage's folder is that of any stage: metrics.jsonl, rollouts.jsonl and `final` come out the
+same. Beside them lie verl's file (`verl.yaml`), its log and, while it trains, its checkpoints
+(`verl/`).
 
 Read `stages.py`, then `recorder.py`.
 """

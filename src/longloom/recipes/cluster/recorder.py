@@ -10,7 +10,7 @@ from pathlib import Path
 
 from longloom.engines.verl.stage_parts import StageParts
 from longloom.recipes.step_log import open_step_log
-from longloom.runlog.trackers import open_trackers
+from longloom.runlog.trackers import Trackers
 from longloom.training.stage_inputs import StepListener, StepResult
 
 RECORDER = f"{__name__}:open_recorder"
@@ -26,12 +26,11 @@ def open_recorder(parts: StageParts, num_done: int) -> Iterator[StepListener]:
     """
     settings = parts.settings
     folder = Path(settings.folder)
-    trackers = open_trackers((), folder, first_step=1, settings={})
     with open_step_log(
         folder,
         saved_steps=num_done,
         logged_groups=settings.logged_groups,
-        trackers=trackers,
+        trackers=Trackers({}),
         take_metrics=dict,
     ) as log:
 
