@@ -207,8 +207,8 @@ class LongloomTrainer(PPOTrainerSync):
 
         self._drawn: dict[tuple[int, ...], Any] = {}
         collected = collect_groups(training.group_filter, _VerlsDraw(self), roll_out)
-        self._rolled_out = _joined([done.batch for done in batches])
         keys = tuple(key for done in batches for key in done.rows.keys)
+        self._rolled_out = _joined([done.batch for done in batches], first=keys)
         metrics = {**rollout_metrics(collected.groups), **collected.metrics}
         if step == 0:
             metrics |= self._selection_metrics
@@ -490,13 +490,18 @@ class _AskedOnCluster:
         )
 
 
-def _joined(batches: Sequence[KVBatchMeta]) -> KVBatchMeta:
-    """Return batches as one."""
-    return KVBatchMeta(
+def _joined(batches: Sequence[KVBatchMeta], *, first: Sequence[str]) -> KVBatchMeta:
+    """Return batches as one, in an order that does not depend on who was ready first."""
+    joined = KVBatchMeta(
         partition_id=batches[0].partition_id,
         keys=[key for batch in batches for key in batch.keys],
         tags=[tag for batch in batches for tag in batch.tags],
     )
+    known = set(first)
+    ordered: KVBatchMeta = joined.select_keys(
+        [*first, *(key for key in joined.keys if key not in known)]
+    )
+    return ordered
 
 
 def _gap_nats(old: Any, sampled: Any) -> float:
