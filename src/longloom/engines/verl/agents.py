@@ -86,7 +86,7 @@ class ServerSampler:
                 f"{request.params.max_new_tokens} do not fit the window of {self._window_tokens}; "
                 "shorten the context or the answer limit, or raise rollout.max_model_len"
             )
-        params = {
+        params: dict[str, Any] = {
             "temperature": request.params.temperature,
             "top_p": request.params.top_p,
             "top_k": -1,

@@ -122,10 +122,14 @@ def _add_trainer(
             "total_epochs": 1,
             "total_training_steps": stage.training.num_steps,
             "save_freq": checkpoints.every_steps,
-            "max_actor_ckpt_to_keep": checkpoints.keep_last,
             "default_local_dir": str(Path(stage.folder) / VERL_FOLDER),
             "resume_mode": "auto",
         },
+    )
+    settings.set(
+        "trainer.max_actor_ckpt_to_keep",
+        checkpoints.keep_last + 1,
+        "verl removes the oldest before it calls the newest complete",
     )
     settings.set("trainer.test_freq", -1, "held-out questions are asked by Longloom's trainer")
     settings.set("trainer.val_before_train", False)

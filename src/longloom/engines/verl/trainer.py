@@ -219,14 +219,15 @@ class LongloomTrainer(PPOTrainerSync):
         return {}
 
     def _check_a_rollout_lived(self, step: int) -> None:
-        if self._step.rows.keys:
-            return
-        errors = {r.error for group in self._step.rows.groups for r in group.rollouts}
-        raise EngineError(
-            f"all rollouts of step {step + 1} of {self._dataset.parts.settings.stage} failed, one "
-            f"with: {min(errors)}; expected one that does not; put that right and run the same "
-            "command again, which resumes from the step's last checkpoint"
-        )
+        """Stop before a step without a rollout that lived: so would the next ones be."""
+        rollouts = [rollout for group in self._step.rows.groups for rollout in group.rollouts]
+        if all(rollout.error for rollout in rollouts):
+            raise EngineError(
+                f"all {len(rollouts)} rollouts of step {step + 1} of "
+                f"{self._dataset.parts.settings.stage} failed, the first with: "
+                f"{rollouts[0].error}; expected one that does not; put that right and run the same "
+                "command again, which resumes from the last checkpoint"
+            )
 
     def _step_once(
         self, metrics: dict[str, Any], timing_raw: dict[str, float], sample_batch_size: int

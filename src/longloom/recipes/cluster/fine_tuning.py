@@ -7,7 +7,6 @@ from pathlib import Path
 
 from longloom.engines.model_sizes import read_sizes
 from longloom.engines.verl.cluster_config import saved_step
-from longloom.engines.verl.interfaces import check_version
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.sft_config import SftStage
 from longloom.engines.verl.sft_dataset import write_sft_rows
@@ -17,7 +16,6 @@ from longloom.recipes.cluster.stages import (
     FINAL,
     ClusterStage,
     FollowedSteps,
-    check_on_cluster,
     environment_of,
     finish,
     with_longer_window,
@@ -66,15 +64,12 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
     Steps are those of verl: whole batches alone, in an order of its own.
 
     Raises:
-        MissingDependencyError: verl is not installed.
         DataError: no row is short enough.
         EngineError: the stage does not fit the cluster, or verl failed.
     """
     final = one.folder / FINAL
     if final.exists():
         return final
-    check_version()
-    check_on_cluster(one.config, one.stage)
     sft = one.stage.sft
     assert sft is not None
     one = with_longer_window(one)
@@ -99,6 +94,7 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
             environment={
                 **environment_of(one.cluster),
                 "VERL_FILE_LOGGER_PATH": str(steps_file.resolve()),
+                **({"RAY_ADDRESS": address} if (address := one.cluster.ray_address) else {}),
             },
             look=steps.look,
         )
@@ -106,12 +102,14 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
 
 
 def _command(one: ClusterStage) -> list[str]:
-    """Return the command that runs verl's trainer on the ranks of this node."""
+    """Return the command that runs verl's trainer: here, or on the nodes of a Ray cluster."""
+    files = ["--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME]
+    if one.cluster.num_nodes > 1:
+        return [sys.executable, "-m", "verl.trainer.sft_trainer_ray", *files]
     return [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
         "--nproc-per-node", str(min(one.cluster.num_gpus, one.cluster.gpus_per_node)),
-        "-m", "verl.trainer.sft_trainer",
-        "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
+        "-m", "verl.trainer.sft_trainer", *files,
     ]  # fmt: skip
 
 
