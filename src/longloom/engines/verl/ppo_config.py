@@ -13,7 +13,7 @@ from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.verl.actor_settings import CPU_ROLLOUT, add_actor
 from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
-from longloom.engines.verl.hydra_file import Settings
+from longloom.engines.verl.hydra_file import Reference, Settings
 from longloom.engines.verl.stage_settings import SECTION, VerlStageSettings
 
 TRAINER = "longloom"
@@ -167,7 +167,7 @@ def _add_examples(settings: Settings, stage: VerlStageSettings, lengths: StageLe
     settings.set("data.max_response_length", lengths.response_tokens)
     settings.set("data.shuffle", False, "the dataset has the order")
     settings.set("data.seed", stage.seed)
-    settings.set(f"data.{SECTION}", f"${{{SECTION}}}", "verl shows the dataset this group alone")
+    settings.set(f"data.{SECTION}", Reference(f"${{{SECTION}}}"), "verl shows the dataset this group alone")
     settings.set("data.dataloader_num_workers", 0, "the trainer feeds the dataset")
     settings.set("data.filter_overlong_prompts", False)
     settings.set("data.truncation", "error")
