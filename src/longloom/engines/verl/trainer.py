@@ -351,7 +351,7 @@ class LongloomTrainer(PPOTrainerSync):
         batch = super().step(metrics, timing_raw)
         found = {
             **self._step.metrics,
-            **{name: float(value) for name, value in metrics.items() if _is_plain(name, value)},
+            **{f"timing_s/{name}": float(seconds) for name, seconds in timing_raw.items()},
             "training/step_seconds": time.perf_counter() - self._step.started,
         }
         result = StepResult(step=self.global_steps, groups=self._step.rows.groups, metrics=found)
@@ -509,8 +509,3 @@ def _gap_nats(old: Any, sampled: Any) -> float:
     """Return the mean distance between the trainer's and the sampler's log-probabilities."""
     gaps = [(one.float() - other.float()).abs() for one, other in zip(old, sampled, strict=True)]
     return float(torch.cat(gaps).mean())
-
-
-def _is_plain(name: str, value: Any) -> bool:
-    """Return whether a figure of verl's is one that the log keeps: times and rates."""
-    return name.startswith(("perf/", "timing_s/")) and isinstance(value, int | float)
