@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from verl_runs import command, run, stage_folder
 
 from longloom.recipes.cluster.stages import metrics_by_step
 from longloom.recipes.model_source import resolve_model
 from longloom.runlog import METRICS_FILE
+from verl_runs import command, run, stage_folder
 
 pytestmark = pytest.mark.distributed
 

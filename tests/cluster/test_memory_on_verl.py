@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from verl_runs import command, memory_recipe, run, run_until, stage_folder, state_of, write_recipe
 
 from longloom.engines.verl.cluster_config import saved_step
 from longloom.recipes.cluster.stages import metrics_by_step
 from longloom.recipes.model_source import resolve_model
 from longloom.runlog import METRICS_FILE
+from verl_runs import command, memory_recipe, run, run_until, stage_folder, state_of, write_recipe
 
 pytestmark = pytest.mark.distributed
 

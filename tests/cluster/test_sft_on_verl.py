@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
-from verl_runs import command, run, stage_folder, write_recipe
 
 from longloom.recipes.cluster.stages import metrics_by_step
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.tiny_cpu_l1 import tiny_cpu_l1
 from longloom.runlog import METRICS_FILE
 from longloom.training.sft import SftConfig
+from verl_runs import command, run, stage_folder, write_recipe
 
 pytestmark = pytest.mark.distributed
 
