@@ -1,4 +1,4 @@
-"""What tests of verl and Ray share: Ray's files in a short folder of their own, removed at the end."""
+"""What tests of verl and Ray share: a short folder for Ray's files, removed at the end."""
 
 import os
 import shutil

@@ -167,7 +167,9 @@ def _add_examples(settings: Settings, stage: VerlStageSettings, lengths: StageLe
     settings.set("data.max_response_length", lengths.response_tokens)
     settings.set("data.shuffle", False, "the dataset has the order")
     settings.set("data.seed", stage.seed)
-    settings.set(f"data.{SECTION}", Reference(f"${{{SECTION}}}"), "verl shows the dataset this group alone")
+    settings.set(
+        f"data.{SECTION}", Reference(f"${{{SECTION}}}"), "verl shows the dataset this group alone"
+    )
     settings.set("data.dataloader_num_workers", 0, "the trainer feeds the dataset")
     settings.set("data.filter_overlong_prompts", False)
     settings.set("data.truncation", "error")
