@@ -127,9 +127,7 @@ def _add_loss(settings: Settings, stage: VerlStageSettings) -> None:
     settings.set(f"{_ACTOR}.loss_agg_mode", _AGGREGATION[loss.aggregation], "QwenLong-L1.5, Eq. 4")
     settings.set(f"{_ACTOR}.clip_ratio_low", loss.clip_low)
     settings.set(f"{_ACTOR}.clip_ratio_high", loss.clip_high)
-    settings.set(
-        f"{_ACTOR}.clip_ratio_c", DUAL_CLIP, "never acts: ratios are at most e^20 = 4.9e8"
-    )
+    settings.set(f"{_ACTOR}.clip_ratio_c", DUAL_CLIP, "never acts: ratios are at most e^20 = 4.9e8")
     settings.set(f"{_ACTOR}.entropy_coeff", 0)
     has_kl = loss.kl_coefficient > 0
     settings.set(f"{_ACTOR}.use_kl_loss", has_kl, "" if has_kl else "the paper has no KL term")

@@ -40,7 +40,9 @@ def stage_lengths(stage: VerlStageSettings) -> StageLengths:
     training, memory = stage.training, stage.memory
     prompt, response = training.max_prompt_tokens, training.max_response_tokens
     if stage.agent == "memory":
-        read = max(memory.chunk_tokens + memory.memory_tokens, memory.segments * memory.memory_tokens)
+        read = max(
+            memory.chunk_tokens + memory.memory_tokens, memory.segments * memory.memory_tokens
+        )
         prompt = min(prompt, read + QUESTION_TOKENS)
         response = max(response, memory.update_tokens)
     return StageLengths(

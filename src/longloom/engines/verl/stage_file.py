@@ -7,7 +7,7 @@
     file = stage_file(settings, cluster, sizes, optimizer=..., lora=...)
     file.write(folder / "verl.yaml")
     # python -m verl.trainer.main_ppo --config-path FOLDER --config-name verl
-    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER --config-name verl
+    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER ...
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from typing import Any
 from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.model_sizes import ModelSizes
 from longloom.engines.verl.cluster_config import ClusterConfig
+from longloom.engines.verl.cluster_layout import ClusterLayout
 from longloom.engines.verl.hydra_file import HydraFile, Settings, hydra_text
 from longloom.engines.verl.layout import plan_layout
 from longloom.engines.verl.ppo_config import ppo_settings, stage_lengths
 from longloom.engines.verl.sft_config import SftStage, sft_lengths, sft_settings
-from longloom.engines.verl.cluster_layout import ClusterLayout
 from longloom.engines.verl.stage_settings import VerlStageSettings
 
 CPU_ENVIRONMENT: Mapping[str, str] = {"VERL_PLATFORM": "cpu"}
@@ -33,7 +33,7 @@ def stage_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
     ray_init: Mapping[str, Any] | None = None,
@@ -77,7 +77,7 @@ def sft_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
 ) -> HydraFile:
@@ -89,9 +89,7 @@ def sft_file(
     """
     plain = cluster.replace(train_backend="fsdp2", shares_prompts=False)
     layout = plan_layout(sizes, plain, sft_lengths(stage.config), lora=lora)
-    settings = sft_settings(
-        stage, plain, layout, optimizer=optimizer, lora=lora, trackers=trackers
-    )
+    settings = sft_settings(stage, plain, layout, optimizer=optimizer, lora=lora, trackers=trackers)
     title = f"verl 0.9.1: stage {stage.stage} on {_described(plain)}"
     return _file(settings, layout, base="sft_trainer_engine", folder=stage.folder, title=title)
 
