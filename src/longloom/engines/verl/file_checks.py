@@ -10,6 +10,7 @@ import dataclasses
 import io
 import logging
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,20 @@ def _composed(path: Path, base: str) -> tuple[Any, Any]:
             f"a cluster's configuration cannot be checked without verl ({error}); install it with "
             "pip install 'longloom[verl]'"
         ) from None
-    own = Path(verl.__file__).parent / "trainer" / "config"
-    with initialize_config_dir(str(own), version_base=None):
-        known = compose(base)
+    known = _known(str(Path(verl.__file__).parent / "trainer" / "config"), base)
     try:
         with initialize_config_dir(str(path.parent.resolve()), version_base=None):
             return compose(path.stem), known
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"Hydra cannot read {path}: {_one_line(error)}") from None
+
+
+@cache
+def _known(folder: str, base: str) -> Any:
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(folder, version_base=None):
+        return compose(base)
 
 
 def _check_names(node: Any, known: Any, path: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@
     file = stage_file(settings, cluster, sizes, optimizer=..., lora=...)
     file.write(folder / "verl.yaml")
     # python -m verl.trainer.main_ppo --config-path FOLDER --config-name verl
-    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER --config-name verl
+    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER ...
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def stage_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
     ray_init: Mapping[str, Any] | None = None,
@@ -77,7 +77,7 @@ def sft_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
 ) -> HydraFile:
