@@ -27,9 +27,8 @@ def test_the_warm_up_learns_and_leaves_a_model_folder(tmp_path: Path) -> None:
     more = ("--only", sft.name, "--set", "evaluation.num_questions=0")
     run(command(path, tmp_path / "run", ranks=2, more=more))
     stage = stage_folder(tmp_path / "run", sft.name)
-    losses = [
-        step["training/loss"] for _, step in sorted(metrics_by_step(stage / METRICS_FILE).items())
-    ]
+    steps = sorted(metrics_by_step(stage / METRICS_FILE).items())
+    losses = [step["training/nll_nats"] for _, step in steps]
     assert len(losses) >= 4
     assert min(losses[-2:]) < 0.9 * losses[0]
     start = load_file(resolve_model("tiny-base") / "model.safetensors")

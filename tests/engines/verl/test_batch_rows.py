@@ -1,6 +1,9 @@
 """Rows of verl's batch as rollout groups, and advantages on their way back."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from longloom.engines.verl.batch_rows import (
     CallRow,
@@ -15,6 +18,7 @@ from longloom.training.entropy_control import AepoState
 from longloom.training.loss_config import LossConfig
 from longloom.training.losses import policy_gradient_loss
 from questions import make_example
+from small_training import TINY_TRAINING
 
 FIRST = make_example("first")
 SECOND = make_example("second", task_type=TaskType.NUMERICAL)

@@ -123,7 +123,7 @@ def test_shards_become_a_model_folder(tmp_path: Path, shards: Path, tiny_folder:
 
 def test_missing_and_damaged_shards_are_refused(shards: Path, tmp_path: Path) -> None:
     (shards / "fsdp_config.json").write_text('{"world_size": 2}')
-    with pytest.raises(CheckpointError, match="lacks 1 of 2 shards"):
+    with pytest.raises(CheckpointError, match="lacks 2 of 2 shards"):
         list(merged_weights(shards))
     (shards / "fsdp_config.json").write_text('{"world_size": 1}')
     shard = shards / "model_world_size_1_rank_0.pt"

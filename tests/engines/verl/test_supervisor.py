@@ -48,6 +48,7 @@ def test_a_killed_starter_takes_its_command_along(tmp_path: Path) -> None:
     assert is_alive(pid)
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
+    started.stderr.close()
     ended = os.pidfd_open(pid) if is_alive(pid) else None
     if ended is not None:
         import select

@@ -28,7 +28,8 @@ ROWS_FILE = "verl-rows.parquet"
 STEPS_FILE = "verl-steps.jsonl"
 """verl's own figures of each step, by its logger `file`."""
 _NAMES = {
-    "train/loss": "training/loss",
+    "train/global_tokens": "training/tokens",
+    "train/loss": "training/nll_nats",
     "train/grad_norm": "training/grad_norm",
     "train/lr": "training/learning_rate",
 }
