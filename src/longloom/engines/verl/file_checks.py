@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 
 from longloom.config import nearest_key
 from longloom.engines.verl.ppo_config import TRAINER
+from longloom.engines.verl.reported import write_error
 from longloom.engines.verl.stage_settings import SECTION
-from longloom.errors import ConfigError, MissingDependencyError
+from longloom.errors import ConfigError, LongloomError, MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
@@ -240,3 +242,17 @@ def _one_line(error: BaseException) -> str:
     """Return an error as one line; Hydra's own say what failed in their second."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:2]) or repr(error)
+
+
+def main(path: str, base: str) -> int:
+    """Check a file; write what is wrong with it for whoever asked. Run as a program."""
+    try:
+        check_file(Path(path), base=base)
+    except LongloomError as error:
+        write_error(Path(path).parent, error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

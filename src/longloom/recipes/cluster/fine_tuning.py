@@ -10,12 +10,13 @@ from longloom.engines.verl.cluster_config import saved_step
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.sft_config import SftStage
 from longloom.engines.verl.sft_dataset import write_sft_rows
-from longloom.engines.verl.stage_file import sft_file
+from longloom.engines.verl.stage_file import SFT_BASE, sft_file
 from longloom.recipes.cluster.stages import (
     FILE_NAME,
     FINAL,
     ClusterStage,
     FollowedSteps,
+    check_overrides,
     environment_of,
     finish,
     with_longer_window,
@@ -87,6 +88,7 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
             trackers=("file",),
         )
         file.write(one.folder / f"{FILE_NAME}.yaml")
+        check_overrides(one, SFT_BASE)
         steps_file = one.folder / STEPS_FILE
         steps = FollowedSteps(steps_file, told, after=saved_step(one.verl_folder), read=verls_steps)
         run_to_end(

@@ -13,7 +13,7 @@ from longloom.engines.verl.hydra_file import HydraFile
 from longloom.engines.verl.interfaces import check_version
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.longer_window import write_longer_folder
-from longloom.engines.verl.stage_file import CPU_ENVIRONMENT, stage_file
+from longloom.engines.verl.stage_file import BASE_BY_BACKEND, CPU_ENVIRONMENT, stage_file
 from longloom.engines.verl.stage_settings import VerlStageSettings
 from longloom.errors import CheckpointError, ConfigError
 from longloom.recipes.cluster.recorder import RECORDER
@@ -144,6 +144,7 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
         file = file_of(one, read_sizes(one.start))
         one.folder.mkdir(parents=True, exist_ok=True)
         file.write(one.folder / f"{FILE_NAME}.yaml")
+        check_overrides(one, BASE_BY_BACKEND[one.cluster.train_backend])
         command = [
             sys.executable, "-m", "verl.trainer.main_ppo",
             "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
@@ -151,6 +152,23 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
         steps = FollowedSteps(one.folder / METRICS_FILE, told, after=saved_step(one.verl_folder))
         run_to_end(command, one.folder, environment=environment_of(one.cluster), look=steps.look)
     return finish(one, num_steps)
+
+
+def check_overrides(one: ClusterStage, base: str) -> None:
+    """Ask verl's own classes about its file, where a user has changed it; Hydra asks nobody.
+
+    Raises:
+        ConfigError: a setting is unknown or of the wrong kind.
+    """
+    if not one.cluster.overrides:
+        return
+    path = (one.folder / f"{FILE_NAME}.yaml").resolve()
+    run_to_end(
+        [sys.executable, "-m", "longloom.engines.verl.file_checks", str(path), base],
+        one.folder,
+        environment=environment_of(one.cluster),
+        look=lambda: None,
+    )
 
 
 def with_longer_window(one: ClusterStage) -> ClusterStage:
