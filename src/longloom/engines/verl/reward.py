@@ -105,7 +105,7 @@ def answered_rollout(
 ) -> Rollout:
     """Return a rollout of its last call alone, with its answer as text."""
     is_ended = bool(response_ids) and response_ids[-1] in parts.tokenizer.end_ids
-    text = parts.tokenizer.decode(response_ids[:-1] if is_ended else response_ids)
+    text = parts.answer_text(response_ids)
     answer = Turn(
         prompt_ids=(),
         response_ids=response_ids,

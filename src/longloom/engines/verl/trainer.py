@@ -398,16 +398,16 @@ class LongloomTrainer(PPOTrainerSync):
         found = transfer_queue.kv_batch_get(
             keys=list(self._step.rows.keys[:num_turns]),
             partition_id="train",
-            select_fields=["prompts", "responses"],
+            select_fields=["prompts"],
         )
         decode = parts.tokenizer.decode
-        prompts, responses = list(found["prompts"]), list(found["responses"])
+        prompts = list(found["prompts"])
 
         def with_text(turn: Turn, place: int) -> Turn:
             return replace(
                 turn,
                 prompt_text=decode(prompts[place].tolist()),
-                response_text=decode(responses[place].tolist()),
+                response_text=parts.answer_text(turn.response_ids),
             )
 
         groups = (*with_turns(shown, with_text), *rest)
