@@ -65,7 +65,7 @@ class HybridRewardManager(RewardManagerBase):
         cache = Path(settings.folder) / JUDGE_FOLDER / f"worker-{os.getpid()}"
         return self._open.enter_context(EndpointJudge(judge, cache_folder=cache))
 
-    async def run_single(self, data: Any) -> dict[str, Any]:
+    async def run_single(self, data: Any) -> dict[str, Any]:  # breaks a rule: verl's name
         """Return the score of one rollout; `data` holds its calls, the last one is scored."""
         row = data[-1]
         attempt = AttemptRow.from_json(row.non_tensor_batch[COLUMN])

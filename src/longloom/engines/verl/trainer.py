@@ -8,7 +8,6 @@ What is in brackets is verl's own. The rest is the training room's, so this only
 policy that learns from them.
 """
 
-import json
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
@@ -28,13 +27,20 @@ from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
 from longloom.engines.verl.batch_rows import GroupedRows, advantages_for_verl, with_turns
-from longloom.engines.verl.cluster_rollouts import ClusterRollouts, RolledOut, batch_of
+from longloom.engines.verl.cluster_rollouts import (
+    AskedOnCluster,
+    ClusterRollouts,
+    ReadyBatch,
+    RolledOut,
+    batch_of,
+    joined,
+)
 from longloom.engines.verl.dataset import StageDataset
 from longloom.engines.verl.reported import write_error
 from longloom.engines.verl.stage_state import StageState
 from longloom.engines.verl.updates import UpdateRows, padded, step_figures
 from longloom.errors import CheckpointError, EngineError, LongloomError
-from longloom.records import Example, RolloutGroup, SamplingParams, Split, Turn
+from longloom.records import Example, RolloutGroup, Split, Turn
 from longloom.training.batch import PreparedBatch, prepare_batch
 from longloom.training.digests import examples_digest
 from longloom.training.dynamic_sampling import collect_groups
@@ -130,7 +136,7 @@ class LongloomTrainer(PPOTrainerSync):
         """Choose the examples, restore the order, and open whoever is told of steps."""
         parts = self._dataset.parts
         training, seed = parts.settings.training, parts.settings.seed
-        asked = _AskedOnCluster(self)
+        asked = AskedOnCluster(self._dataset.parts, self._rollouts)
         self._validation = validation_examples(
             training.validation,
             parts.of_split(Split.HELD_OUT),
@@ -208,7 +214,7 @@ class LongloomTrainer(PPOTrainerSync):
         self._drawn: dict[tuple[int, ...], Any] = {}
         collected = collect_groups(training.group_filter, _VerlsDraw(self), roll_out)
         keys = tuple(key for done in batches for key in done.rows.keys)
-        self._rolled_out = _joined([done.batch for done in batches], first=keys)
+        self._rolled_out = joined([done.batch for done in batches], first=keys)
         metrics = {**rollout_metrics(collected.groups), **collected.metrics}
         if step == 0:
             metrics |= self._selection_metrics
@@ -233,7 +239,7 @@ class LongloomTrainer(PPOTrainerSync):
         self, metrics: dict[str, Any], timing_raw: dict[str, float], sample_batch_size: int
     ) -> KVBatchMeta:
         """Let verl learn from the rollouts that are there already."""
-        waiting, self.replay_buffer = self.replay_buffer, _Ready(self._rolled_out)
+        waiting, self.replay_buffer = self.replay_buffer, ReadyBatch(self._rolled_out)
         try:
             return super()._step_once(metrics, timing_raw, sample_batch_size)
         finally:
@@ -373,7 +379,7 @@ class LongloomTrainer(PPOTrainerSync):
         settings = self._dataset.parts.settings
         found = validate(
             settings.training.validation,
-            _AskedOnCluster(self),
+            AskedOnCluster(self._dataset.parts, self._rollouts),
             self._validation,
             max_response_tokens=settings.training.max_response_tokens,
             step=self.global_steps,
@@ -443,66 +449,6 @@ class _VerlsDraw:
     def draw_further(self, *, kept: Collection[int], drawn: Collection[int]) -> list[int]:
         """Return positions that would complete the batch."""
         return self._trainer._order.draw_further(kept=kept, drawn=drawn)
-
-
-class _Ready:
-    """A replay buffer that has its batch."""
-
-    def __init__(self, batch: KVBatchMeta) -> None:
-        self._batch = batch
-
-    def sample(self, **asked: Any) -> tuple[KVBatchMeta, dict[str, float]]:
-        """Return it."""
-        return self._batch, {}
-
-
-class _AskedOnCluster:
-    """The stage as measuring and validation see it (`training.stage_inputs.AskedStage`)."""
-
-    def __init__(self, trainer: LongloomTrainer) -> None:
-        parts = trainer._dataset.parts
-        self.examples = parts.of_split(Split.TRAIN)
-        self.contexts = parts.contexts
-        self.seed = parts.settings.seed
-        self.folder = Path(parts.settings.folder)
-        self.model_id = ""
-        self._rollouts = trainer._rollouts
-
-    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
-        """Print how far measuring is, into verl's log."""
-        print(json.dumps({"longloom": description, "done": num_done, "of": num_total}), flush=True)  # noqa: T201
-
-    def roll_out(
-        self,
-        examples: Sequence[Example],
-        *,
-        num_rollouts: int,
-        params: SamplingParams,
-        policy_version: int,
-        key: str,
-    ) -> tuple[RolloutGroup, ...]:
-        """Return one scored group per example, in order."""
-        return self._rollouts.ask(
-            examples,
-            num_rollouts=num_rollouts,
-            params=params,
-            policy_version=policy_version,
-            key=key,
-        )
-
-
-def _joined(batches: Sequence[KVBatchMeta], *, first: Sequence[str]) -> KVBatchMeta:
-    """Return batches as one, in an order that does not depend on who was ready first."""
-    joined = KVBatchMeta(
-        partition_id=batches[0].partition_id,
-        keys=[key for batch in batches for key in batch.keys],
-        tags=[tag for batch in batches for tag in batch.tags],
-    )
-    known = set(first)
-    ordered: KVBatchMeta = joined.select_keys(
-        [*first, *(key for key in joined.keys if key not in known)]
-    )
-    return ordered
 
 
 def _gap_nats(old: Any, sampled: Any) -> float:
