@@ -61,17 +61,23 @@ def test_rollouts_have_several_calls_and_one_reward(whole: Path) -> None:
     assert 0 < sum(rollout["reward"] for rollout in rollouts) < len(rollouts)
 
 
-def test_every_batch_is_one_optimizer_step(whole: Path) -> None:
-    """More calls are more rows, never more steps: verl's own rule would take several."""
+def test_every_batch_is_at_most_one_optimizer_step(whole: Path) -> None:
+    """More calls are more rows, never more steps: verl's own rule would take several.
+
+    A batch without a gradient, while the latch is off, is none: Adam has not counted it.
+    """
     steps = metrics_by_step(whole / METRICS_FILE)
     assert list(steps) == list(range(1, _NUM_STEPS + 1))
-    assert all(step["training/updates"] == 1 for step in steps.values())
+    updates = [step["training/updates"] for step in steps.values()]
+    assert set(updates) <= {0.0, 1.0}
+    assert [step["training/skipped_steps"] for step in steps.values()] == [1 - u for u in updates]
     shard = torch.load(
         whole / "verl" / f"global_step_{_NUM_STEPS}" / "actor" / "optim_world_size_2_rank_0.pt",
         weights_only=False,
     )
     taken = {int(state["step"]) for state in shard["state"].values()}
-    assert taken == {_NUM_STEPS}
+    assert taken == {sum(updates)}
+    assert sum(updates) >= 2
 
 
 def test_the_policy_has_moved_and_stays_within_adams_steps(whole: Path) -> None:
