@@ -145,8 +145,13 @@ def test_a_checkpoint_of_another_model_is_refused(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"judge_model": "gpt-oss-120b"}, {"num_judge_gpus": 2}, {"num_gpus": 12}],
-    ids=["judge without GPUs", "GPUs without judge", "half a node"],
+    [
+        {"judge_model": "gpt-oss-120b"},
+        {"num_judge_gpus": 2},
+        {"num_gpus": 12},
+        {"keyed_sampling": True, "rollout_backend": "sglang"},
+    ],
+    ids=["judge without GPUs", "GPUs without judge", "half a node", "seeds for SGLang"],
 )
 def test_a_cluster_that_cannot_be_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
