@@ -32,7 +32,7 @@ ROLLOUT_FIELD = "longloom"
 class ServerSampler:
     """Draws from the servers that verl keeps in step with the policy (`models.protocols.Sampler`).
 
-    All calls with one `request_id` go to the same server while it is not overloaded, so a group's
+    All calls with one `request_id` go to the same server, so a group's
     common prompt is computed once.
     """
 
