@@ -101,13 +101,13 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
         return module
 
     def forward_backward_batch(
-        self, data: TensorDict, loss_function: Callable[..., Any], forward_only: bool = False
+        self, data: TensorDict, loss_function: Callable[..., Any] | None, forward_only: bool = False
     ) -> Any:
         """Run a batch in micro-batches of whole groups; see verl's engine.
 
         Args:
             data: rows of this rank.
-            loss_function: verl's; with the sums of all ranks in `data` it needs nothing of us.
+            loss_function: verl's; None if scores alone are asked for.
             forward_only: whether there is no backward pass.
         """
         num_tokens = data["loss_mask"].sum().to(get_device_id())
@@ -131,7 +131,7 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
     def _run(
         self,
         micro_batch: TensorDict,
-        loss_function: Callable[..., Any],
+        loss_function: Callable[..., Any] | None,
         forward_only: bool,
         number: int,
         num_micro_batches: int,
@@ -154,8 +154,7 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
         """
         group = self.get_data_parallel_group()
         if not _setting(data, "use_dynamic_bsz", True):
-            found: tuple[list[TensorDict], None] = prepare_micro_batches(data=data, dp_group=group)
-            return found
+            return list(prepare_micro_batches(data=data, dp_group=group)[0]), None
         rows = rows_of(data)
         batches = cut_rows(rows, max_tokens=int(data["max_token_len_per_gpu"]))
         # Of what every rank has, the most micro-batches and the fewest rows.

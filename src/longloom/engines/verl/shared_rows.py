@@ -6,6 +6,7 @@ padding. What it computes of a token it looks for at the place of the token befo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Int
@@ -46,7 +47,7 @@ def rows_of(batch: TensorDict) -> list[Row]:
             prompt_ids=tuple(tokens[start : start + length]),
             response_ids=tuple(tokens[start + length : end]),
         )
-        for start, end, length in zip(ends, ends[1:], prompt_lengths, strict=True)
+        for (start, end), length in zip(pairwise(ends), prompt_lengths, strict=True)
     ]
 
 
