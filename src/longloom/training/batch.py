@@ -45,6 +45,8 @@ class MiniBatch:
 
     sequences: tuple[TrainingSequence, ...]
     """Calls with a gradient; never empty."""
+    places: tuple[int, ...]
+    """Of each sequence, its place among all calls with tokens of the step."""
     denominators: LossDenominators
     """Sizes of the mini-batch as the loss counts them."""
 
@@ -108,9 +110,13 @@ def _mini_batches(config: TrainingConfig, calls: Sequence[Call], key: str) -> It
         place = {group: position for position, group in enumerate(order[start:end])}
         own = [call for call in calls if call.group_index in place]
         own.sort(key=lambda call: place[call.group_index])
-        sequences = tuple(call.sequence for call in own if _has_gradient(config, call))
-        if sequences:
-            yield MiniBatch(sequences=sequences, denominators=denominators_of(own, config.aepo))
+        learned = [call for call in own if _has_gradient(config, call)]
+        if learned:
+            yield MiniBatch(
+                sequences=tuple(call.sequence for call in learned),
+                places=tuple(call.place for call in learned),
+                denominators=denominators_of(own, config.aepo),
+            )
 
 
 def _has_gradient(config: TrainingConfig, call: Call) -> bool:

@@ -32,6 +32,8 @@ class Call:
     """Whether entropy control keeps its rollout."""
     sequence: TrainingSequence
     """What is learned; its advantages are 0 where a mask removed them."""
+    place: int
+    """Its place among all calls with tokens of the step, groups and rollouts in their order."""
     has_failed: bool = False
     """Whether its rollout failed later: it counts, but gives no gradient."""
     num_clipped_tokens: int = 0
@@ -62,20 +64,23 @@ def calls_of(
     ]
     weights = torch.where(kept, advantages, torch.zeros_like(advantages)).tolist()
     calls, turns = [], []
+    place = 0
     columns = zip(rows, weights, kept.tolist(), in_update.tolist(), strict=True)
     for (index, task, rollout), weight, is_kept, counts in columns:
-        for turn in rollout.turns if counts else ():
-            if turn.response_ids:
-                turns.append(turn)
-                calls.append(
-                    Call(
-                        group_index=index,
-                        task_type=str(task),
-                        is_kept=is_kept,
-                        has_failed=bool(rollout.error),
-                        sequence=_to_sequence(turn, 0.0 if rollout.error else weight),
-                    )
+        spoken = [turn for turn in rollout.turns if turn.response_ids]
+        for number, turn in enumerate(spoken if counts else (), start=place):
+            turns.append(turn)
+            calls.append(
+                Call(
+                    group_index=index,
+                    task_type=str(task),
+                    is_kept=is_kept,
+                    has_failed=bool(rollout.error),
+                    sequence=_to_sequence(turn, 0.0 if rollout.error else weight),
+                    place=number,
                 )
+            )
+        place += len(spoken)
     return _clip_negatives(calls, turns, clipping)
 
 

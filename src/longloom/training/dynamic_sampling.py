@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from longloom.errors import DataError
 from longloom.records import RolloutGroup
 from longloom.training.filters import GroupFilterConfig, filter_groups
-from longloom.training.sampling import PromptSampler
+from longloom.training.sampling import DrawsPrompts
 
 RollOut = Callable[[Sequence[int]], Sequence[RolloutGroup]]
 """Rolls out the examples at some positions and scores them."""
@@ -31,7 +31,7 @@ class CollectedGroups:
 
 
 def collect_groups(
-    config: GroupFilterConfig, sampler: PromptSampler, roll_out: RollOut
+    config: GroupFilterConfig, sampler: DrawsPrompts, roll_out: RollOut
 ) -> CollectedGroups:
     """Draw and roll out the prompts of one step.
 

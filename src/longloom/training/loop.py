@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longloom.errors import CheckpointError, EngineError
-from longloom.records import Example, RolloutGroup, SamplingParams
+from longloom.records import Example, RolloutGroup
 from longloom.training.batch import prepare_batch
 from longloom.training.checkpoints import (
     STATE_FILE,
@@ -29,7 +29,7 @@ from longloom.training.entropy_control import AepoState
 from longloom.training.sampling import PromptSampler, make_sampler
 from longloom.training.schedule import learning_rate_at
 from longloom.training.selection import LengthBand, SelectedExamples, select_examples
-from longloom.training.stage import TrainingConfig
+from longloom.training.stage import TrainingConfig, sampling_params
 from longloom.training.stage_checks import check_stage
 from longloom.training.stage_inputs import (
     StageInputs,
@@ -139,7 +139,7 @@ def _select(name: str, config: TrainingConfig, inputs: StageInputs) -> SelectedE
         band=LengthBand(
             lower_tokens=config.min_prompt_tokens, upper_tokens=config.max_prompt_tokens
         ),
-        params=_sampling_params(config),
+        params=sampling_params(config),
         examples_at_once=config.sampling.batch_size,
     )
 
@@ -155,7 +155,7 @@ def _take_step(
         return stage.inputs.roll_out(
             [stage.examples[position] for position in positions],
             num_rollouts=config.group_size,
-            params=_sampling_params(config),
+            params=sampling_params(config),
             policy_version=step,
             key=key,
         )
@@ -212,14 +212,6 @@ def _keep_if_best(
     metric = BEST_METRICS[kind]
     best = BestPolicy(num_steps=num_steps, metric=metric, value=metrics[metric])
     stage.checkpoints.keep_if_best(kind, best, stage.inputs.engine)
-
-
-def _sampling_params(config: TrainingConfig) -> SamplingParams:
-    return SamplingParams(
-        temperature=config.temperature,
-        top_p=config.top_p,
-        max_new_tokens=config.max_response_tokens,
-    )
 
 
 def _resume(stage: _Stage) -> tuple[int, AepoState]:

@@ -67,7 +67,7 @@ def policy_gradient_loss(
     }
     if config.importance_cap is not None:
         sampler_logprobs = _required(rollout_logprobs, "rollout_logprobs", "importance_cap")
-        correction = _truncated_correction(old, sampler_logprobs, config.importance_cap)
+        correction = truncated_correction(old, sampler_logprobs, config.importance_cap)
         gain = gain * correction
         metrics["training/importance_correction_mean"] = (correction * weights).sum()
     loss = -(gain * weights).sum()
@@ -104,9 +104,13 @@ def k3_kl(logprobs: Float[Tensor, " N"], ref_logprobs: Float[Tensor, " N"]) -> F
     return difference.exp() - difference - 1
 
 
-def _truncated_correction(
-    old_logprobs: Tensor, rollout_logprobs: Tensor, cap: float
+def truncated_correction(
+    old_logprobs: Float[Tensor, " N"], rollout_logprobs: Float[Tensor, " N"], cap: float
 ) -> Float[Tensor, " N"]:
+    """Return min(trainer's / sampler's probability, cap) of each token, without gradient.
+
+    A factor of the gain, so it may as well be one of the advantages. Normalised by nothing.
+    """
     log_ratio = (old_logprobs - rollout_logprobs).clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO)
     return log_ratio.exp().clamp(max=cap).detach()
 

@@ -43,7 +43,7 @@ class PromptSamplingConfig(FrozenConfig):
     """Share of each question category, likewise; within a task among the categories it has."""
 
 
-class PromptSampler(Protocol):
+class DrawsPrompts(Protocol):
     """An endless source of batches."""
 
     def draw(self) -> list[int]:
@@ -57,6 +57,10 @@ class PromptSampler(Protocol):
             drawn: Positions drawn for this batch so far, `kept` among them; none of them is
                 returned. Fewer than needed, or none, are returned when all others were drawn.
         """
+
+
+class PromptSampler(DrawsPrompts, Protocol):
+    """One whose state can be kept."""
 
     def state_dict(self) -> dict[str, object]:
         """Return the state as plain JSON values."""

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
+from longloom.records import SamplingParams
 from longloom.training.advantage_config import AdvantageConfig
 from longloom.training.aepo_config import AepoConfig
 from longloom.training.checkpoints import CheckpointConfig
@@ -94,3 +95,12 @@ class TrainingConfig(FrozenConfig):
                 "validation.every_steps, or keep the best by reward"
             )
         return self
+
+
+def sampling_params(config: TrainingConfig) -> SamplingParams:
+    """Return how the rollouts of a stage are drawn."""
+    return SamplingParams(
+        temperature=config.temperature,
+        top_p=config.top_p,
+        max_new_tokens=config.max_response_tokens,
+    )

@@ -1,11 +1,13 @@
 """What Longloom's parts within verl are told of a stage: the section `longloom` of its YAML."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, NonNegativeInt
 
 from longloom.config import FrozenConfig, parse_config
 from longloom.memory import MemoryConfig
+from longloom.records import RolloutGroup
 from longloom.rewards import JudgeConfig, RewardConfig
 from longloom.training.stage import TrainingConfig
 
@@ -40,10 +42,20 @@ class VerlStageSettings(FrozenConfig):
     """The stage's folder; every node must see it."""
     keyed_sampling: bool = False
     """Whether every request has a seed of its own."""
+    logged_groups: NonNegativeInt | Literal["all"] = 2
+    """Rollout groups of a step that are written down with their texts."""
     recorder: str = ""
-    """`module:function` that opens what is told of every step; empty tells nobody."""
+    """`module:function` that is given the stage's parts and the steps done, and opens a
+    `StepListener`; empty tells nobody."""
     recorder_settings: dict[str, JsonValue] = Field(default_factory=dict)
-    """What that function is given."""
+    """What that function reads."""
+
+    def shown_of(
+        self, groups: Sequence[RolloutGroup]
+    ) -> tuple[Sequence[RolloutGroup], Sequence[RolloutGroup]]:
+        """Return the groups that are written down, and the others."""
+        num_shown = len(groups) if self.logged_groups == "all" else self.logged_groups
+        return groups[:num_shown], groups[num_shown:]
 
 
 def stage_settings_of(section: Any) -> VerlStageSettings:
