@@ -9,17 +9,16 @@ os.environ["VERL_PLATFORM"] = "cpu"
 
 import torch
 import torch.distributed as dist
+import verl  # noqa: F401  # loads the plugin, which makes the platform known
 from tensordict import TensorDict
 
-import verl_on_cpu  # noqa: F401  # before anything of verl asks for the platform
+from longloom.engines.verl.prefix_settings import SHARING_SETTINGS
 
 
 def start_rank(store: Path, rank: int = 0, num_ranks: int = 1) -> None:
     """Join a process group over a file."""
     torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=num_ranks
-    )
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=num_ranks)
 
 
 def make_engine(folder, *, shares, recomputes=False, dtype="fp32", lora_rank=0, **settings):
@@ -28,14 +27,11 @@ def make_engine(folder, *, shares, recomputes=False, dtype="fp32", lora_rank=0, 
     from verl.workers.config import FSDPEngineConfig, FSDPOptimizerConfig, HFModelConfig
     from verl.workers.engine import EngineRegistry
 
-    from longloom.engines.verl.prefix_engine import MODEL_TYPE
-
     torch.manual_seed(3)  # of new adapters
-    model_type = MODEL_TYPE if shares else "language_model"
-    model = {name: settings.pop(name) for name in ("use_fused_kernels",) if name in settings}
+    model = model_settings() if shares else {"model_type": "language_model"}
+    model |= {name: settings.pop(name) for name in ("use_fused_kernels",) if name in settings}
     model_config = HFModelConfig(
         path=str(folder),
-        model_type=model_type,
         override_config={"attn_implementation": "eager"},
         enable_gradient_checkpointing=recomputes,
         use_remove_padding=False,  # verl's packed rows need flash attention
@@ -51,15 +47,27 @@ def make_engine(folder, *, shares, recomputes=False, dtype="fp32", lora_rank=0, 
         }
     )
     engine = EngineRegistry.new(
-        model_type=model_type,
+        model_type=model_config.model_type,
         backend=engine_config.strategy,
         model_config=model_config,
         engine_config=engine_config,
         optimizer_config=FSDPOptimizerConfig(lr=1e-3, total_training_steps=10, clip_grad=1.0),
-        checkpoint_config=CheckpointConfig(),
+        checkpoint_config=CheckpointConfig(
+            save_contents=["model", "optimizer", "extra", "hf_model"]
+        ),
     )
     engine.initialize()
     return engine
+
+
+def model_settings():
+    """Return what verl is told of the model to share prompts."""
+    prefix = "actor_rollout_ref.model."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in SHARING_SETTINGS.items()
+        if name.startswith(prefix)
+    }
 
 
 def make_batch(rows, *, max_tokens=4_096, temperature=1.0, calculate_entropy=True, **settings):

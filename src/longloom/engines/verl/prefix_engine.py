@@ -9,8 +9,7 @@ reads. Loss, optimizer, sharding and checkpoints are verl's.
 
 Not with it: sequence parallelism, images, value models, distillation, gradients of the entropy.
 
-Importing this module registers the engine; verl does so by `model.external_lib` and finds it by
-`model.model_type` (`MODEL_TYPE`).
+Importing this module registers the engine; verl does so because of `prefix_settings`.
 """
 
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from verl.workers.engine import EngineRegistry, FSDPEngineWithLMHead
 from verl.workers.engine.utils import postprocess_batch_func, prepare_micro_batches
 
 from longloom.engines.verl.group_order import cut_further, cut_rows
+from longloom.engines.verl.prefix_settings import MODEL_TYPE
 from longloom.engines.verl.shared_rows import response_places, rows_of
 from longloom.errors import ConfigError, EngineError
 from longloom.models.logprob_head import logprobs_and_entropies
@@ -43,8 +43,6 @@ from longloom.models.transformers_network import (
     register_attention,
 )
 
-MODEL_TYPE = "longloom_shared_prompts"
-"""What verl's `model.model_type` says to get this engine."""
 _WITHOUT = "set shares_prompts: false in the cluster's settings, or "
 _UNKNOWN_WORK = ("calculate_sum_pi_squared", "distillation_use_topk", "distillation_only")
 """What verl may ask of a batch that needs all logits."""
