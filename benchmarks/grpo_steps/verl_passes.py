@@ -36,19 +36,24 @@ def made_engine(plan: StepPlan) -> Any:
     from verl.workers.config import FSDPEngineConfig, FSDPOptimizerConfig, HFModelConfig
     from verl.workers.engine import EngineRegistry
 
-    from longloom.engines.verl.prefix_settings import MODEL_TYPE
+    from longloom.engines.verl.prefix_settings import SHARING_SETTINGS
 
-    model_type = MODEL_TYPE if plan.shares_prompts else "language_model"
+    kind = {
+        name: SHARING_SETTINGS[f"actor_rollout_ref.model.{name}"]
+        for name in ("external_lib", "model_type")
+        if plan.shares_prompts
+    }
+    model_config = HFModelConfig(
+        path=plan.model,
+        override_config={"attn_implementation": "sdpa"},
+        enable_gradient_checkpointing=plan.gradient_checkpointing,
+        use_remove_padding=False,
+        **kind,
+    )
     engine = EngineRegistry.new(
-        model_type=model_type,
+        model_type=model_config.model_type,
         backend="fsdp2",
-        model_config=HFModelConfig(
-            path=plan.model,
-            model_type=model_type,
-            override_config={"attn_implementation": "sdpa"},
-            enable_gradient_checkpointing=plan.gradient_checkpointing,
-            use_remove_padding=False,
-        ),
+        model_config=model_config,
         engine_config=FSDPEngineConfig(
             strategy="fsdp2",
             mixed_precision={"param_dtype": "fp32", "reduce_dtype": "fp32"},

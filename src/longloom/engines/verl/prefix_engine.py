@@ -99,32 +99,35 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
         return module
 
     def forward_backward_batch(
-        self, data: TensorDict, loss_function: Callable[..., Any] | None, forward_only: bool = False
+        self,
+        batch: TensorDict,
+        loss_function: Callable[..., Any] | None,
+        forward_only: bool = False,
     ) -> Any:
         """Run a batch in micro-batches of whole groups; see verl's engine.
 
         Args:
-            data: rows of this rank.
+            batch: rows of this rank.
             loss_function: verl's; None if scores alone are asked for.
             forward_only: whether there is no backward pass.
         """
-        num_tokens = data["loss_mask"].sum().to(get_device_id())
+        num_tokens = batch["loss_mask"].sum().to(get_device_id())
         dist.all_reduce(num_tokens, group=self.get_data_parallel_group())
         tensordict_utils.assign_non_tensor(
-            data,
+            batch,
             sp_size=1,
             dp_size=self.get_data_parallel_size(),
             batch_num_tokens=num_tokens.item(),
         )
-        keeps_output = forward_only or _setting(data, "return_model_output", False)
-        micro_batches, places = self._micro_batches(data)
+        keeps_output = forward_only or _setting(batch, "return_model_output", False)
+        micro_batches, places = self._micro_batches(batch)
         outputs = []
         for number, micro_batch in enumerate(micro_batches, start=1):
             output = self._run(micro_batch, loss_function, forward_only, number, len(micro_batches))
             if not keeps_output:
                 del output["model_output"]
             outputs.append(output)
-        return postprocess_batch_func(output_lst=outputs, indices=places, data=data)
+        return postprocess_batch_func(output_lst=outputs, indices=places, data=batch)
 
     def _run(
         self,
@@ -144,17 +147,17 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
                 (loss if self.scaler is None else self.scaler.scale(loss)).backward()
             return output
 
-    def _micro_batches(self, data: TensorDict) -> tuple[list[TensorDict], list[list[int]] | None]:
+    def _micro_batches(self, batch: TensorDict) -> tuple[list[TensorDict], list[list[int]] | None]:
         """Return micro-batches, as many on every rank, and which rows they hold.
 
         With `use_dynamic_bsz` a micro-batch has whole groups of up to `max_token_len_per_gpu`
         tokens, prompts counted once; otherwise as many rows as verl says, in order.
         """
         group = self.get_data_parallel_group()
-        if not _setting(data, "use_dynamic_bsz", True):
-            return list(prepare_micro_batches(data=data, dp_group=group)[0]), None
-        rows = rows_of(data)
-        batches = cut_rows(rows, max_tokens=int(data["max_token_len_per_gpu"]))
+        if not _setting(batch, "use_dynamic_bsz", True):
+            return list(prepare_micro_batches(data=batch, dp_group=group)[0]), None
+        rows = rows_of(batch)
+        batches = cut_rows(rows, max_tokens=int(batch["max_token_len_per_gpu"]))
         # Of what every rank has, the most micro-batches and the fewest rows.
         counts = torch.tensor([len(batches), -len(rows)], device=get_device_id())
         dist.all_reduce(counts, op=dist.ReduceOp.MAX, group=group)
@@ -164,8 +167,8 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
                 f"a rank has {num_rows} rows and another needs {num_batches} micro-batches; "
                 "expected as many rows on every rank"
             )
-        cut = [list(batch) for batch in cut_further(rows, batches, num_batches=num_batches)]
-        return [tensordict_utils.index_select_tensor_dict(data, batch) for batch in cut], cut
+        cut = list(map(list, cut_further(rows, batches, num_batches=num_batches)))
+        return [tensordict_utils.index_select_tensor_dict(batch, some) for some in cut], cut
 
     def prepare_model_inputs(
         self, micro_batch: TensorDict
@@ -275,8 +278,8 @@ class _WithoutGradient(torch.autograd.Function):
         return None, None
 
 
-def _setting(data: TensorDict, name: str, default: Any) -> Any:
-    return tensordict_utils.get_non_tensor_data(data=data, key=name, default=default)
+def _setting(batch: TensorDict, name: str, default: Any) -> Any:
+    return tensordict_utils.get_non_tensor_data(data=batch, key=name, default=default)
 
 
 def _temperature(temperature: Any) -> float:
