@@ -1,7 +1,7 @@
 """`longloom run`: carry out a recipe, or what of it is not there yet."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -10,6 +10,7 @@ from longloom.cli.options import Fresh, Overrides, Seed, Track
 from longloom.errors import ConfigError
 
 if TYPE_CHECKING:
+    from longloom.recipes.catalogue import EngineName
     from longloom.recipes.graph.selection import Part
     from longloom.recipes.run_config import RunConfig
 
@@ -35,6 +36,9 @@ def run(
     only: Annotated[
         str, typer.Option("--only", metavar="STAGE", help="Compute this stage alone.")
     ] = "",
+    engine: Annotated[
+        str, typer.Option(help="Train here (`local`) or on a cluster (`verl`; see cluster.*).")
+    ] = "",
     track: Track = None,
     is_fresh: Fresh = False,
     is_clean: Annotated[
@@ -53,7 +57,7 @@ def run(
     settings = [*(overrides or ()), *([f"track=[{','.join(track)}]"] if track else [])]
     part = api.Part(begin=begin, end=end, only=only)
     if is_clean or is_dry:
-        config = load_config(name_or_file, overrides=settings, seed=seed)
+        config = load_config(name_or_file, overrides=settings, seed=seed, engine=_engine(engine))
         _clean(config, output, part, is_dry) if is_clean else _print_plan(config, output, part)
         return
     with RunConsole() as console:
@@ -63,6 +67,7 @@ def run(
             seed=seed,
             output=output,
             fresh=is_fresh,
+            engine=_engine(engine),
             part=part,
             listener=console,
         )
@@ -75,6 +80,12 @@ def run(
         # Its parent alone is resolved: the last part is the stable name of a link.
         print(f"\nmodel: {shown_path(outcome.model.parent)}/{outcome.model.name}")
     print(f"\nreport: {shown_path(outcome.report)}")
+
+
+def _engine(name: str) -> "EngineName | None":
+    if name not in ("", "local", "verl"):
+        raise ConfigError(f"engine {name!r} is unknown; expected local or verl")
+    return cast("EngineName", name) if name else None
 
 
 def _print_plan(config: "RunConfig", output: Path | None, part: "Part") -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from longloom.config import apply_overrides, nearest_key, parse_config, read_yaml
+from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.errors import ConfigError
 from longloom.recipes.one_gpu_weekend import one_gpu_weekend
 from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
@@ -26,12 +28,21 @@ RECIPES: Mapping[str, Callable[[], RunConfig]] = {
 }
 
 
+EngineName = Literal["local", "verl"]
+"""Where stages are trained."""
+
+
 def load_config(
-    name_or_file: str, *, overrides: Sequence[str] = (), seed: int | None = None
+    name_or_file: str,
+    *,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    engine: EngineName | None = None,
 ) -> RunConfig:
     """Return the configuration of a recipe or of a YAML file, with overrides applied.
 
-    A run's own run.yaml is accepted as a file: it repeats the run.
+    A run's own run.yaml is accepted as a file: it repeats the run. `engine` says where stages are
+    trained: `verl` on a cluster (settings `cluster.`), `local` in this process; None leaves it.
 
     Raises:
         ConfigError: there is no such recipe or file, or a setting is refused.
@@ -40,6 +51,10 @@ def load_config(
         settings = RECIPES[name_or_file]().model_dump(mode="json")
     else:
         settings = _read_settings(name_or_file)
+    if engine == "local":
+        settings["cluster"] = None
+    elif engine == "verl" and not settings.get("cluster"):
+        settings["cluster"] = ClusterConfig().model_dump(mode="json")
     settings = apply_overrides(settings, overrides)
     if seed is not None:
         settings["seed"] = seed

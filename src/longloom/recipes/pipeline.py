@@ -32,6 +32,7 @@ from longloom.recipes.run_stages import (
 )
 from longloom.recipes.run_state import LiveRun, RunState
 from longloom.recipes.sampler_source import prepare_torch
+from longloom.recipes.saved_steps import saved_steps
 from longloom.recipes.scoring import JUDGE_FOLDER, open_scoring
 from longloom.recipes.windows import check_windows
 from longloom.report import write_report
@@ -48,7 +49,6 @@ from longloom.runlog import (
 from longloom.runlog.events import ACTIVITY_FILE, EVENTS_FILE
 from longloom.runlog.trackers import Trackers, open_trackers
 from longloom.text.tokenizer import FolderTokenizer
-from longloom.training.loop import last_step
 
 EVERYTHING = Part()
 
@@ -143,7 +143,7 @@ def _tell_what_is_there(state: RunState, listener: RunListener, again: list[str]
         elif node.stage is not None and node.name in again:
             listener.on_message(f"{name}: computed again; what was there is kept until then")
         elif status is Status.PARTLY:
-            step = last_step(state.place(node))
+            step = saved_steps(state.place(node))
             listener.on_message(f"{name}: goes on after step {step} (key {node.shown_key})")
         elif reason := reason_to_compute(state.folder, node):
             listener.on_message(f"{name}: {reason}")
@@ -224,7 +224,7 @@ def _open_trackers(state: RunState, stages: list[Node]) -> Trackers:
     trains = [node for node in stages if node.stage is not None and node.stage.merge is None]
     first_step = 1
     if trains:
-        first_step = state.steps_before(trains[0].name) + last_step(state.place(trains[0])) + 1
+        first_step = state.steps_before(trains[0].name) + saved_steps(state.place(trains[0])) + 1
     return open_trackers(
         state.config.track if trains else (),
         state.folder,

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_
 
 from longloom.config import FrozenConfig
 from longloom.engines.local_config import LocalEngineConfig
+from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.errors import ConfigError
 from longloom.memory import MemoryConfig
 from longloom.merging.config import MergeConfig
@@ -144,6 +145,8 @@ class RunConfig(FrozenConfig):
     """Whom to ask where a rule fails, in training and evaluation alike; None: rules alone."""
     engine: LocalEngineConfig = LocalEngineConfig()
     """How training and rollouts use the machine."""
+    cluster: ClusterConfig | None = None
+    """A cluster that trains, by verl; None trains in this process (`--engine verl|local`)."""
     memory: MemoryConfig = MemoryConfig()
     """How the memory agent reads, in training and evaluation alike."""
     memory_document_tokens: PositiveInt = 128_000

@@ -1,6 +1,6 @@
 """Carry out one stage of a run, of whichever kind, in the folder of its key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -8,24 +8,27 @@ from pathlib import Path
 from longloom.engines.local import LocalEngine
 from longloom.memory import MemoryAgent
 from longloom.merging.merge import merge_models
+from longloom.recipes.cluster.fine_tuning import fine_tune_on_cluster, num_verl_steps
+from longloom.recipes.cluster.stages import ClusterStage, check_on_cluster, reinforce_on_cluster
 from longloom.recipes.graph.ledger import NodeLedger, written_down
 from longloom.recipes.graph.nodes import Node
 from longloom.recipes.graph.places import FINAL
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.recipes.run_examples import answers_set, read_set, stage_examples
 from longloom.recipes.run_state import LiveRun, RunState
+from longloom.recipes.saved_steps import saved_steps
 from longloom.recipes.stage_data import read_sft_rows
 from longloom.recipes.stage_memory import check_memory, recipe_work
 from longloom.recipes.stage_messages import long_rows_message, skipped_message
 from longloom.recipes.step_log import StepLog, open_step_log
 from longloom.recipes.worked_answers import ROWS_FILE
-from longloom.records import Context, Split
+from longloom.records import Split
 from longloom.report import write_merge_page
 from longloom.rollout import Agent, SinglePassAgent
 from longloom.runlog import METRICS_FILE
-from longloom.text.tokenizer import Tokenizer
+from longloom.text.tokenizer import FolderTokenizer, Tokenizer
 from longloom.training.checkpoints import StageCheckpoints
-from longloom.training.loop import StageInputs, StepResult, last_step, train_stage
+from longloom.training.loop import StageInputs, StepResult, train_stage
 from longloom.training.sft import SftInputs, num_sft_steps, train_sft_stage
 from longloom.training.sft_rows import SftExample
 
@@ -45,6 +48,9 @@ def run_stage(run: LiveRun, node: Node) -> None:
             _merge(run, stage, place)
             return
         start = run.state.model(stage.start)
+        if run.state.config.cluster is not None:
+            _train_on_cluster(run, node, ledger)
+            return
         check_stage_memory(run.state.config, stage, start)
         engine = LocalEngine(start, config=run.state.config.engine, yarn=stage.yarn)
         if stage.sft is not None:
@@ -68,7 +74,9 @@ def check_stage_memory(config: RunConfig, stage: StageConfig, start: Path) -> No
         EngineError: it does not fit.
     """
     work = recipe_work(config, stage)
-    if work is not None:
+    if config.cluster is not None:
+        check_on_cluster(config, stage)
+    elif work is not None:
         check_memory(stage.name, start, config.engine, work)
 
 
@@ -98,6 +106,40 @@ def _merge(run: LiveRun, stage: StageConfig, place: Path) -> None:
     run.listener.on_message(f"{stage.name}: merged {' and '.join(stage.merged_stages)}")
 
 
+def _train_on_cluster(run: LiveRun, node: Node, ledger: NodeLedger) -> None:
+    state, stage = run.state, node.stage
+    assert stage is not None
+    one = ClusterStage(
+        config=state.config,
+        stage=stage,
+        start=state.model(stage.start),
+        examples=state.set_place(node.examples) if node.examples else Path(),
+        folder=state.place(node),
+    )
+    if stage.sft is None:
+        assert stage.training is not None
+        steps_before = state.steps_before(stage.name)
+
+        def pass_on(result: StepResult) -> StepResult:  # the trainer has written it down
+            run.trackers.log(steps_before + result.step, result.metrics)
+            return result
+
+        num_steps = stage.training.num_steps
+        reinforce_on_cluster(one, _StepTeller(run, pass_on, ledger, stage.name, num_steps))
+        if skipped := skipped_message(one.folder / METRICS_FILE, stage.name):
+            run.listener.on_message(skipped)
+        return
+    rows = _rows(run, stage, FolderTokenizer(one.start))
+    state.sft_steps[stage.name] = num_verl_steps(stage.sft, rows)
+    state.write_index()
+    if left_out := long_rows_message(stage.sft, rows):
+        run.listener.on_message(f"{stage.name}: {left_out}")
+    with _step_log(run, node) as log:
+        write = partial(log.log, stage.name, contexts={})
+        told = _StepTeller(run, write, ledger, stage.name, state.sft_steps[stage.name])
+        fine_tune_on_cluster(one, rows, told)
+
+
 def _reinforce(run: LiveRun, node: Node, engine: LocalEngine, ledger: NodeLedger) -> None:
     state, stage, place = run.state, node.stage, run.state.place(node)
     assert stage is not None
@@ -116,7 +158,8 @@ def _reinforce(run: LiveRun, node: Node, engine: LocalEngine, ledger: NodeLedger
             validation=stage_examples(found, Split.HELD_OUT),
             on_progress=run.listener.on_progress,
         )
-        told = _StepTeller(run, log, ledger, stage.name, training.num_steps, found.contexts)
+        write = partial(log.log, stage.name, contexts=found.contexts)
+        told = _StepTeller(run, write, ledger, stage.name, training.num_steps)
         train_stage(stage.name, training, inputs, told)
     if skipped := skipped_message(place / METRICS_FILE, stage.name):
         run.listener.on_message(skipped)
@@ -135,7 +178,8 @@ def _fine_tune(run: LiveRun, node: Node, engine: LocalEngine, ledger: NodeLedger
         inputs = SftInputs(
             engine=engine, rows=rows, seed=state.config.seed, folder=state.place(node)
         )
-        told = _StepTeller(run, log, ledger, stage.name, state.sft_steps[stage.name], {})
+        write = partial(log.log, stage.name, contexts={})
+        told = _StepTeller(run, write, ledger, stage.name, state.sft_steps[stage.name])
         train_sft_stage(stage.name, stage.sft, inputs, told)
 
 
@@ -144,7 +188,7 @@ def _step_log(run: LiveRun, node: Node) -> Iterator[StepLog]:
     place = run.state.place(node)
     with open_step_log(
         place,
-        saved_steps=last_step(place),
+        saved_steps=saved_steps(place),
         logged_groups=run.state.config.logged_groups,
         trackers=run.trackers,
         take_metrics=run.scoring.take_metrics,
@@ -159,21 +203,19 @@ class _StepTeller:
     def __init__(
         self,
         run: LiveRun,
-        log: StepLog,
+        write: Callable[[StepResult], StepResult],
         ledger: NodeLedger,
         stage: str,
         num_steps: int,
-        contexts: Mapping[str, Context],
     ) -> None:
         self._run = run
-        self._log = log
+        self._write = write
         self._ledger = ledger
         self._stage = stage
         self._num_steps = num_steps
-        self._contexts = contexts
 
     def __call__(self, result: StepResult) -> None:
-        logged = self._log.log(self._stage, result, self._contexts)
+        logged = self._write(result)
         self._ledger.tick()
         self._run.listener.on_step(self._stage, self._num_steps, logged)
         if self._run.evaluator is not None:

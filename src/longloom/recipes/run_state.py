@@ -10,6 +10,7 @@ from longloom.recipes.graph.places import FINAL, link_results, status_of
 from longloom.recipes.graph.selection import Part, Selection
 from longloom.recipes.run_config import RunConfig
 from longloom.recipes.run_listener import RunListener
+from longloom.recipes.saved_steps import saved_steps
 from longloom.recipes.scoring import Scoring
 from longloom.runlog import (
     METRICS_FILE,
@@ -20,7 +21,6 @@ from longloom.runlog import (
     write_index,
 )
 from longloom.runlog.trackers import Trackers
-from longloom.training.loop import last_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class RunState:
         step = num_steps = 0
         if node.stage is not None:
             num_steps = self._num_steps(node, status)
-            step = num_steps if status is Status.DONE else last_step(self.place(node))
+            step = num_steps if status is Status.DONE else saved_steps(self.place(node))
         return IndexedNode(
             kind=node.kind,
             name=node.name,

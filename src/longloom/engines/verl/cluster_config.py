@@ -1,10 +1,15 @@
 """What of a cluster is used, and how; it changes nothing of what is learned but by rounding."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from longloom.config import FrozenConfig
+
+VERL_FOLDER = "verl"
+"""In a stage's folder: verl's checkpoints."""
+_LATEST_FILE = "latest_checkpointed_iteration.txt"
 
 
 class ClusterConfig(FrozenConfig):
@@ -62,3 +67,11 @@ class ClusterConfig(FrozenConfig):
     def num_nodes(self) -> int:
         """Nodes that train."""
         return max(1, self.num_gpus // self.gpus_per_node)
+
+
+def saved_step(folder: Path) -> int:
+    """Return the last step that verl has completely written into its folder; 0 if there is none."""
+    try:
+        return int((folder / _LATEST_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return 0

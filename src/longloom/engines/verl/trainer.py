@@ -435,7 +435,7 @@ class _VerlsDraw:
     def draw(self) -> list[int]:
         """Return the positions of the next batch's examples."""
         batch = self._trainer._next_train_batch()
-        positions = [int(position) for position in batch.pop("position")]
+        positions = [int(position) for position in batch.pop("position").tolist()]
         self._trainer._drawn[tuple(positions)] = batch
         return positions
 

@@ -184,6 +184,8 @@ def _stage_settings(config: RunConfig, stage: StageConfig, digests: Digests) -> 
         "seed": config.seed,
         "engine": lasting_engine(config.engine),
     }
+    if config.cluster is not None:  # it samples otherwise, and rounds otherwise
+        settings["on"] = "verl"
     if stage.sft is not None:
         settings["sft"] = stage.sft.model_dump(mode="json", exclude=_HOW_OFTEN_SAVED)
         settings["rows"] = digests.rows_by_stage.get(stage.name, "")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from longloom.errors import DataError
 from longloom.recipes.graph.nodes import Node, RunGraph
+from longloom.recipes.saved_steps import saved_steps
 from longloom.runlog.atomic import atomic_write_text, describe_write_failure
 from longloom.runlog.stage_index import NodeKind, Status
-from longloom.training.checkpoints import last_step
 
 REPLACED = ".replaced"
 """Ends the name of results that are being computed again."""
@@ -28,7 +28,7 @@ def stage_status(place: Path) -> Status:
     """Return how far the stage in a folder is."""
     if (place / FINAL).is_dir():
         return Status.DONE
-    is_begun = last_step(place) > 0 or (place / "difficulty.jsonl").is_file()
+    is_begun = saved_steps(place) > 0 or (place / "difficulty.jsonl").is_file()
     return Status.PARTLY if is_begun else Status.TO_DO
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.recipes.catalogue import load_config
+from longloom.recipes.catalogue import EngineName, load_config
 from longloom.recipes.graph.places import FINAL
 from longloom.recipes.graph.selection import Part
 from longloom.recipes.pipeline import default_folder, run_recipe
@@ -42,6 +42,7 @@ def run(
     seed: int | None = None,
     output: Path | str | None = None,
     fresh: bool = False,
+    engine: EngineName | None = None,
     part: Part | None = None,
     listener: RunListener | None = None,
 ) -> RunOutcome:
@@ -54,6 +55,8 @@ def run(
         output: the run folder; `runs/RECIPE` if not given, with `-seed-N` for another seed than
             the recipe's own.
         fresh: delete what the folder holds and start again.
+        engine: `verl` trains on a cluster, `local` in this process; as the recipe says if not
+            given.
         part: compute a part only, see `longloom.recipes.graph.selection`.
         listener: is told of progress, steps and results.
 
@@ -61,7 +64,7 @@ def run(
         ConfigError: a setting is refused, or the folder holds another run.
         LongloomError: a part failed; the message says which and what to do.
     """
-    config = load_config(recipe, overrides=overrides, seed=seed)
+    config = load_config(recipe, overrides=overrides, seed=seed, engine=engine)
     folder = Path(output) if output is not None else default_folder(config)
     check_run_folder(RunFolder(folder))
     listener = listener or SilentListener()

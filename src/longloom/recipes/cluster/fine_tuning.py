@@ -1,0 +1,130 @@
+"""Supervised fine-tuning of a run's stage on a cluster, by verl's own trainer."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from longloom.engines.model_sizes import read_sizes
+from longloom.engines.verl.cluster_config import saved_step
+from longloom.engines.verl.interfaces import check_version
+from longloom.engines.verl.launch import run_to_end
+from longloom.engines.verl.sft_config import SftStage
+from longloom.engines.verl.sft_dataset import write_sft_rows
+from longloom.engines.verl.stage_file import sft_file
+from longloom.recipes.cluster.stages import (
+    FILE_NAME,
+    FINAL,
+    ClusterStage,
+    FollowedSteps,
+    check_on_cluster,
+    environment_of,
+    finish,
+    with_longer_window,
+)
+from longloom.training.sft import SftConfig, fitting_rows
+from longloom.training.sft_rows import SftExample
+from longloom.training.stage_inputs import StepListener
+
+ROWS_FILE = "verl-rows.parquet"
+STEPS_FILE = "verl-steps.jsonl"
+"""verl's own figures of each step, by its logger `file`."""
+_NAMES = {
+    "train/loss": "training/loss",
+    "train/grad_norm": "training/grad_norm",
+    "train/lr": "training/learning_rate",
+}
+
+
+def sft_stage_of(one: ClusterStage, num_rows: int) -> SftStage:
+    """Return what verl's trainer is told of a stage with so many rows that fit."""
+    assert one.stage.sft is not None
+    folder = one.folder.resolve()
+    return SftStage(
+        stage=one.stage.name,
+        seed=one.config.seed,
+        config=one.stage.sft,
+        model=str(one.start.resolve()),
+        rows=str(folder / ROWS_FILE),
+        num_rows=num_rows,
+        folder=str(folder),
+    )
+
+
+def num_verl_steps(config: SftConfig, rows: Sequence[SftExample]) -> int:
+    """Return the steps that verl takes: whole batches alone.
+
+    Raises:
+        DataError: no row is short enough.
+    """
+    return config.num_epochs * (len(fitting_rows(config, rows)) // config.batch_size)
+
+
+def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: StepListener) -> Path:
+    """Fine-tune, from the last checkpoint if there is one; return the model's folder.
+
+    Steps are those of verl: whole batches alone, in an order of its own.
+
+    Raises:
+        MissingDependencyError: verl is not installed.
+        DataError: no row is short enough.
+        EngineError: the stage does not fit the cluster, or verl failed.
+    """
+    final = one.folder / FINAL
+    if final.exists():
+        return final
+    check_version()
+    check_on_cluster(one.config, one.stage)
+    sft = one.stage.sft
+    assert sft is not None
+    one = with_longer_window(one)
+    fitting = fitting_rows(sft, rows)
+    stage = sft_stage_of(one, len(fitting))
+    if saved_step(one.verl_folder) < stage.num_steps:
+        one.folder.mkdir(parents=True, exist_ok=True)
+        write_sft_rows(one.folder / ROWS_FILE, fitting)
+        file = sft_file(
+            stage,
+            one.cluster,
+            read_sizes(one.start),
+            optimizer=one.config.engine.optimizer,
+            trackers=("file",),
+        )
+        file.write(one.folder / f"{FILE_NAME}.yaml")
+        steps_file = one.folder / STEPS_FILE
+        steps = FollowedSteps(steps_file, told, after=saved_step(one.verl_folder), read=verls_steps)
+        run_to_end(
+            _command(one),
+            one.folder,
+            environment={
+                **environment_of(one.cluster),
+                "VERL_FILE_LOGGER_PATH": str(steps_file.resolve()),
+            },
+            look=steps.look,
+        )
+    return finish(one, stage.num_steps)
+
+
+def _command(one: ClusterStage) -> list[str]:
+    """Return the command that runs verl's trainer on the ranks of this node."""
+    return [
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", str(min(one.cluster.num_gpus, one.cluster.gpus_per_node)),
+        "-m", "verl.trainer.sft_trainer",
+        "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
+    ]  # fmt: skip
+
+
+def verls_steps(path: Path) -> dict[int, Mapping[str, float]]:
+    """Return the figures of every step in verl's file, under our names; a half line is left."""
+    found: dict[int, Mapping[str, float]] = {}
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            written = json.loads(line)
+            figures = written["data"]
+            found[int(written["step"])] = {
+                ours: float(figures[name]) for name, ours in _NAMES.items() if name in figures
+            }
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

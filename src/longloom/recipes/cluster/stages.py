@@ -1,0 +1,213 @@
+"""Carry out a stage of a run on a cluster, in the folder of its key, by verl."""
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from longloom.engines.model_sizes import read_sizes
+from longloom.engines.verl.checkpoint import write_model
+from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig, saved_step
+from longloom.engines.verl.interfaces import check_version
+from longloom.engines.verl.launch import run_to_end
+from longloom.engines.verl.longer_window import write_longer_folder
+from longloom.engines.verl.stage_file import CPU_ENVIRONMENT, stage_file
+from longloom.engines.verl.stage_settings import VerlStageSettings
+from longloom.errors import CheckpointError, ConfigError
+from longloom.recipes.cluster.recorder import RECORDER
+from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.runlog import METRICS_FILE, atomic_folder, read_metrics
+from longloom.training.stage_inputs import StepListener, StepResult
+
+FILE_NAME = "verl"
+"""verl's file in a stage's folder, without `.yaml`: what `--config-name` takes."""
+FINAL = "final"
+_LONGER_FOLDER = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStage:
+    """A stage with the folders that it reads and writes."""
+
+    config: RunConfig
+    """The run."""
+    stage: StageConfig
+    """The stage."""
+    start: Path
+    """Model folder that it starts from."""
+    examples: Path
+    """Folder of its examples."""
+    folder: Path
+    """Its own folder."""
+
+    @property
+    def cluster(self) -> ClusterConfig:
+        """What is used of the cluster."""
+        assert self.config.cluster is not None
+        return self.config.cluster
+
+    @property
+    def verl_folder(self) -> Path:
+        """Verl's checkpoints."""
+        return self.folder / VERL_FOLDER
+
+
+def check_on_cluster(config: RunConfig, stage: StageConfig) -> None:
+    """Refuse what the cluster's engine cannot do, before anything runs.
+
+    Raises:
+        ConfigError: the best policy is to be kept, or adapters are trained.
+    """
+    trained = stage.training or stage.sft
+    if trained is not None and trained.checkpoints.keep_best != "none":
+        raise ConfigError(
+            f"stage {stage.name!r}: checkpoints.keep_best is {trained.checkpoints.keep_best}; on "
+            "verl the last steps are kept alone: set it to none, or train with --engine local"
+        )
+    if config.engine.lora is not None:
+        raise ConfigError(
+            "engine.lora is set; on verl all weights are trained: set engine.lora=null, or train "
+            "with --engine local"
+        )
+
+
+def settings_of_stage(one: ClusterStage) -> VerlStageSettings:
+    """Return what the plugin is told of a stage of reinforcement learning."""
+    config, stage = one.config, one.stage
+    assert stage.training is not None
+    return VerlStageSettings(
+        stage=stage.name,
+        seed=config.seed,
+        agent="memory" if stage.kind == "memory" else "single_pass",
+        template=config.template,
+        training=stage.training,
+        reward=config.reward,
+        judge=config.judge,
+        memory=config.memory,
+        model=str(one.start.resolve()),
+        examples=str(one.examples.resolve()),
+        folder=str(one.folder.resolve()),
+        keyed_sampling=one.cluster.keyed_sampling or one.cluster.device == "cpu",
+        logged_groups=config.logged_groups,
+        recorder=RECORDER,
+    )
+
+
+def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
+    """Train a stage of reinforcement learning, from its last checkpoint; return its model.
+
+    Args:
+        one: the stage.
+        told: is shown every step that the trainer has written down.
+
+    Raises:
+        MissingDependencyError: verl is not installed.
+        ConfigError: verl cannot express a setting.
+        EngineError: the stage does not fit the cluster, or verl failed.
+        LongloomError: the stage cannot go on; the message says why and what to do.
+    """
+    final = one.folder / FINAL
+    if final.exists():
+        return final
+    check_version()
+    check_on_cluster(one.config, one.stage)
+    one = with_longer_window(one)
+    assert one.stage.training is not None
+    num_steps = one.stage.training.num_steps
+    if saved_step(one.verl_folder) < num_steps:
+        file = stage_file(
+            settings_of_stage(one),
+            one.cluster,
+            read_sizes(one.start),
+            optimizer=one.config.engine.optimizer,
+        )
+        one.folder.mkdir(parents=True, exist_ok=True)
+        file.write(one.folder / f"{FILE_NAME}.yaml")
+        command = [
+            sys.executable, "-m", "verl.trainer.main_ppo",
+            "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
+        ]  # fmt: skip
+        steps = FollowedSteps(one.folder / METRICS_FILE, told, after=saved_step(one.verl_folder))
+        run_to_end(command, one.folder, environment=environment_of(one.cluster), look=steps.look)
+    return finish(one, num_steps)
+
+
+def with_longer_window(one: ClusterStage) -> ClusterStage:
+    """Return a stage that lengthens the window, with a start folder that says so."""
+    if one.stage.yarn is None:
+        return one
+    start = write_longer_folder(one.start, one.stage.yarn, one.folder / _LONGER_FOLDER)
+    return ClusterStage(
+        config=one.config, stage=one.stage, start=start, examples=one.examples, folder=one.folder
+    )
+
+
+def environment_of(cluster: ClusterConfig) -> dict[str, str]:
+    """Return the variables that verl's processes need."""
+    found = {"HYDRA_FULL_ERROR": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if cluster.device == "cpu":
+        found |= {**CPU_ENVIRONMENT, "OMP_NUM_THREADS": "1"}
+    return found
+
+
+def finish(one: ClusterStage, num_steps: int) -> Path:
+    """Write the model of the last step, forget verl's checkpoints, and return its folder.
+
+    Raises:
+        CheckpointError: verl's last step is not the stage's last, or its shards are damaged.
+    """
+    step = saved_step(one.verl_folder)
+    if step != num_steps:
+        raise CheckpointError(
+            f"verl ended after step {step} of {num_steps} of {one.stage.name!r}; expected all; run "
+            "the same command again, which resumes from there"
+        )
+    trained = one.stage.training or one.stage.sft
+    assert trained is not None
+    with atomic_folder(one.folder / FINAL, error_class=CheckpointError) as partial:
+        write_model(
+            one.verl_folder / f"global_step_{step}",
+            partial,
+            like=one.start,
+            is_megatron=one.cluster.train_backend == "megatron" and one.stage.sft is None,
+        )
+    if trained.checkpoints.keep_last == 1:  # as the local engine: `final` takes its place
+        shutil.rmtree(one.verl_folder)
+        shutil.rmtree(one.folder / _LONGER_FOLDER, ignore_errors=True)
+    return one.folder / FINAL
+
+
+class FollowedSteps:
+    """Tells of steps that another process writes into metrics.jsonl."""
+
+    def __init__(
+        self,
+        path: Path,
+        told: StepListener,
+        *,
+        after: int,
+        read: Callable[[Path], Mapping[int, Mapping[str, float]]] | None = None,
+    ) -> None:
+        """Follow a file of metrics, from the step behind `after`."""
+        self._path = path
+        self._told = told
+        self._last = after
+        self._read = read or metrics_by_step
+
+    def look(self) -> None:
+        """Tell of the steps that are new."""
+        if not self._path.exists():
+            return
+        for step, metrics in sorted(self._read(self._path).items()):
+            if step > self._last:
+                self._told(StepResult(step=step, groups=(), metrics=metrics))
+                self._last = step
+
+
+def metrics_by_step(path: Path) -> dict[int, dict[str, float]]:
+    """Return the figures of every step in a metrics.jsonl."""
+    found: dict[int, dict[str, float]] = {}
+    for row in read_metrics(path):
+        found.setdefault(row.step, {}).update(row.metrics)
+    return found
