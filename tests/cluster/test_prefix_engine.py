@@ -6,6 +6,8 @@ import torch
 # Not verl itself: `verl_engines` says what platform it is on before it is imported.
 pytest.importorskip("tensordict", reason="verl is in the environment of `make test-cluster`")
 
+from tensordict import NonTensorStack
+
 from longloom.errors import ConfigError, EngineError, ModelError
 from tiny_architectures import write_architecture
 from tiny_models import TinyShape, write_model
@@ -216,6 +218,17 @@ def test_batches_that_ask_for_more_are_refused(tiny_folder, settings, message):
     engine = make_engine(tiny_folder, shares=True)
     with pytest.raises(EngineError, match=message):
         scores_of(engine, make_batch(ROWS["prompts of their own"], **settings))
+
+
+def test_rows_with_images_are_refused_and_empty_fields_for_them_are_not(tiny_folder):
+    engine = make_engine(tiny_folder, shares=True)
+    batch = make_batch(ROWS["prompts of their own"])
+    expected = scores_of(engine, batch)
+    batch["multi_modal_inputs"] = NonTensorStack({}, {}, {})
+    assert_near(scores_of(engine, batch), expected)
+    batch["multi_modal_inputs"] = NonTensorStack({}, {"pixel_values": torch.zeros(1, 2)}, {})
+    with pytest.raises(EngineError, match="multi_modal_inputs"):
+        scores_of(engine, batch)
 
 
 def test_rows_without_prompts_are_refused(tiny_folder):

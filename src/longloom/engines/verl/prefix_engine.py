@@ -3,7 +3,7 @@
 What verl sends is what it always sends: rows of a prompt and a response each. Here equal prompts
 are packed once and their responses attend over their keys (`models.shared_prefix`), with one call
 of the wrapped model; log-probabilities and entropies come from hidden states of the response tokens
-alone (`models.logprob_head`), so no logits of prompts are ever built. The results stand where verl
+alone (`packed_scores`), so no logits of prompts are ever built. The results stand where verl
 looks for them: at the token before the one they score, with zeros over the prompt, which nothing
 reads. Loss, optimizer, sharding and checkpoints are verl's.
 
@@ -13,14 +13,12 @@ Importing this module registers the engine; verl does so because of `prefix_sett
 """
 
 from collections.abc import Callable
-from types import MethodType
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float, Int
 from tensordict import TensorDict
-from torch import Tensor, nn
+from torch import Tensor
 from verl.utils import tensordict_utils
 from verl.utils.dataset.dataset_utils import DatasetPadMode
 from verl.utils.device import get_device_id
@@ -29,17 +27,15 @@ from verl.workers.engine import EngineRegistry, FSDPEngineWithLMHead
 from verl.workers.engine.utils import postprocess_batch_func, prepare_micro_batches
 
 from longloom.engines.verl.group_order import cut_further, cut_rows
+from longloom.engines.verl.packed_scores import make_scoring
 from longloom.engines.verl.prefix_settings import MODEL_TYPE
 from longloom.engines.verl.shared_rows import response_places, rows_of
 from longloom.errors import ConfigError, EngineError
-from longloom.models.logprob_head import logprobs_and_entropies
-from longloom.models.network import Attend
 from longloom.models.packed_sequences import pack_sequences
 from longloom.models.transformers_network import (
     ATTENTION,
     TransformersNetwork,
     check_equals_own_logits,
-    packed_hidden,
     register_attention,
 )
 
@@ -76,11 +72,7 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
         network = TransformersNetwork(module)
         if self.rank == 0:  # the other ranks may not have the weights yet
             check_equals_own_logits(network)
-        head = module.get_output_embeddings()
-        # Hooks of FSDP2 run around calls of a module, so the head too is called, for its weight
-        # may be sharded apart from the rest. The class is left alone: other engines may use it.
-        module.forward = MethodType(_score, module)
-        head.forward = MethodType(_score_hidden, head)
+        make_scoring(module)
         return module
 
     def _build_lora_module(self, module: Any) -> Any:
@@ -216,49 +208,6 @@ class PrefixSharingEngine(FSDPEngineWithLMHead):
             )
             for name, values in found.items()
         }
-
-
-def _score(
-    causal_lm: Any,
-    *,
-    input_ids: Int[Tensor, "1 N"],
-    position_ids: Int[Tensor, "1 N"],
-    packed_attend: Attend,
-    targets: Int[Tensor, " R"],
-    temperature: float,
-    **_unused: Any,
-) -> tuple[Float[Tensor, " R"], Float[Tensor, " R"]]:
-    """Stand in for a causal model's forward pass: log-probabilities and entropies of the targets.
-
-    The last R packed tokens predict them. What adapters and verl pass besides says that nothing is
-    masked, cached or labelled.
-    """
-    hidden = packed_hidden(
-        causal_lm,
-        input_ids[0],
-        position_ids[0],
-        packed_attend,
-        num_silent=input_ids.shape[1] - len(targets),
-    )
-    scores: tuple[Tensor, Tensor] = causal_lm.get_output_embeddings()(
-        hidden, targets=targets, temperature=temperature
-    )
-    return scores
-
-
-def _score_hidden(
-    head: nn.Linear,
-    hidden: Float[Tensor, "R D"],
-    *,
-    targets: Int[Tensor, " R"],
-    temperature: float,
-) -> tuple[Float[Tensor, " R"], Float[Tensor, " R"]]:
-    """Stand in for the output matrix's forward pass."""
-    # The head sums in fp32 on its own; autocast would round its products.
-    with torch.autocast(hidden.device.type, enabled=False):
-        return logprobs_and_entropies(
-            hidden.to(head.weight.dtype), head.weight, targets, temperature=temperature
-        )
 
 
 class _WithoutGradient(torch.autograd.Function):
