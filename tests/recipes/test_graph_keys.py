@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from longloom.config import parse_config
+from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.errors import ConfigError
 from longloom.models.rotary import YarnConfig
 from longloom.recipes.catalogue import load_config
@@ -245,6 +246,7 @@ BY_HAND = {
     "stages.*.name", "stages.*.kind", "stages.*.start", "stages.*.merged_stages",
     "stages.*.merge.weights", "stages.*.merge.method", "stages.*.sft.checkpoints.keep_best",
     "stages.*.training", "stages.*.sft", "stages.*.merge", "synthesis.documents", "woven",
+    "cluster",
 }  # fmt: skip
 """Settings that cannot be changed alone; the tables above have those of the graph."""
 
@@ -316,3 +318,19 @@ def test_every_setting_of_a_recipe_is_accounted_for() -> None:
     assert not wrong, "\n".join(wrong)
     assert seen >= PASSING | BY_HAND
     assert placed == seen - BY_HAND, sorted(seen - BY_HAND - placed)
+
+
+def test_stages_on_a_cluster_have_keys_of_their_own_whatever_its_size() -> None:
+    here = build_graph(CONFIG, DIGESTS)
+    small = build_graph(CONFIG.replace(cluster=ClusterConfig(num_gpus=8)), DIGESTS)
+    large = build_graph(
+        CONFIG.replace(cluster=ClusterConfig(num_gpus=64, shares_prompts=True)), DIGESTS
+    )
+    for name, node in here.stages.items():
+        is_trained = node.stage is not None and node.stage.merge is None
+        parents_differ = any(other != "base" for other in node.needs)
+        assert (small.stages[name].key != node.key) == (is_trained or parents_differ), name
+        assert small.stages[name].key == large.stages[name].key
+    assert {name: node.key for name, node in here.sets.items()} == {
+        name: node.key for name, node in small.sets.items()
+    }

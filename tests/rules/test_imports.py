@@ -35,6 +35,17 @@ _OF_INSPECT = (
     "longloom.recipes.evaluating.inspect_entry",
 )
 """Loaded by inspect_ai alone, whose decorators they use; `make test-inspect` imports them."""
+_OF_VERL = (
+    "longloom.engines.verl.agents",
+    "longloom.engines.verl.cluster_rollouts",
+    "longloom.engines.verl.on_cpu.platform",
+    "longloom.engines.verl.on_cpu.server",
+    "longloom.engines.verl.plugin",
+    "longloom.engines.verl.reward",
+    "longloom.engines.verl.trainer",
+    "longloom.engines.verl.updates",
+)
+"""Loaded by verl alone, whose classes they extend; `make test-cluster` imports them."""
 
 _IMPORT_ALL = """
 import importlib, importlib.util, pkgutil, socket
@@ -45,7 +56,8 @@ def refuse(*arguments, **keywords):
 socket.socket.connect = socket.getaddrinfo = refuse
 package = importlib.import_module(PACKAGE)
 for found in pkgutil.walk_packages(package.__path__, PACKAGE + "."):
-    is_left_out = found.name in OF_INSPECT and importlib.util.find_spec("inspect_ai") is None
+    needed = NEEDED_BY_MODULE.get(found.name)
+    is_left_out = needed is not None and importlib.util.find_spec(needed) is None
     if not is_left_out and not found.name.endswith("__main__"):
         importlib.import_module(found.name)
 """
@@ -77,7 +89,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 def import_all(package: str, search_path: Path | None = None) -> str:
     """Import every module of `package` with the network refused; return what it prints."""
-    given = f"PACKAGE, OF_INSPECT = {package!r}, {_OF_INSPECT!r}\n"
+    needed = dict.fromkeys(_OF_INSPECT, "inspect_ai") | dict.fromkeys(_OF_VERL, "verl")
+    given = f"PACKAGE, NEEDED_BY_MODULE = {package!r}, {needed!r}\n"
     finished = _run(given + _IMPORT_ALL, search_path=search_path)
     return finished.stdout + finished.stderr
 

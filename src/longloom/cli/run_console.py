@@ -1,5 +1,6 @@
 """Show a run while it goes on: a line per step, a bar while something takes its time."""
 
+import math
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -39,9 +40,10 @@ def sft_line(stage: str, num_steps: int, result: "StepResult") -> str:
         f"{stage:<8.8}",
         f"{f'{result.step}/{num_steps}':>7}",
         f"{metrics['training/nll_nats']:7.4f}",
-        f"{metrics['training/epoch']:6.2f}",
-        f"{metrics['training/response_tokens']:13,.0f}",
-        f"{metrics['training/step_seconds']:7.1f}",
+        # verl's trainer does not tell these.
+        f"{metrics.get('training/epoch', math.nan):6.2f}",
+        f"{metrics.get('training/response_tokens', math.nan):13,.0f}",
+        f"{metrics.get('training/step_seconds', math.nan):7.1f}",
     )
     return "  ".join(columns)
 

@@ -39,7 +39,21 @@ def print_plan(config: "RunConfig", planned: "RunPlan") -> None:
     print()
     print_table([("evaluation", "by", "questions", "tries", "of"), *suites])
     print()
-    _print_memory(config)
+    if config.cluster is None:
+        _print_memory(config)
+    else:
+        _print_files(config)
+
+
+def _print_files(config: "RunConfig") -> None:
+    from longloom.errors import ModelError
+    from longloom.recipes.cluster.planned import planned_files
+
+    try:
+        for name, text in planned_files(config):
+            print(f"# ---- verl's file of {name}\n{text}")
+    except ModelError as error:
+        print(f"verl's files: not known ({error})")
 
 
 def draws_boxes() -> bool:

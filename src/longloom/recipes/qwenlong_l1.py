@@ -13,6 +13,7 @@ from longloom.rewards import OverlongConfig, RewardConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantage_config import AdvantageConfig
 from longloom.training.aepo_config import AepoConfig
+from longloom.training.checkpoints import CheckpointConfig
 from longloom.training.curriculum import RetrospectiveConfig
 from longloom.training.filters import GroupFilterConfig
 from longloom.training.sampling import PromptSamplingConfig
@@ -37,6 +38,7 @@ def qwenlong_l1() -> RunConfig:
         group_filter=GroupFilterConfig(drop_zero_variance=True, max_refills=9),
         advantage=AdvantageConfig(kind="group_std"),
         aepo=AepoConfig(enabled=False),
+        checkpoints=CheckpointConfig(every_steps=10),  # ours; one is 393 GB
     )
     phase_2 = phase_1.replace(
         min_prompt_tokens=20_000,

@@ -10,6 +10,7 @@ from longloom.recipes.run_config import EvaluationConfig, RunConfig, StageConfig
 from longloom.synthesis.miniature.config import MiniatureConfig
 from longloom.training.advantage_config import AdvantageConfig
 from longloom.training.aepo_config import AepoConfig
+from longloom.training.checkpoints import CheckpointConfig
 from longloom.training.filters import StageTransitionConfig
 from longloom.training.selection import DifficultyBinsConfig, SelectionConfig
 from longloom.training.stage import TrainingConfig
@@ -29,6 +30,7 @@ def qwenlong_l15() -> RunConfig:
         # half of the examples are kept, towards equal numbers: strictly equal ones may be very few
         selection=SelectionConfig(bins=DifficultyBinsConfig(enabled=True)),
         aepo=AepoConfig(entropy_low=0.135, entropy_high=0.27),  # digitised from Fig. 11
+        checkpoints=CheckpointConfig(every_steps=10),  # ours; one is 366 GB
     )
     stage_2 = stage_1.replace(
         num_steps=50,  # digitised from Fig. 11

@@ -9,7 +9,12 @@ from longloom.engines.local import LocalEngine
 from longloom.memory import MemoryAgent
 from longloom.merging.merge import merge_models
 from longloom.recipes.cluster.fine_tuning import fine_tune_on_cluster, num_verl_steps
-from longloom.recipes.cluster.stages import ClusterStage, check_on_cluster, reinforce_on_cluster
+from longloom.recipes.cluster.stages import (
+    ClusterStage,
+    check_on_cluster,
+    forget_steps,
+    reinforce_on_cluster,
+)
 from longloom.recipes.graph.ledger import NodeLedger, written_down
 from longloom.recipes.graph.nodes import Node
 from longloom.recipes.graph.places import FINAL
@@ -65,17 +70,19 @@ def clear_finished(state: RunState, node: Node) -> None:
     trained = node.stage.training or node.stage.sft
     if trained is not None:
         StageCheckpoints(state.place(node), trained.checkpoints, schema="").is_finished()
+        forget_steps(state.place(node), trained.checkpoints)
 
 
 def check_stage_memory(config: RunConfig, stage: StageConfig, start: Path) -> None:
-    """Refuse a stage that does not fit the memory.
+    """Refuse a stage that does not fit the memory, or what a cluster cannot do.
 
     Raises:
         EngineError: it does not fit.
+        ConfigError: a setting is none that a cluster can follow.
     """
     work = recipe_work(config, stage)
     if config.cluster is not None:
-        check_on_cluster(config, stage)
+        check_on_cluster(config, stage, start)
     elif work is not None:
         check_memory(stage.name, start, config.engine, work)
 

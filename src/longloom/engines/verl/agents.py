@@ -23,6 +23,8 @@ from longloom.records import Completion, FinishReason, Rollout, SampleRequest, T
 from longloom.rollout import Attempt, TokenChat
 from longloom.text.tokenizer import Tokenizer
 
+KEY_FIELD = "longloom_key"
+"""In a request's extra arguments: the name of its random stream, which our own server draws by."""
 ROLLOUT_FIELD = "longloom"
 """In an output's extra fields: what our parts say to each other, as JSON."""
 
@@ -84,7 +86,7 @@ class ServerSampler:
                 f"{request.params.max_new_tokens} do not fit the window of {self._window_tokens}; "
                 "shorten the context or the answer limit, or raise rollout.max_model_len"
             )
-        params = {
+        params: dict[str, Any] = {
             "temperature": request.params.temperature,
             "top_p": request.params.top_p,
             "top_k": -1,
@@ -94,6 +96,7 @@ class ServerSampler:
         }
         if self._is_keyed:
             params["seed"] = random.Random(request.key).getrandbits(31)
+            params["extra_args"] = {KEY_FIELD: request.key}
         try:
             output = await self._server.generate(
                 self._request_id, prompt_ids=list(request.prompt_ids), sampling_params=params

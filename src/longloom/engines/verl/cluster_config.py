@@ -55,6 +55,15 @@ class ClusterConfig(FrozenConfig):
         return self
 
     @model_validator(mode="after")
+    def _seeds_are_taken(self) -> Self:
+        if self.keyed_sampling and self.rollout_backend == "sglang":
+            raise ValueError(
+                "keyed_sampling is on and rollout_backend is sglang, which takes no seed of a "
+                "request; set rollout_backend=vllm, or keyed_sampling=false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _nodes_are_whole(self) -> Self:
         if self.num_gpus > self.gpus_per_node and self.num_gpus % self.gpus_per_node:
             raise ValueError(

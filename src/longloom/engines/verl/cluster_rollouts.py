@@ -5,8 +5,10 @@ replay buffer tells when all rollouts of a prompt have ended.
 """
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,8 +23,9 @@ from longloom.engines.verl.agents import ROLLOUT_FIELD
 from longloom.engines.verl.attempt_row import AttemptRow
 from longloom.engines.verl.batch_rows import CallRow, GroupedRows, group_rows
 from longloom.engines.verl.dataset import StageDataset
+from longloom.engines.verl.stage_parts import StageParts
 from longloom.errors import RewardError
-from longloom.records import Example, FinishReason, Reward, RolloutGroup, SamplingParams
+from longloom.records import Example, FinishReason, Reward, RolloutGroup, SamplingParams, Split
 
 TRAIN, ASKED = "train", "val"
 """verl's partitions: what is learned from, and what is only asked."""
@@ -125,6 +128,67 @@ class ClusterRollouts:
             policy_version=step,
         )
         return RolledOut(rows=rows, batch=found)
+
+
+class AskedOnCluster:
+    """The stage as measuring and validation see it (`training.stage_inputs.AskedStage`)."""
+
+    def __init__(self, parts: StageParts, rollouts: "ClusterRollouts") -> None:
+        """Ask the examples of a stage by `rollouts`."""
+        self.examples = parts.of_split(Split.TRAIN)
+        self.contexts = parts.contexts
+        self.seed = parts.settings.seed
+        self.folder = Path(parts.settings.folder)
+        self.model_id = ""
+        self._rollouts = rollouts
+
+    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
+        """Say how far measuring is, in verl's log."""
+        sys.stderr.write(f"{description}: {num_done}/{num_total}\n")
+
+    def roll_out(
+        self,
+        examples: Sequence[Example],
+        *,
+        num_rollouts: int,
+        params: SamplingParams,
+        policy_version: int,
+        key: str,
+    ) -> tuple[RolloutGroup, ...]:
+        """Return one scored group per example, in order."""
+        return self._rollouts.ask(
+            examples,
+            num_rollouts=num_rollouts,
+            params=params,
+            policy_version=policy_version,
+            key=key,
+        )
+
+
+class ReadyBatch:
+    """A replay buffer that has its batch."""
+
+    def __init__(self, batch: KVBatchMeta) -> None:
+        """Hold `batch`."""
+        self._batch = batch
+
+    def sample(self, **asked: Any) -> tuple[KVBatchMeta, dict[str, float]]:
+        """Return it."""
+        return self._batch, {}
+
+
+def joined(batches: Sequence[KVBatchMeta], *, first: Sequence[str]) -> KVBatchMeta:
+    """Return batches as one, in an order that does not depend on who was ready first."""
+    whole = KVBatchMeta(
+        partition_id=batches[0].partition_id,
+        keys=[key for batch in batches for key in batch.keys],
+        tags=[tag for batch in batches for tag in batch.tags],
+    )
+    known = set(first)
+    ordered: KVBatchMeta = whole.select_keys(
+        [*first, *(key for key in whole.keys if key not in known)]
+    )
+    return ordered
 
 
 def batch_of(rows: Sequence[dict[str, Any]]) -> Any:

@@ -9,14 +9,17 @@ import contextlib
 import dataclasses
 import io
 import logging
+import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from longloom.config import nearest_key
 from longloom.engines.verl.ppo_config import TRAINER
+from longloom.engines.verl.reported import write_error
 from longloom.engines.verl.stage_settings import SECTION
-from longloom.errors import ConfigError, MissingDependencyError
+from longloom.errors import ConfigError, LongloomError, MissingDependencyError
 
 logger = logging.getLogger(__name__)
 
@@ -86,14 +89,20 @@ def _composed(path: Path, base: str) -> tuple[Any, Any]:
             f"a cluster's configuration cannot be checked without verl ({error}); install it with "
             "pip install 'longloom[verl]'"
         ) from None
-    own = Path(verl.__file__).parent / "trainer" / "config"
-    with initialize_config_dir(str(own), version_base=None):
-        known = compose(base)
+    known = _known(str(Path(verl.__file__).parent / "trainer" / "config"), base)
     try:
         with initialize_config_dir(str(path.parent.resolve()), version_base=None):
             return compose(path.stem), known
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"Hydra cannot read {path}: {_one_line(error)}") from None
+
+
+@cache
+def _known(folder: str, base: str) -> Any:
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(folder, version_base=None):
+        return compose(base)
 
 
 def _check_names(node: Any, known: Any, path: tuple[str, ...]) -> None:
@@ -233,3 +242,17 @@ def _one_line(error: BaseException) -> str:
     """Return an error as one line; Hydra's own say what failed in their second."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:2]) or repr(error)
+
+
+def main(path: str, base: str) -> int:
+    """Check a file; write what is wrong with it for whoever asked. Run as a program."""
+    try:
+        check_file(Path(path), base=base)
+    except LongloomError as error:
+        write_error(Path(path).parent, error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -30,6 +30,10 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*\Z")
 _MISSING = object()
 
 
+class Reference(str):
+    """A value such as `${longloom}`: what another setting holds when verl reads the file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One setting."""
@@ -177,8 +181,10 @@ def _written(value: Any) -> str:
     """Return a value as YAML 1.1 and Hydra's loader read it alike, on one line.
 
     Words are quoted where one of them would take them for something else; `${` would be a
-    reference to another setting.
+    reference to another setting, and is one in a `Reference` alone.
     """
+    if isinstance(value, Reference):
+        return _dumped(str(value), quoted=True)
     if isinstance(value, str):
         if _PLAIN.match(value) and yaml.safe_load(value) == value:
             return value

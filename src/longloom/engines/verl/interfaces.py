@@ -23,6 +23,7 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
     f"{_TRAINER}.fit": ("self", "agent_loop_manager"),
     f"{_TRAINER}.step": ("self", "metrics", "timing_raw"),
     f"{_TRAINER}.prepare_step": ("self",),
+    f"{_TRAINER}._step_once": ("self", "metrics", "timing_raw", "sample_batch_size"),
     f"{_TRAINER}.on_train_begin": ("self",),
     f"{_TRAINER}._next_train_batch": ("self", "num_prompts"),
     f"{_TRAINER}._balance_batch": (
@@ -62,7 +63,9 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
         "self", "data",
     ),
     "verl.workers.rollout.replica:RolloutReplica.launch_servers": ("self",),
-    "verl.workers.rollout.base:BaseRollout.update_weights": ("self", "weights", "kwargs"),
+    "verl.workers.rollout.base:BaseRollout.update_weights": (
+        "self", "weights", "wire_format", "kwargs",
+    ),
 }  # fmt: skip
 """Parameters by `module:name`, in order."""
 

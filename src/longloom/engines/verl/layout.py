@@ -13,7 +13,7 @@ about GPUs on which nothing of this has been run.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longloom.engines.local_config import LoraConfig
 from longloom.engines.model_sizes import ModelSizes
@@ -27,27 +27,21 @@ from longloom.engines.verl.cluster_layout import (
 )
 from longloom.engines.verl.layout_bytes import (
     BF16,
+    LARGEST_FRACTION,
+    LEAST_SEQUENCES,
+    RESERVED_BYTES,
+    SERVER_BYTES,
+    USABLE_FRACTION,
     activation_bytes,
     gathered_bytes,
     gradient_bytes,
     resident_bytes,
 )
-from longloom.engines.verl.layout_reasons import update_reasons, written_gb
+from longloom.engines.verl.layout_degrees import gpus_of_a_node, sequence_degrees, tensor_degrees
+from longloom.engines.verl.layout_reasons import rollout_reasons, update_reasons
 from longloom.engines.verl.megatron_layout import megatron_layouts, megatron_need
 from longloom.errors import ConfigError, EngineError
 
-USABLE_FRACTION = 0.92
-"""Part of a GPU's memory that can be filled: the rest is the driver's and lost in gaps; assumed, as
-in `longloom plan`."""
-RESERVED_BYTES = 4_000_000_000
-"""Kept free: CUDA contexts of trainer and server, NCCL's buffers, what a sleeping server keeps;
-assumed."""
-SERVER_BYTES = 3_000_000_000
-"""What a server needs beside weights and caches: a pass, logits of a step, CUDA graphs; assumed."""
-LARGEST_FRACTION = 0.85
-"""More of a GPU is not given to the server."""
-LEAST_SEQUENCES = 4
-"""Of the longest rows, that a copy should hold at once: weights are read once for all of them."""
 MOST_ROWS = 4
 """The longest rows in a micro-batch: beyond these, larger ones save nothing that counts."""
 BATCHED_TOKENS = 8_192
@@ -99,8 +93,8 @@ def plan_layout(
     if cluster.shares_prompts and found.sequence_parallel > 1:
         raise ConfigError(
             f"cluster.shares_prompts needs whole sequences on a GPU, but a row of "
-            f"{lengths.row_tokens:,} tokens has to be divided by {found.sequence_parallel}; turn it "
-            "off, or take shorter rows or larger GPUs"
+            f"{lengths.row_tokens:,} tokens has to be divided by {found.sequence_parallel}; turn "
+            "it off, or take shorter rows or larger GPUs"
         )
     return found
 
@@ -176,22 +170,8 @@ def _candidates(
         return
     offloads: tuple[Offload, ...] = ("none", "always")
     for offload in offloads:
-        for degree in _sequence_degrees(sizes, cluster):
+        for degree in sequence_degrees(sizes, cluster):
             yield degree, None, offload
-
-
-def _sequence_degrees(sizes: ModelSizes, cluster: ClusterConfig) -> list[int]:
-    """Return the degrees that verl's Ulysses takes, within a node and dividing the GPUs.
-
-    It wants query heads divisible by the degree, and one of degree and key heads by the other
-    (`apply_monkey_patch`).
-    """
-    return [
-        degree
-        for degree in powers_of_two(gpus_of_a_node(cluster))
-        if sizes.num_heads % degree == 0
-        and (num_key_heads(sizes) % degree == 0 or degree % num_key_heads(sizes) == 0)
-    ]
 
 
 def _need(
@@ -230,17 +210,10 @@ def _with_rollouts(
         resident = plan.need.resident if offload == "none" else 0
         room = usable_bytes(cluster) - resident
         fraction = min(LARGEST_FRACTION, int(room / cluster.gpu_memory_gb / 1e7) / 100)
-        for degree in _tensor_degrees(sizes, cluster):
+        for degree in tensor_degrees(sizes, cluster):
             tokens = _cache_tokens(sizes, cluster, fraction, degree)
             if tokens >= LEAST_SEQUENCES * lengths.row_tokens:
-                moved = _UpdatePlan(
-                    degree=plan.degree,
-                    megatron=plan.megatron,
-                    offload=offload,
-                    row_tokens=plan.row_tokens,
-                    num_rows=plan.num_rows,
-                    need=plan.need,
-                )
+                moved = replace(plan, offload=offload)
                 return _layout(sizes, cluster, lengths, moved, (degree, fraction, tokens))
     return None
 
@@ -249,15 +222,6 @@ def _cache_tokens(sizes: ModelSizes, cluster: ClusterConfig, fraction: float, de
     """Return the tokens that the caches of one copy over `degree` GPUs hold."""
     room = degree * (fraction * cluster.gpu_memory_gb * 1e9 - SERVER_BYTES)
     return int((room - BF16 * sizes.num_weights) // cache_token_bytes(sizes, BF16))
-
-
-def _tensor_degrees(sizes: ModelSizes, cluster: ClusterConfig) -> list[int]:
-    """Return the degrees that divide the key heads, within a node."""
-    return [
-        degree
-        for degree in powers_of_two(gpus_of_a_node(cluster))
-        if num_key_heads(sizes) % degree == 0
-    ]
 
 
 def _layout(
@@ -291,8 +255,8 @@ def _layout(
         reasons={},
     )
     reasons = update_reasons(sizes, lengths, layout, plan.need, usable_bytes(cluster))
-    reasons |= _rollout_reasons(sizes, cluster, lengths, layout, plan.need.resident)
-    return _replaced(layout, reasons)
+    reasons |= rollout_reasons(sizes, cluster, lengths, layout, plan.need.resident)
+    return replace(layout, reasons=reasons)
 
 
 def _logprob_rows(sizes: ModelSizes, cluster: ClusterConfig, plan: _UpdatePlan) -> int:
@@ -308,58 +272,13 @@ def _logprob_rows(sizes: ModelSizes, cluster: ClusterConfig, plan: _UpdatePlan) 
     return rows
 
 
-def _rollout_reasons(
-    sizes: ModelSizes,
-    cluster: ClusterConfig,
-    lengths: StageLengths,
-    layout: ClusterLayout,
-    resident: int,
-) -> dict[str, str]:
-    """Return the arithmetic of the numbers of rollouts, by the layout's names."""
-    if not lengths.samples:
-        return {}
-    degree, memory = layout.rollout_tensor_parallel, cluster.gpu_memory_gb
-    weights, cache = BF16 * sizes.num_weights, cache_token_bytes(sizes, BF16)
-    kept = f" - states {written_gb(resident)}" if layout.offload == "none" else ""
-    row = lengths.row_tokens
-    return {
-        "rollout_tensor_parallel": (
-            f"weights {sizes.num_weights:,} x 2 B = {written_gb(weights)} / {degree}; caches "
-            f"{layout.cache_tokens:,} tokens x {cache:,} B / {degree} = "
-            f"{written_gb(layout.cache_tokens * cache / degree)}: {layout.cache_tokens / row:.1f} "
-            f"of the longest rows, wanted {LEAST_SEQUENCES}"
-        ),
-        "rollout_memory_fraction": (
-            f"({USABLE_FRACTION} x {memory:g} GB - {written_gb(RESERVED_BYTES)} of contexts and "
-            f"buffers{kept}) / {memory:g} GB, at most {LARGEST_FRACTION}"
-        ),
-        "max_sequences": (
-            f"caches of {layout.cache_tokens:,} tokens / half of the longest row of {row:,}; a step "
-            f"has {lengths.num_prompts} x {lengths.group_size} rows over "
-            f"{cluster.num_gpus // degree} copies; at most 256"
-        ),
-        "max_batched_tokens": (
-            f"a pass over {layout.max_batched_tokens:,} tokens is bound by arithmetic already"
-        ),
-        "num_workers": f"8 for each of {layout.num_nodes} nodes, at most one a prompt",
-    }
-
-
-def _replaced(layout: ClusterLayout, reasons: dict[str, str]) -> ClusterLayout:
-    fields = {name: getattr(layout, name) for name in ClusterLayout.__dataclass_fields__}
-    return ClusterLayout(**{**fields, "reasons": reasons})
-
-
 def _advice(
     sizes: ModelSizes, cluster: ClusterConfig, lengths: StageLengths, lora: LoraConfig | None
 ) -> str:
     """Return what would make it fit."""
     num_gpus = 2 * cluster.num_gpus
     while num_gpus <= _MOST_GPUS:
-        # A node that is not full is filled first; then there are more nodes.
-        per_node = max(cluster.gpus_per_node, 1)
-        is_whole = num_gpus <= per_node or num_gpus % per_node == 0
-        if is_whole:
+        if num_gpus <= cluster.gpus_per_node or num_gpus % cluster.gpus_per_node == 0:
             wider = cluster.replace(num_gpus=num_gpus)
             if _fitting(sizes, wider, lengths, lora) is not None:
                 return f"it takes at least {num_gpus} of them: set cluster.num_gpus={num_gpus}"
@@ -389,18 +308,3 @@ def _on_cpu(cluster: ClusterConfig, lengths: StageLengths) -> ClusterLayout:
             "update_tokens_per_gpu": f"{_CPU_ROWS} of the longest rows, of {lengths.row_tokens:,}",
         },
     )
-
-
-def num_key_heads(sizes: ModelSizes) -> int:
-    """Return the heads that keys and values have."""
-    return sizes.key_width * sizes.num_heads // sizes.query_width
-
-
-def gpus_of_a_node(cluster: ClusterConfig) -> int:
-    """Return the GPUs of each node that train."""
-    return cluster.num_gpus // cluster.num_nodes
-
-
-def powers_of_two(most: int) -> list[int]:
-    """Return the powers of two that divide `most`."""
-    return [1 << place for place in range(most.bit_length()) if most % (1 << place) == 0]

@@ -26,6 +26,18 @@ GATHERED_LAYER_BYTES = 10
 in fp32 for the reduction 4."""
 GATHERED_OUTPUT_BYTES = 6
 """Of a weight of the output: in bf16 the matrix, its gradient and one chunk's share of that."""
+USABLE_FRACTION = 0.92
+"""Part of a GPU's memory that can be filled: the rest is the driver's and lost in gaps; assumed, as
+in `longloom plan`."""
+RESERVED_BYTES = 4_000_000_000
+"""Kept free: CUDA contexts of trainer and server, NCCL's buffers, what a sleeping server keeps;
+assumed."""
+SERVER_BYTES = 3_000_000_000
+"""What a server needs beside weights and caches: a pass, logits of a step, CUDA graphs; assumed."""
+LARGEST_FRACTION = 0.85
+"""More of a GPU is not given to the server."""
+LEAST_SEQUENCES = 4
+"""Of the longest rows, that a copy should hold at once: weights are read once for all of them."""
 HEAD_CHUNK_TOKENS = 512
 """Tokens whose logits verl's fused head forms at a time (`FusedLinearForPPO`)."""
 HEAD_WORD_BYTES = 18

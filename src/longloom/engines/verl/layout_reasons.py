@@ -3,8 +3,18 @@
 from typing import Protocol
 
 from longloom.engines.model_sizes import ModelSizes
+from longloom.engines.token_bytes import cache_token_bytes
+from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
-from longloom.engines.verl.layout_bytes import BF16, RESIDENT_BYTES, token_bytes
+from longloom.engines.verl.layout_bytes import (
+    BF16,
+    LARGEST_FRACTION,
+    LEAST_SEQUENCES,
+    RESERVED_BYTES,
+    RESIDENT_BYTES,
+    USABLE_FRACTION,
+    token_bytes,
+)
 
 _LOADED_BYTES = 4
 
@@ -29,7 +39,7 @@ class Need(Protocol):
         """All of them."""
 
 
-def written_gb(num_bytes: float) -> str:
+def written_gb(num_bytes: int | float) -> str:
     """Return bytes as 10^9 with one decimal."""
     return f"{num_bytes / 1e9:.1f} GB"
 
@@ -62,6 +72,43 @@ def update_reasons(
     return reasons
 
 
+def rollout_reasons(
+    sizes: ModelSizes,
+    cluster: ClusterConfig,
+    lengths: StageLengths,
+    layout: ClusterLayout,
+    resident: int,
+) -> dict[str, str]:
+    """Return the arithmetic of the numbers of rollouts, by the layout's names."""
+    if not lengths.samples:
+        return {}
+    degree, memory = layout.rollout_tensor_parallel, cluster.gpu_memory_gb
+    weights, cache = BF16 * sizes.num_weights, cache_token_bytes(sizes, BF16)
+    kept = f" - states {written_gb(resident)}" if layout.offload == "none" else ""
+    row = lengths.row_tokens
+    return {
+        "rollout_tensor_parallel": (
+            f"weights {sizes.num_weights:,} x 2 B = {written_gb(weights)} / {degree}; caches "
+            f"{layout.cache_tokens:,} tokens x {cache:,} B / {degree} = "
+            f"{written_gb(layout.cache_tokens * cache / degree)}: {layout.cache_tokens / row:.1f} "
+            f"of the longest rows, wanted {LEAST_SEQUENCES}"
+        ),
+        "rollout_memory_fraction": (
+            f"({USABLE_FRACTION} x {memory:g} GB - {written_gb(RESERVED_BYTES)} of contexts and "
+            f"buffers{kept}) / {memory:g} GB, at most {LARGEST_FRACTION}"
+        ),
+        "max_sequences": (
+            f"caches of {layout.cache_tokens:,} tokens / half of the longest row of {row:,}; a "
+            f"step has {lengths.num_prompts} x {lengths.group_size} rows over "
+            f"{cluster.num_gpus // degree} copies; at most 256"
+        ),
+        "max_batched_tokens": (
+            f"a pass over {layout.max_batched_tokens:,} tokens is bound by arithmetic already"
+        ),
+        "num_workers": f"8 for each of {layout.num_nodes} nodes, at most one a prompt",
+    }
+
+
 def _offload_reason(sizes: ModelSizes, layout: ClusterLayout) -> str:
     weights, gpus = sizes.num_weights, layout.num_gpus
     if layout.offload == "none":
@@ -81,8 +128,8 @@ def _megatron_reason(sizes: ModelSizes, layout: ClusterLayout) -> str:
     assert megatron is not None
     return (
         f"bf16 and gradients {sizes.num_weights:,} x 6 B / (tensor {megatron.tensor_parallel} x "
-        f"pipeline {megatron.pipeline_parallel}, experts / {megatron.expert_parallel}); optimizer x "
-        f"{RESIDENT_BYTES} B / {layout.num_gpus}"
+        f"pipeline {megatron.pipeline_parallel}, experts / {megatron.expert_parallel}); optimizer "
+        f"x {RESIDENT_BYTES} B / {layout.num_gpus}"
     )
 
 

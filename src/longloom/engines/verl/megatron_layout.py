@@ -15,6 +15,7 @@ from longloom.engines.verl.layout_bytes import (
     head_bytes,
     token_bytes,
 )
+from longloom.engines.verl.layout_degrees import gpus_of_a_node, num_key_heads, powers_of_two
 
 _SHARD_BYTES = 6
 """Of a weight on the GPUs that compute it: bf16 2, gradient in fp32 4."""
@@ -28,10 +29,8 @@ def megatron_layouts(sizes: ModelSizes, cluster: ClusterConfig) -> list[Megatron
     pipeline divides the layers. Among equally divided ones, context parallelism comes first: it
     divides what long rows cost, and sends the least.
     """
-    gpus = cluster.num_gpus
-    per_node = gpus // cluster.num_nodes
-    key_heads = sizes.key_width * sizes.num_heads // sizes.query_width
-    powers = [1 << place for place in range(per_node.bit_length()) if per_node % (1 << place) == 0]
+    gpus, per_node = cluster.num_gpus, gpus_of_a_node(cluster)
+    powers = powers_of_two(per_node)
     experts = max([power for power in powers if sizes.num_experts % power == 0])
     found = [
         MegatronLayout(
@@ -43,7 +42,7 @@ def megatron_layouts(sizes: ModelSizes, cluster: ClusterConfig) -> list[Megatron
         for pipeline in _PIPELINES
         for tensor in powers
         for context in powers
-        if key_heads % tensor == 0
+        if num_key_heads(sizes) % tensor == 0
         and sizes.num_layers % pipeline == 0
         and gpus % (pipeline * tensor * context) == 0
         and gpus % (pipeline * experts) == 0

@@ -18,9 +18,10 @@ def register() -> None:
 
     check_version()
     if os.environ.get("VERL_PLATFORM") == "cpu":
-        from longloom.engines.verl.on_cpu.platform import register_platform
+        import longloom.engines.verl.on_cpu.platform  # registers itself
+        from longloom.engines.verl.on_cpu.torch_calls import repair_process_groups
 
-        register_platform()
+        repair_process_groups()
     import longloom.engines.verl.agents
     import longloom.engines.verl.trainer  # noqa: F401  # both register themselves
 
@@ -33,6 +34,6 @@ def register() -> None:
 try:
     register()
 except Exception:  # the boundary to verl, which would say nothing
-    print("Longloom's plugin of verl cannot be used:", file=sys.stderr)  # noqa: T201
+    sys.stderr.write("Longloom's plugin of verl cannot be used:\n")
     traceback.print_exc()
     raise

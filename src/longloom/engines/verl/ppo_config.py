@@ -13,7 +13,7 @@ from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.verl.actor_settings import CPU_ROLLOUT, add_actor
 from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
-from longloom.engines.verl.hydra_file import Settings
+from longloom.engines.verl.hydra_file import Reference, Settings
 from longloom.engines.verl.stage_settings import SECTION, VerlStageSettings
 
 TRAINER = "longloom"
@@ -122,10 +122,14 @@ def _add_trainer(
             "total_epochs": 1,
             "total_training_steps": stage.training.num_steps,
             "save_freq": checkpoints.every_steps,
-            "max_actor_ckpt_to_keep": checkpoints.keep_last,
             "default_local_dir": str(Path(stage.folder) / VERL_FOLDER),
             "resume_mode": "auto",
         },
+    )
+    settings.set(
+        "trainer.max_actor_ckpt_to_keep",
+        checkpoints.keep_last + 1,
+        "verl removes the oldest before it calls the newest complete",
     )
     settings.set("trainer.test_freq", -1, "held-out questions are asked by Longloom's trainer")
     settings.set("trainer.val_before_train", False)
@@ -163,7 +167,9 @@ def _add_examples(settings: Settings, stage: VerlStageSettings, lengths: StageLe
     settings.set("data.max_response_length", lengths.response_tokens)
     settings.set("data.shuffle", False, "the dataset has the order")
     settings.set("data.seed", stage.seed)
-    settings.set(f"data.{SECTION}", f"${{{SECTION}}}", "verl shows the dataset this group alone")
+    settings.set(
+        f"data.{SECTION}", Reference(f"${{{SECTION}}}"), "verl shows the dataset this group alone"
+    )
     settings.set("data.dataloader_num_workers", 0, "the trainer feeds the dataset")
     settings.set("data.filter_overlong_prompts", False)
     settings.set("data.truncation", "error")

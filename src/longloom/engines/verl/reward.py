@@ -65,7 +65,7 @@ class HybridRewardManager(RewardManagerBase):
         cache = Path(settings.folder) / JUDGE_FOLDER / f"worker-{os.getpid()}"
         return self._open.enter_context(EndpointJudge(judge, cache_folder=cache))
 
-    async def run_single(self, data: Any) -> dict[str, Any]:
+    async def run_single(self, data: Any) -> dict[str, Any]:  # breaks a rule: verl's name
         """Return the score of one rollout; `data` holds its calls, the last one is scored."""
         row = data[-1]
         attempt = AttemptRow.from_json(row.non_tensor_batch[COLUMN])
@@ -105,7 +105,7 @@ def answered_rollout(
 ) -> Rollout:
     """Return a rollout of its last call alone, with its answer as text."""
     is_ended = bool(response_ids) and response_ids[-1] in parts.tokenizer.end_ids
-    text = parts.tokenizer.decode(response_ids[:-1] if is_ended else response_ids)
+    text = parts.answer_text(response_ids)
     answer = Turn(
         prompt_ids=(),
         response_ids=response_ids,

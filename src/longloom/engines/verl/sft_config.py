@@ -100,11 +100,15 @@ def sft_settings(
             "seed": stage.seed,
             "total_epochs": config.num_epochs,
             "save_freq": config.checkpoints.every_steps,
-            "max_ckpt_to_keep": config.checkpoints.keep_last,
             "default_local_dir": str(Path(stage.folder) / VERL_FOLDER),
             "resume_mode": "auto",
             "test_freq": -1,
         },
+    )
+    settings.set(
+        "trainer.max_ckpt_to_keep",
+        config.checkpoints.keep_last + 1,
+        "verl removes the oldest before it calls the newest complete",
     )
     settings.set(
         "trainer.total_training_steps",

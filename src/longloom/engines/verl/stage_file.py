@@ -7,7 +7,7 @@
     file = stage_file(settings, cluster, sizes, optimizer=..., lora=...)
     file.write(folder / "verl.yaml")
     # python -m verl.trainer.main_ppo --config-path FOLDER --config-name verl
-    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER --config-name verl
+    # torchrun --nproc-per-node 8 -m verl.trainer.sft_trainer --config-path FOLDER ...
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,10 @@ from longloom.engines.verl.stage_settings import VerlStageSettings
 
 CPU_ENVIRONMENT: Mapping[str, str] = {"VERL_PLATFORM": "cpu"}
 """What verl's processes need in their environment on `device: cpu`."""
+BASE_BY_BACKEND: Mapping[str, str] = {"fsdp2": "ppo_trainer", "megatron": "ppo_megatron_trainer"}
+"""verl's own configuration under that of a stage of reinforcement learning."""
+SFT_BASE = "sft_trainer_engine"
+"""The same of supervised fine-tuning."""
 
 
 def stage_file(
@@ -33,7 +37,7 @@ def stage_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
     ray_init: Mapping[str, Any] | None = None,
@@ -66,8 +70,7 @@ def stage_file(
         trackers=trackers,
         ray_init=ray_init,
     )
-    is_megatron = cluster.train_backend == "megatron"
-    base = "ppo_megatron_trainer" if is_megatron else "ppo_trainer"
+    base = BASE_BY_BACKEND[cluster.train_backend]
     title = f"verl 0.9.1: stage {stage.stage} on {_described(cluster)}"
     return _file(settings, layout, base=base, folder=stage.folder, title=title)
 
@@ -77,7 +80,7 @@ def sft_file(
     cluster: ClusterConfig,
     sizes: ModelSizes,
     *,
-    optimizer: OptimizerConfig = OptimizerConfig(),
+    optimizer: OptimizerConfig,
     lora: LoraConfig | None = None,
     trackers: Sequence[str] = (),
 ) -> HydraFile:
@@ -91,7 +94,7 @@ def sft_file(
     layout = plan_layout(sizes, plain, sft_lengths(stage.config), lora=lora)
     settings = sft_settings(stage, plain, layout, optimizer=optimizer, lora=lora, trackers=trackers)
     title = f"verl 0.9.1: stage {stage.stage} on {_described(plain)}"
-    return _file(settings, layout, base="sft_trainer_engine", folder=stage.folder, title=title)
+    return _file(settings, layout, base=SFT_BASE, folder=stage.folder, title=title)
 
 
 def _file(

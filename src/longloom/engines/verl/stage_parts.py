@@ -1,7 +1,7 @@
 """What a process of verl needs of a stage: its settings, examples and tokenizer, read once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +44,12 @@ class StageParts:
                 f"{self.settings.examples}; expected the folder the run was started with"
             )
         return found
+
+    def answer_text(self, response_ids: Sequence[int]) -> str:
+        """Return the text of a response without its end token, as `rollout.TokenChat` does."""
+        if response_ids and response_ids[-1] in self.tokenizer.end_ids:
+            response_ids = response_ids[:-1]
+        return self.tokenizer.decode(response_ids)
 
     def of_split(self, split: Split) -> list[Example]:
         """Return the examples of one split."""

@@ -8,7 +8,6 @@ What is in brackets is verl's own. The rest is the training room's, so this only
 policy that learns from them.
 """
 
-import json
 import time
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
@@ -28,13 +27,20 @@ from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
 from longloom.engines.verl.batch_rows import GroupedRows, advantages_for_verl, with_turns
-from longloom.engines.verl.cluster_rollouts import ClusterRollouts, RolledOut, batch_of
+from longloom.engines.verl.cluster_rollouts import (
+    AskedOnCluster,
+    ClusterRollouts,
+    ReadyBatch,
+    RolledOut,
+    batch_of,
+    joined,
+)
 from longloom.engines.verl.dataset import StageDataset
 from longloom.engines.verl.reported import write_error
 from longloom.engines.verl.stage_state import StageState
 from longloom.engines.verl.updates import UpdateRows, padded, step_figures
 from longloom.errors import CheckpointError, EngineError, LongloomError
-from longloom.records import Example, RolloutGroup, SamplingParams, Split, Turn
+from longloom.records import Example, RolloutGroup, Split, Turn
 from longloom.training.batch import PreparedBatch, prepare_batch
 from longloom.training.digests import examples_digest
 from longloom.training.dynamic_sampling import collect_groups
@@ -130,7 +136,7 @@ class LongloomTrainer(PPOTrainerSync):
         """Choose the examples, restore the order, and open whoever is told of steps."""
         parts = self._dataset.parts
         training, seed = parts.settings.training, parts.settings.seed
-        asked = _AskedOnCluster(self)
+        asked = AskedOnCluster(self._dataset.parts, self._rollouts)
         self._validation = validation_examples(
             training.validation,
             parts.of_split(Split.HELD_OUT),
@@ -207,8 +213,8 @@ class LongloomTrainer(PPOTrainerSync):
 
         self._drawn: dict[tuple[int, ...], Any] = {}
         collected = collect_groups(training.group_filter, _VerlsDraw(self), roll_out)
-        self._rolled_out = _joined([done.batch for done in batches])
         keys = tuple(key for done in batches for key in done.rows.keys)
+        self._rolled_out = joined([done.batch for done in batches], first=keys)
         metrics = {**rollout_metrics(collected.groups), **collected.metrics}
         if step == 0:
             metrics |= self._selection_metrics
@@ -219,20 +225,21 @@ class LongloomTrainer(PPOTrainerSync):
         return {}
 
     def _check_a_rollout_lived(self, step: int) -> None:
-        if self._step.rows.keys:
-            return
-        errors = {r.error for group in self._step.rows.groups for r in group.rollouts}
-        raise EngineError(
-            f"all rollouts of step {step + 1} of {self._dataset.parts.settings.stage} failed, one "
-            f"with: {min(errors)}; expected one that does not; put that right and run the same "
-            "command again, which resumes from the step's last checkpoint"
-        )
+        """Stop before a step without a rollout that lived: so would the next ones be."""
+        rollouts = [rollout for group in self._step.rows.groups for rollout in group.rollouts]
+        if all(rollout.error for rollout in rollouts):
+            raise EngineError(
+                f"all {len(rollouts)} rollouts of step {step + 1} of "
+                f"{self._dataset.parts.settings.stage} failed, the first with: "
+                f"{rollouts[0].error}; expected one that does not; put that right and run the same "
+                "command again, which resumes from the last checkpoint"
+            )
 
     def _step_once(
         self, metrics: dict[str, Any], timing_raw: dict[str, float], sample_batch_size: int
     ) -> KVBatchMeta:
         """Let verl learn from the rollouts that are there already."""
-        waiting, self.replay_buffer = self.replay_buffer, _Ready(self._rolled_out)
+        waiting, self.replay_buffer = self.replay_buffer, ReadyBatch(self._rolled_out)
         try:
             return super()._step_once(metrics, timing_raw, sample_batch_size)
         finally:
@@ -350,7 +357,7 @@ class LongloomTrainer(PPOTrainerSync):
         batch = super().step(metrics, timing_raw)
         found = {
             **self._step.metrics,
-            **{name: float(value) for name, value in metrics.items() if _is_plain(name, value)},
+            **{f"timing_s/{name}": float(seconds) for name, seconds in timing_raw.items()},
             "training/step_seconds": time.perf_counter() - self._step.started,
         }
         result = StepResult(step=self.global_steps, groups=self._step.rows.groups, metrics=found)
@@ -372,7 +379,7 @@ class LongloomTrainer(PPOTrainerSync):
         settings = self._dataset.parts.settings
         found = validate(
             settings.training.validation,
-            _AskedOnCluster(self),
+            AskedOnCluster(self._dataset.parts, self._rollouts),
             self._validation,
             max_response_tokens=settings.training.max_response_tokens,
             step=self.global_steps,
@@ -397,16 +404,16 @@ class LongloomTrainer(PPOTrainerSync):
         found = transfer_queue.kv_batch_get(
             keys=list(self._step.rows.keys[:num_turns]),
             partition_id="train",
-            select_fields=["prompts", "responses"],
+            select_fields=["prompts"],
         )
         decode = parts.tokenizer.decode
-        prompts, responses = list(found["prompts"]), list(found["responses"])
+        prompts = list(found["prompts"])
 
         def with_text(turn: Turn, place: int) -> Turn:
             return replace(
                 turn,
                 prompt_text=decode(prompts[place].tolist()),
-                response_text=decode(responses[place].tolist()),
+                response_text=parts.answer_text(turn.response_ids),
             )
 
         groups = (*with_turns(shown, with_text), *rest)
@@ -444,67 +451,7 @@ class _VerlsDraw:
         return self._trainer._order.draw_further(kept=kept, drawn=drawn)
 
 
-class _Ready:
-    """A replay buffer that has its batch."""
-
-    def __init__(self, batch: KVBatchMeta) -> None:
-        self._batch = batch
-
-    def sample(self, **asked: Any) -> tuple[KVBatchMeta, dict[str, float]]:
-        """Return it."""
-        return self._batch, {}
-
-
-class _AskedOnCluster:
-    """The stage as measuring and validation see it (`training.stage_inputs.AskedStage`)."""
-
-    def __init__(self, trainer: LongloomTrainer) -> None:
-        parts = trainer._dataset.parts
-        self.examples = parts.of_split(Split.TRAIN)
-        self.contexts = parts.contexts
-        self.seed = parts.settings.seed
-        self.folder = Path(parts.settings.folder)
-        self.model_id = ""
-        self._rollouts = trainer._rollouts
-
-    def on_progress(self, description: str, num_done: int, num_total: int) -> None:
-        """Print how far measuring is, into verl's log."""
-        print(json.dumps({"longloom": description, "done": num_done, "of": num_total}), flush=True)  # noqa: T201
-
-    def roll_out(
-        self,
-        examples: Sequence[Example],
-        *,
-        num_rollouts: int,
-        params: SamplingParams,
-        policy_version: int,
-        key: str,
-    ) -> tuple[RolloutGroup, ...]:
-        """Return one scored group per example, in order."""
-        return self._rollouts.ask(
-            examples,
-            num_rollouts=num_rollouts,
-            params=params,
-            policy_version=policy_version,
-            key=key,
-        )
-
-
-def _joined(batches: Sequence[KVBatchMeta]) -> KVBatchMeta:
-    """Return batches as one."""
-    return KVBatchMeta(
-        partition_id=batches[0].partition_id,
-        keys=[key for batch in batches for key in batch.keys],
-        tags=[tag for batch in batches for tag in batch.tags],
-    )
-
-
 def _gap_nats(old: Any, sampled: Any) -> float:
     """Return the mean distance between the trainer's and the sampler's log-probabilities."""
     gaps = [(one.float() - other.float()).abs() for one, other in zip(old, sampled, strict=True)]
     return float(torch.cat(gaps).mean())
-
-
-def _is_plain(name: str, value: Any) -> bool:
-    """Return whether a figure of verl's is one that the log keeps: times and rates."""
-    return name.startswith(("perf/", "timing_s/")) and isinstance(value, int | float)

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from longloom.engines.model_sizes import read_sizes
 from longloom.engines.verl.cluster_config import saved_step
-from longloom.engines.verl.interfaces import check_version
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.sft_config import SftStage
 from longloom.engines.verl.sft_dataset import write_sft_rows
-from longloom.engines.verl.stage_file import sft_file
+from longloom.engines.verl.stage_file import SFT_BASE, sft_file
 from longloom.recipes.cluster.stages import (
     FILE_NAME,
     FINAL,
     ClusterStage,
     FollowedSteps,
-    check_on_cluster,
+    check_overrides,
     environment_of,
     finish,
     with_longer_window,
@@ -30,7 +29,8 @@ ROWS_FILE = "verl-rows.parquet"
 STEPS_FILE = "verl-steps.jsonl"
 """verl's own figures of each step, by its logger `file`."""
 _NAMES = {
-    "train/loss": "training/loss",
+    "train/global_tokens": "training/tokens",
+    "train/loss": "training/nll_nats",
     "train/grad_norm": "training/grad_norm",
     "train/lr": "training/learning_rate",
 }
@@ -66,15 +66,12 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
     Steps are those of verl: whole batches alone, in an order of its own.
 
     Raises:
-        MissingDependencyError: verl is not installed.
         DataError: no row is short enough.
         EngineError: the stage does not fit the cluster, or verl failed.
     """
     final = one.folder / FINAL
     if final.exists():
         return final
-    check_version()
-    check_on_cluster(one.config, one.stage)
     sft = one.stage.sft
     assert sft is not None
     one = with_longer_window(one)
@@ -91,6 +88,7 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
             trackers=("file",),
         )
         file.write(one.folder / f"{FILE_NAME}.yaml")
+        check_overrides(one, SFT_BASE)
         steps_file = one.folder / STEPS_FILE
         steps = FollowedSteps(steps_file, told, after=saved_step(one.verl_folder), read=verls_steps)
         run_to_end(
@@ -99,6 +97,7 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
             environment={
                 **environment_of(one.cluster),
                 "VERL_FILE_LOGGER_PATH": str(steps_file.resolve()),
+                **({"RAY_ADDRESS": address} if (address := one.cluster.ray_address) else {}),
             },
             look=steps.look,
         )
@@ -106,12 +105,14 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
 
 
 def _command(one: ClusterStage) -> list[str]:
-    """Return the command that runs verl's trainer on the ranks of this node."""
+    """Return the command that runs verl's trainer: here, or on the nodes of a Ray cluster."""
+    files = ["--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME]
+    if one.cluster.num_nodes > 1:
+        return [sys.executable, "-m", "verl.trainer.sft_trainer_ray", *files]
     return [
         sys.executable, "-m", "torch.distributed.run", "--standalone",
         "--nproc-per-node", str(min(one.cluster.num_gpus, one.cluster.gpus_per_node)),
-        "-m", "verl.trainer.sft_trainer",
-        "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
+        "-m", "verl.trainer.sft_trainer", *files,
     ]  # fmt: skip
 
 

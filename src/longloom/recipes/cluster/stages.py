@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from longloom.engines.model_sizes import read_sizes
+from longloom.engines.model_sizes import ModelSizes, read_sizes
 from longloom.engines.verl.checkpoint import write_model
 from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig, saved_step
+from longloom.engines.verl.hydra_file import HydraFile
 from longloom.engines.verl.interfaces import check_version
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.longer_window import write_longer_folder
-from longloom.engines.verl.stage_file import CPU_ENVIRONMENT, stage_file
+from longloom.engines.verl.stage_file import BASE_BY_BACKEND, CPU_ENVIRONMENT, stage_file
 from longloom.engines.verl.stage_settings import VerlStageSettings
 from longloom.errors import CheckpointError, ConfigError
 from longloom.recipes.cluster.recorder import RECORDER
 from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.runlog import METRICS_FILE, atomic_folder, read_metrics
+from longloom.training.checkpoints import CheckpointConfig
 from longloom.training.stage_inputs import StepListener, StepResult
 
 FILE_NAME = "verl"
@@ -53,12 +55,23 @@ class ClusterStage:
         return self.folder / VERL_FOLDER
 
 
-def check_on_cluster(config: RunConfig, stage: StageConfig) -> None:
+def check_on_cluster(config: RunConfig, stage: StageConfig, start: Path) -> None:
     """Refuse what the cluster's engine cannot do, before anything runs.
 
+    Args:
+        config: the run.
+        stage: one of its stages.
+        start: a model folder of the sizes that it starts from.
+
     Raises:
-        ConfigError: the best policy is to be kept, or adapters are trained.
+        MissingDependencyError: verl is not installed.
+        ConfigError: the best policy is to be kept, adapters are trained, or verl cannot express a
+            setting.
+        EngineError: the stage does not fit the cluster, or another verl is installed.
     """
+    if stage.merge is not None:
+        return
+    check_version()
     trained = stage.training or stage.sft
     if trained is not None and trained.checkpoints.keep_best != "none":
         raise ConfigError(
@@ -70,6 +83,21 @@ def check_on_cluster(config: RunConfig, stage: StageConfig) -> None:
             "engine.lora is set; on verl all weights are trained: set engine.lora=null, or train "
             "with --engine local"
         )
+    if stage.training is not None:
+        one = ClusterStage(config=config, stage=stage, start=start, examples=Path(), folder=Path())
+        file_of(one, read_sizes(start))
+
+
+def file_of(one: ClusterStage, sizes: ModelSizes) -> HydraFile:
+    """Return verl's file of a stage of reinforcement learning.
+
+    Raises:
+        ConfigError: verl cannot express a setting.
+        EngineError: the stage does not fit the cluster.
+    """
+    return stage_file(
+        settings_of_stage(one), one.cluster, sizes, optimizer=one.config.engine.optimizer
+    )
 
 
 def settings_of_stage(one: ClusterStage) -> VerlStageSettings:
@@ -102,7 +130,6 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
         told: is shown every step that the trainer has written down.
 
     Raises:
-        MissingDependencyError: verl is not installed.
         ConfigError: verl cannot express a setting.
         EngineError: the stage does not fit the cluster, or verl failed.
         LongloomError: the stage cannot go on; the message says why and what to do.
@@ -110,20 +137,14 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
     final = one.folder / FINAL
     if final.exists():
         return final
-    check_version()
-    check_on_cluster(one.config, one.stage)
     one = with_longer_window(one)
     assert one.stage.training is not None
     num_steps = one.stage.training.num_steps
     if saved_step(one.verl_folder) < num_steps:
-        file = stage_file(
-            settings_of_stage(one),
-            one.cluster,
-            read_sizes(one.start),
-            optimizer=one.config.engine.optimizer,
-        )
+        file = file_of(one, read_sizes(one.start))
         one.folder.mkdir(parents=True, exist_ok=True)
         file.write(one.folder / f"{FILE_NAME}.yaml")
+        check_overrides(one, BASE_BY_BACKEND[one.cluster.train_backend])
         command = [
             sys.executable, "-m", "verl.trainer.main_ppo",
             "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
@@ -131,6 +152,23 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
         steps = FollowedSteps(one.folder / METRICS_FILE, told, after=saved_step(one.verl_folder))
         run_to_end(command, one.folder, environment=environment_of(one.cluster), look=steps.look)
     return finish(one, num_steps)
+
+
+def check_overrides(one: ClusterStage, base: str) -> None:
+    """Ask verl's own classes about its file, where a user has changed it; Hydra asks nobody.
+
+    Raises:
+        ConfigError: a setting is unknown or of the wrong kind.
+    """
+    if not one.cluster.overrides:
+        return
+    path = (one.folder / f"{FILE_NAME}.yaml").resolve()
+    run_to_end(
+        [sys.executable, "-m", "longloom.engines.verl.file_checks", str(path), base],
+        one.folder,
+        environment=environment_of(one.cluster),
+        look=lambda: None,
+    )
 
 
 def with_longer_window(one: ClusterStage) -> ClusterStage:
@@ -172,10 +210,15 @@ def finish(one: ClusterStage, num_steps: int) -> Path:
             like=one.start,
             is_megatron=one.cluster.train_backend == "megatron" and one.stage.sft is None,
         )
-    if trained.checkpoints.keep_last == 1:  # as the local engine: `final` takes its place
-        shutil.rmtree(one.verl_folder)
-        shutil.rmtree(one.folder / _LONGER_FOLDER, ignore_errors=True)
+    forget_steps(one.folder, trained.checkpoints)
     return one.folder / FINAL
+
+
+def forget_steps(folder: Path, checkpoints: CheckpointConfig) -> None:
+    """Remove what verl has kept of a finished stage, unless several steps are to stay."""
+    if checkpoints.keep_last == 1 and (folder / FINAL).exists():  # as the local engine
+        for name in (VERL_FOLDER, _LONGER_FOLDER):
+            shutil.rmtree(folder / name, ignore_errors=True)
 
 
 class FollowedSteps:

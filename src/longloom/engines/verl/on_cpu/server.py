@@ -11,6 +11,7 @@ from torch import Tensor
 from verl.workers.rollout.base import BaseRollout
 from verl.workers.rollout.replica import RolloutReplica, TokenOutput
 
+from longloom.engines.verl.agents import KEY_FIELD
 from longloom.engines.verl.on_cpu.backends import SERVER
 from longloom.errors import EngineError
 from longloom.models.loading import load_network
@@ -67,7 +68,7 @@ class CpuServer:
         sampling_params: dict[str, Any],
         **others: Any,
     ) -> TokenOutput:
-        """Return one answer; its random stream is named by the request's seed."""
+        """Return one answer; its random stream is the one that the local engine would draw."""
         completion = await self._sampler.sample(
             SampleRequest(
                 prompt_ids=tuple(prompt_ids),
@@ -76,7 +77,7 @@ class CpuServer:
                     top_p=sampling_params["top_p"],
                     max_new_tokens=sampling_params["max_tokens"],
                 ),
-                key=str(sampling_params.get("seed", request_id)),
+                key=sampling_params.get("extra_args", {}).get(KEY_FIELD, request_id),
             )
         )
         return TokenOutput(

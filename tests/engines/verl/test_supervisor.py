@@ -1,0 +1,99 @@
+"""A command that must not outlive its starter: ends with it, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from longloom.engines.verl.launch import LOG_FILE, run_to_end
+from longloom.engines.verl.reported import write_error
+from longloom.errors import ConfigError, EngineError
+
+_SLEEPER = (
+    "import os, signal, sys\n"
+    "open(sys.argv[1], 'w').write(str(os.getpid()))\n"
+    "open(sys.argv[2]).read()\n"  # a pipe that nobody writes to
+)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    try:
+        return "(zombie)" not in Path(f"/proc/{pid}/status").read_text().splitlines()[2]
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at /proc")
+def test_a_killed_starter_takes_its_command_along(tmp_path: Path) -> None:
+    """kill -9 of the starter: the supervisor's input closes, and it ends the command."""
+    pid_file, pipe = tmp_path / "pid", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    starter = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from longloom.engines.verl.launch import run_to_end\n"
+        "run_to_end(sys.argv[1:], Path(sys.argv[4]).parent, environment={}, look=lambda: None)\n"
+    )
+    command = [sys.executable, "-c", _SLEEPER, str(pid_file), str(pipe)]
+    started = subprocess.Popen(
+        [sys.executable, "-c", starter, *command], stderr=subprocess.PIPE, start_new_session=True
+    )
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert started.poll() is None, started.stderr.read()
+    pid = int(pid_file.read_text())
+    assert is_alive(pid)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    started.stderr.close()
+    ended = os.pidfd_open(pid) if is_alive(pid) else None
+    if ended is not None:
+        import select
+
+        assert select.select([ended], [], [], 30)[0], "the command outlived its starter"
+        os.close(ended)
+    assert not is_alive(pid)
+
+
+def test_the_output_is_kept_and_looked_after(tmp_path: Path) -> None:
+    looks = []
+    run_to_end(
+        [sys.executable, "-c", "import os; print('hello', os.environ['WHO'])"],
+        tmp_path,
+        environment={"WHO": "cluster"},
+        look=lambda: looks.append(1),
+    )
+    assert (tmp_path / LOG_FILE).read_text() == "hello cluster\n"
+    assert looks
+
+
+def test_a_failure_names_its_last_errors_and_the_log(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"status 1: .*ValueError: the reason.*verl-output\.log"):
+        run_to_end(
+            [sys.executable, "-c", "raise ValueError('the reason')"],
+            tmp_path,
+            environment={},
+            look=lambda: None,
+        )
+
+
+def test_an_error_that_was_written_down_is_raised_as_itself(tmp_path: Path) -> None:
+    write_error(tmp_path, EngineError("of an earlier attempt"))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from longloom.engines.verl.reported import write_error\n"
+        "from longloom.errors import ConfigError\n"
+        "write_error(Path(sys.argv[1]), ConfigError('too few questions'))\n"
+        "sys.exit(1)\n"
+    )
+    with pytest.raises(ConfigError, match="too few questions"):
+        run_to_end(
+            [sys.executable, "-c", code, str(tmp_path)],
+            tmp_path,
+            environment={},
+            look=lambda: None,
+        )
