@@ -211,5 +211,5 @@ def test_models_that_compute_something_else_are_found_by_their_logits(tmp_path):
         return 2 * output
 
     network.causal_lm.lm_head.register_forward_hook(double)
-    with pytest.raises(ModelError, match=r"differ from its own by .*; the local engine runs"):
+    with pytest.raises(ModelError, match=r"differ from its own by .*; packed attention runs"):
         check_equals_own_logits(network)

@@ -41,7 +41,9 @@ _OF_VERL = (
     "longloom.engines.verl.on_cpu.platform",
     "longloom.engines.verl.on_cpu.server",
     "longloom.engines.verl.plugin",
+    "longloom.engines.verl.prefix_engine",
     "longloom.engines.verl.reward",
+    "longloom.engines.verl.shared_rows",
     "longloom.engines.verl.trainer",
     "longloom.engines.verl.updates",
 )

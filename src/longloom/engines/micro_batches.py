@@ -8,8 +8,8 @@ denominators, so the gradients of micro-batches add up to the batch's however it
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from longloom.models.packed_sequences import AnsweredPrompt
 from longloom.models.prompt_groups import PromptCluster, cluster_prompts
-from longloom.records import TrainingSequence
 
 MicroBatch = tuple[int, ...]
 """Indices of sequences."""
@@ -25,7 +25,9 @@ class _Part:
     """Tokens it takes, what is shared counted once."""
 
 
-def micro_batches(sequences: Sequence[TrainingSequence], *, max_tokens: int) -> list[MicroBatch]:
+def micro_batches(
+    sequences: Sequence[AnsweredPrompt], *, max_tokens: int, counts_prompts: bool = False
+) -> list[MicroBatch]:
     """Return which sequences are computed together; every index once.
 
     Groups and clusters are kept whole and packed together up to `max_tokens`, what they share
@@ -34,11 +36,17 @@ def micro_batches(sequences: Sequence[TrainingSequence], *, max_tokens: int) -> 
     by prompts where it would get larger than `max_tokens` and than the largest part of a group, so
     sharing a beginning never takes more memory. Parts are taken in order of prompt length: little
     is spent on padding in the attention over prompts.
+
+    With `counts_prompts` a group is split where its prompt and answers are more than `max_tokens`,
+    so only a single sequence can be.
     """
     clusters = cluster_prompts([sequence.prompt_ids for sequence in sequences])
     clusters.sort(key=lambda cluster: _longest_prompt(sequences, cluster))
     groups_by_cluster = [
-        [list(_group_parts(sequences, group, max_tokens)) for group in cluster.groups]
+        [
+            list(_group_parts(sequences, group, max_tokens, counts_prompts))
+            for group in cluster.groups
+        ]
         for cluster in clusters
     ]
     limit = max(
@@ -60,10 +68,12 @@ def micro_batches(sequences: Sequence[TrainingSequence], *, max_tokens: int) -> 
 
 
 def _group_parts(
-    sequences: Sequence[TrainingSequence], group: Sequence[int], max_tokens: int
+    sequences: Sequence[AnsweredPrompt], group: Sequence[int], max_tokens: int, counts_prompts: bool
 ) -> Iterator[_Part]:
     """Yield a group in parts of up to `max_tokens` answer tokens; at least one answer each."""
     context_tokens = len(sequences[group[0]].prompt_ids) - 1
+    if counts_prompts:
+        max_tokens -= context_tokens
     part: MicroBatch = ()
     num_tokens = 0
     for index in group:
@@ -94,7 +104,7 @@ def _cluster_parts(parts: Sequence[_Part], beginning_tokens: int, limit: int) ->
         yield joined
 
 
-def _longest_prompt(sequences: Sequence[TrainingSequence], cluster: PromptCluster) -> int:
+def _longest_prompt(sequences: Sequence[AnsweredPrompt], cluster: PromptCluster) -> int:
     return max(len(sequences[group[0]].prompt_ids) for group in cluster.groups)
 
 

@@ -27,7 +27,7 @@ ATTENTION = "longloom_packed"
 """The name under which transformers knows our attention."""
 
 _FITTING = (
-    "the local engine runs decoders with full softmax attention and rotary positions, such as "
+    "packed attention runs decoders with full softmax attention and rotary positions, such as "
     "Qwen2, Qwen3, Qwen3-MoE, Llama and Mistral without a sliding window"
 )
 _OWN_ATTENTION = ("sliding_window", "softcap", "s_aux", "position_bias", "cu_seq_lens_q")
@@ -58,7 +58,7 @@ class TransformersNetwork(nn.Module):
             ModelError: the model is of a kind that plans cannot attend for.
         """
         super().__init__()
-        _check_fits(causal_lm)
+        check_fits(causal_lm)
         self.causal_lm = causal_lm.eval()
         self.scaling = read_scaling(causal_lm.config.to_dict())
         self._recomputes_layers = False
@@ -119,14 +119,7 @@ class TransformersNetwork(nn.Module):
         num_silent: int = 0,
     ) -> Float[Tensor, "Q D"]:
         """Return the final hidden states; see `network.Network`."""
-        output = self.causal_lm.get_decoder()(
-            input_ids=token_ids[None],
-            position_ids=positions[None],
-            use_cache=False,
-            packed_attend=attend,
-        )
-        hidden: Tensor = output.last_hidden_state[0, num_silent:]
-        return hidden
+        return packed_hidden(self.causal_lm, token_ids, positions, attend, num_silent=num_silent)
 
     def train(self, mode: bool = True) -> "TransformersNetwork":
         """Stay in evaluation mode."""
@@ -151,6 +144,33 @@ class TransformersNetwork(nn.Module):
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load what `state_dict` returned."""
         return self.causal_lm.load_state_dict(*args, **kwargs)
+
+
+def packed_hidden(
+    causal_lm: Any,
+    token_ids: Int[Tensor, " N"],
+    positions: Int[Tensor, " N"],
+    attend: Attend,
+    *,
+    num_silent: int = 0,
+) -> Float[Tensor, "Q D"]:
+    """Return a model's final hidden states of packed tokens; see `network.Network.hidden`.
+
+    Args:
+        causal_lm: loaded with attention `ATTENTION`.
+        token_ids: packed.
+        positions: one for each.
+        attend: the attention plan.
+        num_silent: first tokens whose hidden states are left out.
+    """
+    output = causal_lm.get_decoder()(
+        input_ids=token_ids[None],
+        position_ids=positions[None],
+        use_cache=False,
+        packed_attend=attend,
+    )
+    hidden: Tensor = output.last_hidden_state[0, num_silent:]
+    return hidden
 
 
 def register_attention() -> None:
@@ -194,8 +214,12 @@ def _attention(
     return packed_attend(layer, *rows)[None], None
 
 
-def _check_fits(causal_lm: Any) -> None:
-    """Refuse models that need more than a plan computes."""
+def check_fits(causal_lm: Any) -> None:
+    """Refuse models that need more than a plan computes.
+
+    Raises:
+        ModelError: says what it needs.
+    """
     config = causal_lm.config
     name = type(causal_lm).__name__
 
