@@ -8,6 +8,7 @@ import yaml
 from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.engines.verl.ppo_config import stage_lengths
+from longloom.engines.verl.prefix_settings import SHARING_SETTINGS
 from longloom.engines.verl.stage_file import stage_file
 from longloom.engines.verl.stage_settings import VerlStageSettings, stage_settings_of
 from longloom.errors import ConfigError
@@ -189,7 +190,7 @@ def test_overrides_come_last():
 
 def test_shared_prompts_name_their_engine():
     found = settings_of(first_stage(), EIGHT.replace(shares_prompts=True), SIZES)
-    assert found.get("actor_rollout_ref.actor.strategy") == "longloom_prefix"
+    assert SHARING_SETTINGS.items() <= {name: found.get(name) for name in SHARING_SETTINGS}.items()
 
 
 def test_megatron_has_its_own_base_and_degrees():

@@ -14,8 +14,6 @@ from longloom.engines.verl.optimizer_settings import (
 )
 from longloom.engines.verl.stage_settings import VerlStageSettings
 
-PREFIX_STRATEGY = "longloom_prefix"
-"""Name under which the engine that shares prompts is registered with verl."""
 CPU_ROLLOUT = "longloom_cpu"
 """Name of the rollout backend on a CPU."""
 DUAL_CLIP = 1e9
@@ -66,7 +64,7 @@ def strategy(cluster: ClusterConfig) -> str:
     """Return the name of verl's engine."""
     if cluster.train_backend == "megatron":
         return "megatron"
-    return PREFIX_STRATEGY if cluster.shares_prompts else "fsdp2"
+    return "fsdp2"
 
 
 def add_model(

@@ -62,6 +62,15 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
     "verl.experimental.reward_loop.reward_manager.base:RewardManagerBase.run_single": (
         "self", "data",
     ),
+    "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead.forward_step": (
+        "self", "micro_batch", "loss_function", "forward_only",
+    ),
+    "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead.prepare_model_inputs": (
+        "self", "micro_batch",
+    ),
+    "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead.prepare_model_outputs": (
+        "self", "output", "output_args", "micro_batch", "logits_processor_func",
+    ),
     "verl.workers.rollout.replica:RolloutReplica.launch_servers": ("self",),
     "verl.workers.rollout.base:BaseRollout.update_weights": (
         "self", "weights", "wire_format", "kwargs",

@@ -14,6 +14,7 @@ from longloom.engines.verl.actor_settings import CPU_ROLLOUT, add_actor
 from longloom.engines.verl.cluster_config import VERL_FOLDER, ClusterConfig
 from longloom.engines.verl.cluster_layout import ClusterLayout, StageLengths
 from longloom.engines.verl.hydra_file import Reference, Settings
+from longloom.engines.verl.prefix_settings import SHARING_SETTINGS
 from longloom.engines.verl.stage_settings import SECTION, VerlStageSettings
 
 TRAINER = "longloom"
@@ -85,6 +86,9 @@ def ppo_settings(
     _add_reward(settings, stage, cluster, layout)
     _add_ray(settings, cluster, layout, ray_init or {})
     settings.set(SECTION, stage.model_dump(mode="json"))
+    if cluster.shares_prompts:
+        for name, value in SHARING_SETTINGS.items():
+            settings.set(name, value, "the prompt of a group is computed once")
     add_overrides(settings, cluster)
     return settings
 

@@ -36,6 +36,7 @@ from longloom.engines.verl.cluster_rollouts import (
     joined,
 )
 from longloom.engines.verl.dataset import StageDataset
+from longloom.engines.verl.prefix_settings import MODEL_TYPE
 from longloom.engines.verl.reported import write_error
 from longloom.engines.verl.stage_state import StageState
 from longloom.engines.verl.updates import UpdateRows, padded, step_figures
@@ -257,7 +258,10 @@ class LongloomTrainer(PPOTrainerSync):
         """Append rows that fill each update to a multiple of the ranks, then balance by tokens."""
         num_updates = self._dataset.parts.settings.training.updates_per_batch
         self._rows = UpdateRows(
-            ranks=self._num_ranks, eos_id=self.tokenizer.eos_token_id, keys=self._step.rows.keys
+            ranks=self._num_ranks,
+            eos_id=self.tokenizer.eos_token_id,
+            keys=self._step.rows.keys,
+            shares_prompts=self.config.actor_rollout_ref.model.get("model_type") == MODEL_TYPE,
         )
         batch = padded(batch, self._rows, num_updates=num_updates)
         return self._rows.balanced(batch)

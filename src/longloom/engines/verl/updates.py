@@ -10,6 +10,8 @@ from verl.trainer.ppo.padding_utils import upsample_batch_to_divisible_size
 from verl.utils.metric import reduce_metrics
 from verl.utils.seqlen_balancing import calculate_workload, get_seqlen_balanced_partitions
 
+from longloom.engines.verl.group_order import order_by_groups
+
 _OUR_NAMES: Mapping[str, str] = {
     "grad_norm": "training/grad_norm",
     "lr": "training/learning_rate",
@@ -31,6 +33,8 @@ class UpdateRows:
     """Token of rows that fill a batch."""
     keys: Sequence[str]
     """The rows of all calls with tokens, in the order of their groups."""
+    shares_prompts: bool = False
+    """Whether a rank computes a common prompt once, so that groups had better stay together."""
     fillers: list[str] = field(default_factory=list)
     """Rows that nothing is learned from."""
 
@@ -44,10 +48,27 @@ class UpdateRows:
 
     def balanced(self, batch: KVBatchMeta) -> KVBatchMeta:
         """Return the rows in an order that gives every rank about as much to compute."""
+        if self.shares_prompts:
+            batch.reorder(self._in_groups(batch))
+            return batch
         work = calculate_workload(_lengths(batch))
         parts = get_seqlen_balanced_partitions(work, k_partitions=self.ranks, equal_size=True)
         batch.reorder([row for part in parts for row in part])
         return batch
+
+    def _in_groups(self, batch: KVBatchMeta) -> list[int]:
+        """Return the rows in an order that keeps those of a prompt on one rank.
+
+        The first calls of a prompt's rollouts have the prompt in common; later ones of a memory
+        agent hold what each of them wrote.
+        """
+        prompts = [key.rsplit("_", 2)[0] if key.endswith("_0") else key for key in batch.keys]
+        return order_by_groups(
+            prompts,
+            [tag["prompt_len"] for tag in batch.tags],
+            [tag["response_len"] for tag in batch.tags],
+            num_ranks=self.ranks,
+        )
 
 
 def padded(batch: KVBatchMeta, rows: UpdateRows, *, num_updates: int) -> KVBatchMeta:
