@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from longloom.engines.local_config import OptimizerConfig
+from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.engines.verl.layout import plan_layout
 from longloom.engines.verl.ppo_config import ppo_settings, stage_lengths
 from longloom.engines.verl.stage_settings import VerlStageSettings
+from longloom.recipes.cluster.stages import ClusterStage, settings_of_stage
 from longloom.recipes.model_source import resolve_model
 from longloom.recipes.run_config import RunConfig, StageConfig
 
@@ -18,20 +20,14 @@ def verl_stage(
     config: RunConfig, stage: StageConfig, *, model="/models/start", folder="/runs/stage"
 ) -> VerlStageSettings:
     """Return a stage of reinforcement learning."""
-    assert stage.training is not None
-    return VerlStageSettings(
-        stage=stage.name,
-        seed=config.seed,
-        agent="memory" if stage.kind == "memory" else "single_pass",
-        template=config.template,
-        training=stage.training,
-        reward=config.reward,
-        judge=config.judge,
-        memory=config.memory,
-        model=model,
-        examples="/runs/examples",
-        folder=folder,
+    one = ClusterStage(
+        config=config.replace(cluster=config.cluster or ClusterConfig()),
+        stage=stage,
+        start=Path(model),
+        examples=Path("/runs/examples"),
+        folder=Path(folder),
     )
+    return settings_of_stage(one).replace(recorder="", keyed_sampling=False)
 
 
 def settings_of(stage: VerlStageSettings, cluster, sizes, **options):
