@@ -1,0 +1,124 @@
+"""Run the tasks of a step on the Ray cluster that this process has joined, by Ray Data.
+
+Each task is a block of one row and one Ray task with one CPU, never an actor that takes CPUs: those
+starve each other. What a task returns is streamed back as it is done. Ray repeats a task whose
+worker or node was lost, without limit; a task that crashes or hangs by its own doing is noticed
+beside the worker (`shard_tasks.py`) and comes back as a `Failure`.
+"""
+
+import logging
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, TypeVar
+
+from longloom.engines.ray.cluster import load_ray
+from longloom.engines.ray.shard_tasks import (
+    CALL,
+    CONTENT,
+    KIND,
+    PLACE,
+    OutcomeKind,
+    make_shards,
+    pack_calls,
+)
+from longloom.errors import ConfigError, EngineError
+from longloom.executor import Beat, Outcome
+
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+_PROGRESS_LOGGER = "ray.data._internal.progress"
+"""Says only that there are no progress bars."""
+
+
+class RayExecutor:
+    """The workers of a Ray cluster; `joined_cluster` (or `ray.init`) comes first."""
+
+    def __init__(
+        self, num_workers: int | None = None, *, max_memory_bytes: int | None = None
+    ) -> None:
+        """Take at most so many CPUs of the cluster, all if not given.
+
+        Args:
+            num_workers: tasks at a time.
+            max_memory_bytes: limit of the address space of each task's process (Linux).
+
+        Raises:
+            ConfigError: `num_workers` is below 1.
+        """
+        if num_workers is not None and num_workers < 1:
+            raise ConfigError(f"num_workers is {num_workers}; expected at least 1")
+        self.num_workers = num_workers
+        self.max_memory_bytes = max_memory_bytes
+
+    def map(
+        self,
+        function: Callable[[TaskT, Beat], ResultT],
+        tasks: Sequence[TaskT],
+        *,
+        silent_seconds: float | None = None,
+    ) -> Iterator[Outcome[ResultT]]:
+        """Yield the outcomes in the order in which they are done; see `Executor.map`.
+
+        Raises:
+            EngineError: no cluster was joined, or Ray gave the step up.
+            MissingDependencyError: Ray is not installed.
+        """
+        if not tasks:
+            return
+        ray = load_ray()
+        try:
+            with closing(self._tables(pack_calls(function, tasks), silent_seconds)) as tables:
+                for table in tables:
+                    yield from (_outcome(row) for row in table.to_pylist())
+        except ray.exceptions.RayError as error:
+            raise EngineError(
+                f"Ray gave a step of {len(tasks)} tasks up: {str(error).strip() or error!r}; what "
+                "was made is kept: look at the cluster (`ray status`) and run again"
+            ) from error
+
+    def _tables(self, calls: Sequence[bytes], silent_seconds: float | None) -> Iterator[Any]:
+        """Yield tables of outcomes; the tasks that still run are cancelled when it is closed."""
+        ray = load_ray()
+        if not ray.is_initialized():
+            raise EngineError(
+                "no Ray cluster was joined; expected `joined_cluster()` or `ray.init()` before the "
+                "first step"
+            )
+        _quieten(ray)
+        rows = [{PLACE: place, CALL: call} for place, call in enumerate(calls)]
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+            partial(
+                make_shards,
+                silent_seconds=silent_seconds or 0.0,
+                max_memory_bytes=self.max_memory_bytes or 0,
+            ),
+            batch_size=None,
+            batch_format="pyarrow",
+            concurrency=self.num_workers,
+            num_cpus=1,
+        )  # Ray Data repeats tasks without limit and no exceptions, unless told otherwise
+        # Nothing is fetched ahead: an outcome would wait for the one after it.
+        batches = dataset.iter_batches(
+            batch_size=None, batch_format="pyarrow", prefetch_batches=0
+        )
+        with closing(iter(batches)) as tables:
+            yield from tables
+
+
+def _outcome(row: dict[str, Any]) -> Outcome[Any]:
+    content = pickle.loads(row[CONTENT])
+    if row[KIND] == OutcomeKind.ERROR:
+        raise content
+    return Outcome(place=row[PLACE], result=content)
+
+
+def _quieten(ray: Any) -> None:
+    """Leave to Ray Data what warns; its progress is told by the step itself."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger(_PROGRESS_LOGGER).setLevel(logging.ERROR)
