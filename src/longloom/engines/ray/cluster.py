@@ -25,8 +25,7 @@ def load_ray() -> Any:
         import ray.exceptions
     except ImportError as error:
         raise MissingDependencyError(
-            f"Ray cannot be imported ({error}); install the extra: "
-            'pip install "longloom[ray]"'
+            f'Ray cannot be imported ({error}); install the extra: pip install "longloom[ray]"'
         ) from error
     return ray
 

@@ -8,7 +8,7 @@ beside the worker (`shard_tasks.py`) and comes back as a `Failure`.
 
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, TypeVar
@@ -79,7 +79,7 @@ class RayExecutor:
                 "was made is kept: look at the cluster (`ray status`) and run again"
             ) from error
 
-    def _tables(self, calls: Sequence[bytes], silent_seconds: float | None) -> Iterator[Any]:
+    def _tables(self, calls: Sequence[bytes], silent_seconds: float | None) -> Generator[Any]:
         """Yield tables of outcomes; the tasks that still run are cancelled when it is closed."""
         ray = load_ray()
         if not ray.is_initialized():
@@ -101,9 +101,7 @@ class RayExecutor:
             num_cpus=1,
         )  # Ray Data repeats tasks without limit and no exceptions, unless told otherwise
         # Nothing is fetched ahead: an outcome would wait for the one after it.
-        batches = dataset.iter_batches(
-            batch_size=None, batch_format="pyarrow", prefetch_batches=0
-        )
+        batches = dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         with closing(iter(batches)) as tables:
             yield from tables
 
