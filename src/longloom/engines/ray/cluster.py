@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from longloom.errors import EngineError, MissingDependencyError
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 _STARTED_HERE = "local"
+_KNOCK_SECONDS = 10.0
 
 
 def load_ray() -> Any:
@@ -69,6 +71,7 @@ def joined_cluster(
         if temporary_folder is not None:
             settings["_temp_dir"] = str(temporary_folder)
     try:
+        _knock(wanted)
         ray.init(address=wanted, **settings)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -80,3 +83,10 @@ def joined_cluster(
         yield "this machine" if wanted == _STARTED_HERE else wanted
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise at once where nobody listens at `host:port`; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()

@@ -88,7 +88,7 @@ def _ask(
     for node, answer, view in asked:
         name = f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
         try:
-            problem = _problem(ray.get(view), answer)
+            problem = problem_of(ray.get(view), answer)
         except ray.exceptions.RayError as error:
             reason = str(error).strip().rpartition("\n")[2]
             problem = f"cannot run Longloom: {reason}; install Longloom {__version__} there"
@@ -119,8 +119,8 @@ def _sees(file: SeenFile) -> bool:
     return file.num_bytes < 0 or size == file.num_bytes
 
 
-def _problem(view: NodeView, answer: Path) -> str:
-    """Return why a node cannot work, or an empty string."""
+def problem_of(view: NodeView, answer: Path) -> str:
+    """Return why a node cannot work, or an empty string; `answer` is the file it wrote."""
     if view.version != __version__:
         return f"has Longloom {view.version}, expected {__version__}; install the same everywhere"
     if view.write_problem:
