@@ -36,7 +36,7 @@ MARK = "LONGLOOM_BENCHMARK_RUN"
 """Variable by which the processes of a run are known, whoever their parent is by then."""
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SAMPLE_SECONDS = 0.25
-RAY_TASK = b"ray::MapBatches"
+RAY_TASK = b"ray::Map"
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """One Ray cluster of two CPUs for all tests of this folder; it ends with the last of them."""
 
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,10 @@ def ray_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 def cluster(ray_folder: Path) -> Iterator[str]:
-    with joined_cluster(
-        "local", num_cpus=2, temporary_folder=ray_folder, object_store_bytes=100_000_000
-    ) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers find the modules of the tests as this process does.
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        with joined_cluster(
+            "local", num_cpus=2, temporary_folder=ray_folder, object_store_bytes=100_000_000
+        ) as address:
+            yield address

@@ -7,22 +7,14 @@ beside the worker (`shard_tasks.py`) and comes back as a `Failure`.
 """
 
 import logging
-import pickle
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from longloom.engines.ray.cluster import load_ray
-from longloom.engines.ray.shard_tasks import (
-    CALL,
-    CONTENT,
-    KIND,
-    PLACE,
-    OutcomeKind,
-    make_shards,
-    pack_calls,
-)
+from longloom.engines.ray.shard_tasks import CALL, OUTCOME, PLACE, ShardCall, make_shard
 from longloom.errors import ConfigError, EngineError
 from longloom.executor import Beat, Outcome
 
@@ -69,18 +61,23 @@ class RayExecutor:
         if not tasks:
             return
         ray = load_ray()
+        calls = [ShardCall(function=function, task=task, folder=os.getcwd()) for task in tasks]
         try:
-            with closing(self._tables(pack_calls(function, tasks), silent_seconds)) as tables:
-                for table in tables:
-                    yield from (_outcome(row) for row in table.to_pylist())
+            with closing(self._rows(calls, silent_seconds)) as rows:
+                for row in rows:
+                    if isinstance(row[OUTCOME], Exception):
+                        raise row[OUTCOME]
+                    yield replace(row[OUTCOME], place=int(row[PLACE]))
         except ray.exceptions.RayError as error:
             raise EngineError(
                 f"Ray gave a step of {len(tasks)} tasks up: {str(error).strip() or error!r}; what "
                 "was made is kept: look at the cluster (`ray status`) and run again"
             ) from error
 
-    def _tables(self, calls: Sequence[bytes], silent_seconds: float | None) -> Generator[Any]:
-        """Yield tables of outcomes; the tasks that still run are cancelled when it is closed."""
+    def _rows(
+        self, calls: Sequence[ShardCall], silent_seconds: float | None
+    ) -> Generator[dict[str, Any]]:
+        """Yield rows of outcomes; the tasks that still run are cancelled when it is closed."""
         ray = load_ray()
         if not ray.is_initialized():
             raise EngineError(
@@ -89,28 +86,21 @@ class RayExecutor:
             )
         _quieten(ray)
         rows = [{PLACE: place, CALL: call} for place, call in enumerate(calls)]
-        dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            partial(
-                make_shards,
-                silent_seconds=silent_seconds or 0.0,
-                max_memory_bytes=self.max_memory_bytes or 0,
-            ),
-            batch_size=None,
-            batch_format="pyarrow",
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            make_shard,
+            fn_kwargs={
+                "silent_seconds": silent_seconds,
+                "max_memory_bytes": self.max_memory_bytes,
+            },
             concurrency=self.num_workers,
             num_cpus=1,
         )  # Ray Data repeats tasks without limit and no exceptions, unless told otherwise
         # Nothing is fetched ahead: an outcome would wait for the one after it.
-        batches = dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
-        with closing(iter(batches)) as tables:
-            yield from tables
-
-
-def _outcome(row: dict[str, Any]) -> Outcome[Any]:
-    content = pickle.loads(row[CONTENT])
-    if row[KIND] == OutcomeKind.ERROR:
-        raise content
-    return Outcome(place=row[PLACE], result=content)
+        batches = dataset.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0)
+        with closing(iter(batches)) as columns:
+            for batch in columns:
+                for place, outcome in zip(batch[PLACE], batch[OUTCOME], strict=True):
+                    yield {PLACE: place, OUTCOME: outcome}
 
 
 def _quieten(ray: Any) -> None:

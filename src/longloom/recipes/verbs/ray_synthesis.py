@@ -1,6 +1,6 @@
 """What of a synthesis runs on a Ray cluster, and the check that the cluster can do it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from longloom.engines.ray.nodes import check_nodes
 from longloom.executor import Executor
 from longloom.models.endpoint.opening import OpenModel
 from longloom.synthesis.config import SynthesisConfig
-from longloom.synthesis.documents.files import FoundFile
+from longloom.synthesis.documents.files import find_files
 from longloom.text.token_counts import ESTIMATE
 
 
@@ -20,8 +20,6 @@ def synthesis_on_ray(
     address: str,
     config: SynthesisConfig,
     output: Path,
-    files: Sequence[FoundFile],
-    *,
     counter_name: str,
     num_workers: int | None,
     notify: Callable[[str], None],
@@ -32,7 +30,6 @@ def synthesis_on_ray(
         address: see `joined_cluster`.
         config: the settings.
         output: the output folder; it must exist.
-        files: the documents.
         counter_name: `estimate`, or the model folder whose tokenizer counts.
         num_workers: tasks at a time; as many as the cluster has CPUs if not given.
         notify: is told where the work is done.
@@ -41,6 +38,7 @@ def synthesis_on_ray(
         EngineError: the cluster cannot be joined, or a node does not see what it needs.
         MissingDependencyError: Ray is not installed.
     """
+    files = [file for source in config.documents for file in find_files(source)]
     sources = [Path(name) for name in config.decontaminate_against]
     if counter_name != ESTIMATE:
         sources.append(Path(counter_name))

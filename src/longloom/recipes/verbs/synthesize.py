@@ -77,7 +77,8 @@ def synthesize(
         documents, num_examples, mix, overrides, seed, endpoint=endpoint, model_name=model_name
     )
     counter_name = str(model) if str(model) == ESTIMATE else str(resolve_model(str(model)))
-    files = [file for source in config.documents for file in find_files(source)]  # or it is said
+    for source in config.documents:
+        find_files(source)  # what is missing is said before anything is written
     if ray_address is not None and executor is not None:
         raise ConfigError(
             f"ray_address is {ray_address!r} and an executor is given; expected one of them"
@@ -91,17 +92,10 @@ def synthesize(
         during.enter_context(folder.lock())
         open_model: OpenModel = CachedClient
         if ray_address is not None:
-            executor, open_model = during.enter_context(
-                synthesis_on_ray(
-                    ray_address,
-                    config,
-                    folder.path,
-                    files,
-                    counter_name=counter_name,
-                    num_workers=num_workers,
-                    notify=notify,
-                )
+            on_ray = synthesis_on_ray(
+                ray_address, config, folder.path, counter_name, num_workers, notify
             )
+            executor, open_model = during.enter_context(on_ray)
         session = during.enter_context(_session(config, folder.path, notify, open_model))
         return synthesize_corpus(
             config,
