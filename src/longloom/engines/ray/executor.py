@@ -92,7 +92,7 @@ class RayExecutor:
                 "silent_seconds": silent_seconds,
                 "max_memory_bytes": self.max_memory_bytes,
             },
-            concurrency=self.num_workers,
+            compute=ray.data.TaskPoolStrategy(size=self.num_workers),
             num_cpus=1,
         )  # Ray Data repeats tasks without limit and no exceptions, unless told otherwise
         # Nothing is fetched ahead: an outcome would wait for the one after it.
