@@ -31,6 +31,14 @@ YarnFactor = Annotated[
 ]
 NewFolder = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.")]
 NewFile = Annotated[Path, typer.Option("--output", "-o", help="New file to write.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="Ray cluster to work on, as `ray start` printed it."),
+]
+UsesRay = Annotated[
+    bool,
+    typer.Option("--ray", help="Work on the Ray cluster of RAY_ADDRESS, or one started here."),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Delete what the run folder holds and start again.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from longloom.cli.console import print_table, shown_path
-from longloom.cli.options import Overrides, Seed
+from longloom.cli.options import Overrides, RayAddress, Seed, UsesRay
 
 if TYPE_CHECKING:
     from longloom.synthesis.verification import VerificationReport
@@ -33,6 +33,8 @@ def synthesize(
     ] = None,
     model_name: Annotated[str | None, typer.Option(help="Its name at the endpoint.")] = None,
     num_workers: Annotated[int | None, typer.Option("--workers", help="Processes.")] = None,
+    uses_ray: UsesRay = False,
+    ray_address: RayAddress = None,
     verify: Annotated[
         Path | None, typer.Option(help="Execute this folder's examples again, and nothing else.")
     ] = None,
@@ -72,6 +74,7 @@ def synthesize(
             overrides=overrides or (),
             seed=seed,
             num_workers=num_workers,
+            ray_address=ray_address if ray_address is not None else "" if uses_ray else None,
             progress=console.on_progress,
             notify=console.on_message,
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longloom.executor import InlineExecutor
+from longloom.executor import Executor, InlineExecutor
+from longloom.models.endpoint.opening import CachedClient, OpenModel
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_steps import STEPS_FOLDER
 from longloom.synthesis.endpoint.session import EndpointSession
@@ -91,16 +92,26 @@ def hard_times(body: dict[str, Any], num_earlier: int) -> Fault | None:
     return Fault.WRONG_ANSWER if number % 9 == 0 else None
 
 
-def run(corpus: Path, folder: Path, faults: Any = never_fails, **changes: Any) -> Run:
+def run(
+    corpus: Path,
+    folder: Path,
+    faults: Any = never_fails,
+    *,
+    executor: Executor | None = None,
+    open_model: OpenModel = CachedClient,
+    **changes: Any,
+) -> Run:
     model = KnowingModel(folder)
     messages: list[str] = []
     with ScriptedEndpoint(model, faults=faults) as endpoint:
         config = settings(corpus, endpoint.url, **changes)
         assert config.endpoint is not None
         steps = folder / STEPS_FOLDER
-        with EndpointSession(config.endpoint, steps, notify=messages.append) as session:
+        with EndpointSession(
+            config.endpoint, steps, notify=messages.append, open_model=open_model
+        ) as session:
             selected = synthesize_corpus(
-                config, folder=folder, executor=InlineExecutor(), session=session
+                config, folder=folder, executor=executor or InlineExecutor(), session=session
             )
     return Run(folder, selected, messages, endpoint, model)
 

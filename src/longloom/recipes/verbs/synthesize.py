@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from longloom.config import apply_overrides, parse_config
 from longloom.errors import ConfigError
 from longloom.executor import Executor, ProcessExecutor
+from longloom.models.endpoint.opening import CachedClient, OpenModel
 from longloom.recipes.model_source import resolve_model
+from longloom.recipes.verbs.ray_synthesis import synthesis_on_ray
 from longloom.runlog import RunFolder
 from longloom.synthesis.config import SynthesisConfig
 from longloom.synthesis.corpus_steps import STEPS_FOLDER
@@ -38,6 +40,7 @@ def synthesize(
     overrides: Sequence[str] = (),
     seed: int | None = None,
     num_workers: int | None = None,
+    ray_address: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
     notify: Notify = lambda message: None,
@@ -55,7 +58,10 @@ def synthesize(
         model_name: the model's name as the server knows it.
         overrides: changed settings as `a.b=c`.
         seed: everything random is drawn from it.
-        num_workers: worker processes; as many as there are cores if not given.
+        num_workers: worker processes; as many as there are cores if not given. On Ray, tasks at a
+            time; as many as the cluster has CPUs if not given.
+        ray_address: Ray cluster to work on, `auto` or as `ray start` printed it; empty for that of
+            RAY_ADDRESS, and where there is none for one started on this machine. None for no Ray.
         executor: where the work is done instead of in worker processes.
         progress: is told how far the work is.
         notify: is told what is left out or sent where, and what calls cost.
@@ -63,6 +69,7 @@ def synthesize(
     Raises:
         ConfigError: a setting is refused.
         DataError: the documents cannot be used or the folder cannot be written.
+        EngineError: the cluster cannot be joined, or a node of it cannot do the work.
         ModelError: the model's tokenizer cannot be read, or the endpoint gives no replies; what
             it replied is kept, and the same call goes on.
     """
@@ -72,12 +79,24 @@ def synthesize(
     counter_name = str(model) if str(model) == ESTIMATE else str(resolve_model(str(model)))
     for source in config.documents:
         find_files(source)  # what is missing is said before anything is written
+    if ray_address is not None and executor is not None:
+        raise ConfigError(
+            f"ray_address is {ray_address!r} and an executor is given; expected one of them"
+        )
     workers = ProcessExecutor((os.cpu_count() or 1) if num_workers is None else num_workers)
     folder = RunFolder(Path(output))
     folder.create()
     if config.endpoint is None:
         notify(f"plan: {WITHOUT_ENDPOINT}")
-    with folder.lock(), _session(config, folder.path, notify) as session:
+    with ExitStack() as during:
+        during.enter_context(folder.lock())
+        open_model: OpenModel = CachedClient
+        if ray_address is not None:
+            on_ray = synthesis_on_ray(
+                ray_address, config, folder.path, counter_name, num_workers, notify
+            )
+            executor, open_model = during.enter_context(on_ray)
+        session = during.enter_context(_session(config, folder.path, notify, open_model))
         return synthesize_corpus(
             config,
             folder=folder.path,
@@ -89,11 +108,13 @@ def synthesize(
 
 
 def _session(
-    config: SynthesisConfig, folder: Path, notify: Notify
+    config: SynthesisConfig, folder: Path, notify: Notify, open_model: OpenModel
 ) -> AbstractContextManager[EndpointSession | None]:
     if config.endpoint is None:
         return nullcontext()
-    return EndpointSession(config.endpoint, folder / STEPS_FOLDER, notify=notify)
+    return EndpointSession(
+        config.endpoint, folder / STEPS_FOLDER, notify=notify, open_model=open_model
+    )
 
 
 def synthesis_config(

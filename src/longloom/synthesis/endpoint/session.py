@@ -1,4 +1,4 @@
-"""One run's models: one event loop, one cache, at most two clients.
+"""One run's models: one event loop, one folder of replies, at most two models.
 
     with EndpointSession(config, folder, notify=print) as session:
         session.announce(documents)           # once, before the first call
@@ -15,10 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from longloom.models.endpoint.cache import EndpointCache
-from longloom.models.endpoint.client import EndpointClient
 from longloom.models.endpoint.config import EndpointConfig, read_api_key
 from longloom.models.endpoint.messages import ChatModel
+from longloom.models.endpoint.opening import CachedClient, OpenedModel, OpenModel
 from longloom.records import Document
 from longloom.synthesis.endpoint.config import EndpointSynthesisConfig
 from longloom.synthesis.endpoint.destinations import describe_destinations
@@ -43,24 +42,24 @@ class EndpointSession:
         steps_folder: Path,
         *,
         notify: Notify = lambda message: None,
+        open_model: OpenModel = CachedClient,
     ) -> None:
+        """Take the settings, the folder of the run's steps, and how models are opened."""
         self.config = config
         self._folder = steps_folder / CALLS_FOLDER
         self._notify = notify
+        self._open_model = open_model
         self._open = ExitStack()
         self._is_announced = False
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            cache = EndpointCache(self._folder)
-            opening.callback(cache.close)
             self._runner = opening.enter_context(asyncio.Runner())
-            first = EndpointClient(self.config.connection, cache=cache)
-            self._clients = [first]
-            if self.config.second is not None:
-                self._clients.append(EndpointClient(self.config.second, cache=cache))
-            for client in self._clients:
+            self._clients: list[OpenedModel] = []
+            for connection in filter(None, (self.config.connection, self.config.second)):
+                client = self._open_model(connection, self._folder)
                 opening.callback(self._close, client)
+                self._clients.append(client)
             self._open = opening.pop_all()
         return self
 
@@ -111,7 +110,7 @@ class EndpointSession:
             return self._clients[0].usage.cost_line()
         return "; ".join(f"{client.name}: {client.usage.cost_line()}" for client in self._clients)
 
-    def _close(self, client: EndpointClient) -> None:
+    def _close(self, client: OpenedModel) -> None:
         self._runner.run(client.close())
 
 
