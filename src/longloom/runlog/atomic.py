@@ -6,6 +6,7 @@ A file is written under a temporary name in its own folder, flushed to the disk 
 
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,7 +63,8 @@ def atomic_path(path: Path, *, error_class: type[LongloomError] = DataError) -> 
     Raises:
         LongloomError: of `error_class`; the folder cannot be written or the disk is full.
     """
-    partial_path = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # Not by the process alone: writers on two machines may have the same number.
+    partial_path = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial_path

@@ -58,11 +58,13 @@ class HybridRewardManager(RewardManagerBase):
         judge = judge_at(settings.judge, address)
         if judge is None:
             return None
-        import os
+        import ray
 
         from longloom.rewards.endpoint_judge import EndpointJudge
 
-        cache = Path(settings.folder) / JUDGE_FOLDER / f"worker-{os.getpid()}"
+        # Its place among the workers, the same after a restart; they may be on several machines.
+        worker = ray.get_runtime_context().get_actor_name() or "worker"
+        cache = Path(settings.folder) / JUDGE_FOLDER / worker
         return self._open.enter_context(EndpointJudge(judge, cache_folder=cache))
 
     async def run_single(self, data: Any) -> dict[str, Any]:  # breaks a rule: verl's name
