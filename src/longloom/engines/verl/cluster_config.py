@@ -41,7 +41,7 @@ class ClusterConfig(FrozenConfig):
     """GPUs of that judge, beside `num_gpus`."""
     ray_address: str = ""
     """Ray cluster to join, `auto` or as `ray start` printed it; empty starts one on this machine,
-    or joins the one that RAY_ADDRESS names."""
+    or joins the one that RAY_ADDRESS names (on `device: cpu` it always starts one)."""
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     """Settings of verl by their dotted names, in place of what Longloom would set."""
 

@@ -58,14 +58,14 @@ def run_to_end(
             running.wait()
     look()
     if status:
-        raise take_error(folder) or _failed(command, folder, status)
+        raise take_error(folder) or _failed(folder, status)
 
 
-def _failed(command: Sequence[str], folder: Path, status: int) -> EngineError:
+def _failed(folder: Path, status: int) -> EngineError:
     lines = (folder / LOG_FILE).read_text("utf-8", errors="replace").splitlines()
     told = [line.strip() for line in lines if "Error" in line][-_SHOWN_LINES:]
     return EngineError(
-        f"{' '.join(command[1:4])} ended with status {status}: {' | '.join(told)[-800:]}; its "
-        f"whole output is in {folder / LOG_FILE}; put that right and run the same command again, "
+        f"verl ended with status {status}: {' | '.join(told)[-800:]}; its whole output is in "
+        f" {folder / LOG_FILE}; put that right and run the same command again, "
         "which resumes from the last checkpoint"
     )

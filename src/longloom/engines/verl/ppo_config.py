@@ -253,4 +253,7 @@ def _add_ray(
         settings.set(units, max(8, 2 * layout.num_nodes), "two a node, at least 8")
     if cluster.ray_address:
         settings.set(f"{group}.address", cluster.ray_address)
+        if cluster.device == "cpu":
+            variables = {"OMP_NUM_THREADS": "1", "VERL_PLATFORM": "cpu"}
+            settings.set(f"{group}.runtime_env.env_vars", variables, "its nodes may not have them")
     settings.group(group, ray_init)

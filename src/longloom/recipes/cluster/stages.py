@@ -186,6 +186,8 @@ def environment_of(cluster: ClusterConfig) -> dict[str, str]:
     found = {"HYDRA_FULL_ERROR": "1", "TOKENIZERS_PARALLELISM": "false"}
     if cluster.device == "cpu":
         found |= {**CPU_ENVIRONMENT, "OMP_NUM_THREADS": "1"}
+        if not cluster.ray_address:
+            found["RAY_ADDRESS"] = "local"  # one with processes for GPUs is started, never joined
     return found
 
 
