@@ -66,6 +66,6 @@ def _failed(folder: Path, status: int) -> EngineError:
     told = [line.strip() for line in lines if "Error" in line][-_SHOWN_LINES:]
     return EngineError(
         f"verl ended with status {status}: {' | '.join(told)[-800:]}; its whole output is in "
-        f" {folder / LOG_FILE}; put that right and run the same command again, "
+        f"{folder / LOG_FILE}; put that right and run the same command again, "
         "which resumes from the last checkpoint"
     )
