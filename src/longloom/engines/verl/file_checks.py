@@ -27,6 +27,7 @@ _OPEN_GROUPS = (
     ("hydra",),
     ("ray_kwargs", "ray_init"),
     (SECTION,),
+    ("data", SECTION),
     ("trainer", "v1", TRAINER),
 )
 """Groups that hold what verl's configuration does not name."""
