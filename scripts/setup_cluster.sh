@@ -11,6 +11,6 @@ rm -f "$venv/.longloom-cluster-ready"
 unset PIP_TARGET PIP_PREFIX
 export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 torch=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("torch"))')
-# Without constraints.txt: verl takes older versions of some packages; torch stays the one there is.
-"$venv/bin/python" -m pip install "torch==$torch" "ray[data,default]==2.60.0" -e '.[verl,ray]'
+# A lock of its own: verl takes older versions of some packages; torch stays the one there is.
+"$venv/bin/python" -m pip install -c constraints-cluster.txt "torch==$torch" -e '.[dev,verl,ray]'
 touch "$venv/.longloom-cluster-ready"

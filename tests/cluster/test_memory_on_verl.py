@@ -1,6 +1,7 @@
 """The memory agent on two FSDP2 ranks: whole, and killed and resumed."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def whole(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stage's folder after a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     run(command(recipe, folder, ranks=2, more=_MORE))
+    return stage_folder(folder, "memory")
+
+
+@pytest.fixture(scope="module")
+def local(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stage's folder after a run in one process."""
+    folder = tmp_path_factory.mktemp("local") / "run"
+    run([sys.executable, "-m", "longloom", "run", str(recipe), "-o", str(folder), *_MORE])
     return stage_folder(folder, "memory")
 
 
@@ -84,6 +93,26 @@ def test_every_batch_is_at_most_one_optimizer_step(whole: Path) -> None:
     taken = {int(state["step"]) for state in shard["state"].values()}
     assert taken == {sum(updates)}
     assert sum(updates) >= 2
+
+
+def test_two_ranks_learn_what_one_process_learns(whole: Path, local: Path) -> None:
+    """Calls of 5 or 6 a rollout, rows that fill the ranks, skipped steps: the same figures.
+
+    Rows that fill a batch would show in every mean, and in the gradient.
+    """
+    by_verl, by_local = (metrics_by_step(path / METRICS_FILE) for path in (whole, local))
+    assert list(by_verl) == list(by_local)
+    for step in by_local:
+        for name in (
+            "reward/mean", "rollout/turns", "training/kept_fraction",
+            "training/learning_sequences", "training/negatives_on", "training/updates",
+        ):  # fmt: skip
+            assert by_verl[step][name] == by_local[step][name], (step, name)
+        expected = by_local[step]["training/entropy_nats"]
+        assert by_verl[step]["training/entropy_nats"] == pytest.approx(expected, rel=1e-3), step
+        if by_local[step]["training/updates"]:
+            expected = by_local[step]["training/grad_norm"]
+            assert by_verl[step]["training/grad_norm"] == pytest.approx(expected, rel=1e-3), step
 
 
 def test_the_policy_has_moved_and_stays_within_adams_steps(whole: Path) -> None:

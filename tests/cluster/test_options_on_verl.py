@@ -83,6 +83,7 @@ def test_every_option_gives_the_same_figures(tmp_path: Path) -> None:
     assert any(step["training/refill_rounds"] for step in by_verl.values())
     for step in by_local:
         for name in _FIGURES:
-            assert by_verl[step].get(name) == by_local[step].get(name), (step, name)
+            if step == 1 or not name.startswith("selection/"):  # told of once
+                assert by_verl[step][name] == by_local[step][name], (step, name)
         for name in _ROUNDED:
             assert by_verl[step][name] == pytest.approx(by_local[step][name], rel=1e-3), name

@@ -24,8 +24,8 @@ def python(code: str, *, environment: dict[str, str] | None = None) -> subproces
     )
 
 
-def test_verl_is_as_the_plugin_needs_it() -> None:
-    os.environ.setdefault("VERL_PLATFORM", "cpu")
+def test_verl_is_as_the_plugin_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERL_PLATFORM", "cpu")
     check_version()
     check_signatures()
 

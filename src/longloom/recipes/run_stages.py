@@ -6,9 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from longloom.engines.local import LocalEngine
+from longloom.engines.machine import give_back_unused_memory, resolve
 from longloom.memory import MemoryAgent
 from longloom.merging.merge import merge_models
-from longloom.recipes.cluster.fine_tuning import fine_tune_on_cluster, num_verl_steps
+from longloom.recipes.cluster.fine_tuning import (
+    check_fine_tuning,
+    fine_tune_on_cluster,
+    num_verl_steps,
+)
 from longloom.recipes.cluster.stages import (
     ClusterStage,
     check_on_cluster,
@@ -83,6 +88,8 @@ def check_stage_memory(config: RunConfig, stage: StageConfig, start: Path) -> No
     work = recipe_work(config, stage)
     if config.cluster is not None:
         check_on_cluster(config, stage, start)
+        if stage.sft is not None:
+            check_fine_tuning(config, stage, start)
     elif work is not None:
         check_memory(stage.name, start, config.engine, work)
 
@@ -97,7 +104,8 @@ def check_later_rows(run: LiveRun, tokenizer: Tokenizer) -> None:
     for node in stages[1:]:
         if node.stage is not None and node.stage.sft is not None:
             rows = _rows(run, node.stage, tokenizer)
-            run.state.sft_steps[node.name] = num_sft_steps(node.stage.sft, rows)
+            count = num_sft_steps if run.state.config.cluster is None else num_verl_steps
+            run.state.sft_steps[node.name] = count(node.stage.sft, rows)
 
 
 def _merge(run: LiveRun, stage: StageConfig, place: Path) -> None:
@@ -116,6 +124,8 @@ def _merge(run: LiveRun, stage: StageConfig, place: Path) -> None:
 def _train_on_cluster(run: LiveRun, node: Node, ledger: NodeLedger) -> None:
     state, stage = run.state, node.stage
     assert stage is not None
+    # verl's servers take their share of a GPU's memory whatever this process has kept of it.
+    give_back_unused_memory(resolve(state.config.engine).device)
     one = ClusterStage(
         config=state.config,
         stage=stage,

@@ -46,6 +46,11 @@ def write_model(step_folder: Path, target: Path, *, like: Path, is_megatron: boo
     with torch.no_grad():
         for name, weight in merged_weights(shards):
             place = places.pop(name, None)
+            if place is not None and place.shape != weight.shape:
+                raise CheckpointError(
+                    f"{shards} holds {name!r} of shape {tuple(weight.shape)}; expected "
+                    f"{tuple(place.shape)} as in {like}"
+                )
             if place is not None:
                 place.copy_(weight)
             elif name != "lm_head.weight":  # of tied embeddings, which are there already

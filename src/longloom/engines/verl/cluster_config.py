@@ -1,4 +1,8 @@
-"""What of a cluster is used, and how; it changes nothing of what is learned but by rounding."""
+"""What of a cluster is used, and how.
+
+But for `overrides`, which may be anything, none of it changes what is learned other than by
+rounding.
+"""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -51,6 +55,12 @@ class ClusterConfig(FrozenConfig):
             raise ValueError(
                 f"judge_model is {self.judge_model!r} and num_judge_gpus is {self.num_judge_gpus}; "
                 "expected both or neither"
+            )
+        num_nodes = max(1, -(-self.num_judge_gpus // self.gpus_per_node))
+        if self.num_judge_gpus % num_nodes:
+            raise ValueError(
+                f"num_judge_gpus is {self.num_judge_gpus} and gpus_per_node is "
+                f"{self.gpus_per_node}; expected as many on each of {num_nodes} nodes: a multiple"
             )
         return self
 

@@ -4,7 +4,7 @@
     defaults: [ppo_trainer, _self_]
     actor_rollout_ref:
       actor:
-        ppo_max_token_len_per_gpu: 85000  # 1 x 170,000 / 2: states 12.6 GB + ...
+        ppo_max_token_len_per_gpu: 85000  # 1 x 170,000 / 2: states 6.0 GB + ...
 
 Only what differs from verl's own defaults is in it, or what must not change with them. It is read
 by `python -m verl.trainer.main_ppo --config-path FOLDER --config-name NAME`.

@@ -16,6 +16,7 @@ TESTED_VERSION = "0.9.1"
 """The release of verl."""
 
 _TRAINER = "verl.trainer.ppo.v1.trainer_base:PPOTrainer"
+_ENGINE = "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead"
 _SYNC = "verl.trainer.ppo.v1.trainer_sync:PPOTrainerSync"
 SIGNATURES: Mapping[str, tuple[str, ...]] = {
     f"{_TRAINER}.__init__": ("self", "config"),
@@ -61,6 +62,21 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
     ),
     "verl.experimental.reward_loop.reward_manager.base:RewardManagerBase.run_single": (
         "self", "data",
+    ),
+    f"{_ENGINE}.__init__": (
+        "self", "model_config", "engine_config", "optimizer_config", "checkpoint_config",
+    ),
+    f"{_ENGINE}._build_module": ("self",),
+    f"{_ENGINE}._build_lora_module": ("self", "module"),
+    f"{_ENGINE}.forward_backward_batch": ("self", "data", "loss_function", "forward_only"),
+    "verl.workers.engine.utils:prepare_micro_batches": (
+        "data", "dp_group", "num_batches_divided_by", "same_micro_num_in_dp",
+        "min_num_micro_batch", "use_dynamic_bsz_balance",
+    ),
+    "verl.workers.engine.utils:postprocess_batch_func": ("output_lst", "indices", "data"),
+    "verl.utils.seqlen_balancing:calculate_workload": ("seqlen_list",),
+    "verl.experimental.reward_loop.reward_manager.base:RewardManagerBase.__init__": (
+        "self", "config", "tokenizer", "compute_score",
     ),
     "verl.workers.engine.fsdp.transformer_impl:FSDPEngineWithLMHead.forward_step": (
         "self", "micro_batch", "loss_function", "forward_only",

@@ -131,12 +131,3 @@ def _megatron_reason(sizes: ModelSizes, layout: ClusterLayout) -> str:
         f"pipeline {megatron.pipeline_parallel}, experts / {megatron.expert_parallel}); optimizer "
         f"x {RESIDENT_BYTES} B / {layout.num_gpus}"
     )
-
-
-def loading_gb(sizes: ModelSizes, gpus_per_node: int) -> float:
-    """Return the main memory in 10^9 bytes of a node while verl loads a model in fp32.
-
-    Where the output is the embedding, every process reads all weights; else the first alone.
-    """
-    copies = gpus_per_node if sizes.is_tied else 1
-    return _LOADED_BYTES * sizes.num_weights * copies / 1e9

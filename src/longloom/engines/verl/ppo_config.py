@@ -19,7 +19,6 @@ from longloom.engines.verl.stage_settings import SECTION, VerlStageSettings
 
 TRAINER = "longloom"
 """Name under which the trainer is registered with verl."""
-"""verl's own checkpoints within a stage's folder."""
 EXAMPLES_FILE = "examples.parquet"
 """Examples within their folder."""
 QUESTION_TOKENS = 4_000

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue, NonNegativeInt
+from pydantic import NonNegativeInt
 
 from longloom.config import FrozenConfig, parse_config
 from longloom.memory import MemoryConfig
@@ -47,8 +47,6 @@ class VerlStageSettings(FrozenConfig):
     recorder: str = ""
     """`module:function` that is given the stage's parts and the steps done, and opens a
     `StepListener`; empty tells nobody."""
-    recorder_settings: dict[str, JsonValue] = Field(default_factory=dict)
-    """What that function reads."""
 
     def shown_of(
         self, groups: Sequence[RolloutGroup]

@@ -17,10 +17,12 @@ from longloom.recipes.cluster.stages import (
     ClusterStage,
     FollowedSteps,
     check_overrides,
+    check_ranks,
     environment_of,
     finish,
     with_longer_window,
 )
+from longloom.recipes.run_config import RunConfig, StageConfig
 from longloom.training.sft import SftConfig, fitting_rows
 from longloom.training.sft_rows import SftExample
 from longloom.training.stage_inputs import StepListener
@@ -51,6 +53,19 @@ def sft_stage_of(one: ClusterStage, num_rows: int) -> SftStage:
     )
 
 
+def check_fine_tuning(config: RunConfig, stage: StageConfig, start: Path) -> None:
+    """Refuse fine-tuning that verl cannot divide or that does not fit, before anything runs.
+
+    Raises:
+        ConfigError: verl cannot express a setting, or a batch cannot be divided.
+        EngineError: it does not fit the cluster.
+    """
+    assert stage.sft is not None
+    one = ClusterStage(config=config, stage=stage, start=start, examples=Path(), folder=Path())
+    told = sft_stage_of(one, stage.sft.batch_size)  # how many rows there are is not known yet
+    sft_file(told, one.cluster, read_sizes(start), optimizer=config.engine.optimizer)
+
+
 def num_verl_steps(config: SftConfig, rows: Sequence[SftExample]) -> int:
     """Return the steps that verl takes: whole batches alone.
 
@@ -75,6 +90,7 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
     sft = one.stage.sft
     assert sft is not None
     one = with_longer_window(one)
+    check_ranks(one)
     fitting = fitting_rows(sft, rows)
     stage = sft_stage_of(one, len(fitting))
     if saved_step(one.verl_folder) < stage.num_steps:

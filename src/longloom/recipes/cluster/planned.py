@@ -6,7 +6,7 @@ from longloom.engines.model_sizes import ModelSizes
 from longloom.engines.verl.stage_file import sft_file
 from longloom.errors import ConfigError, EngineError
 from longloom.recipes.cluster.fine_tuning import sft_stage_of
-from longloom.recipes.cluster.stages import ClusterStage, file_of
+from longloom.recipes.cluster.stages import ClusterStage, file_of, refuse_unsupported
 from longloom.recipes.planning.known_models import model_sizes
 from longloom.recipes.run_config import RunConfig, StageConfig
 
@@ -36,6 +36,7 @@ def _text(config: RunConfig, stage: StageConfig, sizes: ModelSizes) -> str:
         folder=Path(_WHEN_KNOWN),
     )
     try:
+        refuse_unsupported(config, stage)
         if stage.sft is None:
             return file_of(one, sizes).text
         # As many rows as fill one batch: their number is known when they have been read.

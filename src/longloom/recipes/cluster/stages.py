@@ -1,5 +1,6 @@
 """Carry out a stage of a run on a cluster, in the folder of its key, by verl."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -72,6 +73,25 @@ def check_on_cluster(config: RunConfig, stage: StageConfig, start: Path) -> None
     if stage.merge is not None:
         return
     check_version()
+    refuse_unsupported(config, stage)
+    one = ClusterStage(config=config, stage=stage, start=start, examples=Path(), folder=Path())
+    if stage.training is not None:
+        file_of(one, read_sizes(start))
+
+
+def refuse_unsupported(config: RunConfig, stage: StageConfig) -> None:
+    """Refuse settings of a stage that the cluster's engine has nothing for.
+
+    Raises:
+        ConfigError: one is set; names it.
+    """
+    assert config.cluster is not None
+    if config.cluster.judge_model and config.judge is None:
+        raise ConfigError(
+            f"cluster.judge_model is {config.cluster.judge_model!r} and judge is null, so nobody "
+            "would ask it; set judge (its address is that of the served model in training, and "
+            "where evaluation finds one otherwise), or leave judge_model out"
+        )
     trained = stage.training or stage.sft
     if trained is not None and trained.checkpoints.keep_best != "none":
         raise ConfigError(
@@ -83,9 +103,6 @@ def check_on_cluster(config: RunConfig, stage: StageConfig, start: Path) -> None
             "engine.lora is set; on verl all weights are trained: set engine.lora=null, or train "
             "with --engine local"
         )
-    if stage.training is not None:
-        one = ClusterStage(config=config, stage=stage, start=start, examples=Path(), folder=Path())
-        file_of(one, read_sizes(start))
 
 
 def file_of(one: ClusterStage, sizes: ModelSizes) -> HydraFile:
@@ -138,6 +155,7 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
     if final.exists():
         return final
     one = with_longer_window(one)
+    check_ranks(one)
     assert one.stage.training is not None
     num_steps = one.stage.training.num_steps
     if saved_step(one.verl_folder) < num_steps:
@@ -152,6 +170,26 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
         steps = FollowedSteps(one.folder / METRICS_FILE, told, after=saved_step(one.verl_folder))
         run_to_end(command, one.folder, environment=environment_of(one.cluster), look=steps.look)
     return finish(one, num_steps)
+
+
+def check_ranks(one: ClusterStage) -> None:
+    """Refuse to go on with another number of ranks: verl's shards are of one number alone.
+
+    Raises:
+        ConfigError: the checkpoint there is of another number.
+    """
+    step = saved_step(one.verl_folder)
+    for parts in (("actor",), ()):
+        path = one.verl_folder.joinpath(f"global_step_{step}", *parts, "fsdp_config.json")
+        if not step or not path.is_file():
+            continue
+        found = json.loads(path.read_text("utf-8"))["world_size"]
+        if found != one.cluster.num_gpus:
+            raise ConfigError(
+                f"the checkpoint of step {step} in {one.verl_folder} is of {found} ranks and "
+                f"cluster.num_gpus is {one.cluster.num_gpus}; expected as many: go on with "
+                f"--set cluster.num_gpus={found}, or remove {one.verl_folder} to start again"
+            )
 
 
 def check_overrides(one: ClusterStage, base: str) -> None:

@@ -186,6 +186,8 @@ def _stage_settings(config: RunConfig, stage: StageConfig, digests: Digests) -> 
     }
     if config.cluster is not None:  # it samples otherwise, and rounds otherwise
         settings["on"] = "verl"
+        if config.cluster.overrides:
+            settings["overrides"] = config.cluster.overrides
     if stage.sft is not None:
         settings["sft"] = stage.sft.model_dump(mode="json", exclude=_HOW_OFTEN_SAVED)
         settings["rows"] = digests.rows_by_stage.get(stage.name, "")
