@@ -32,6 +32,8 @@ from longloom.recipes.planning.known_models import KNOWN_MODELS
 from longloom.recipes.qwenlong_l1 import qwenlong_l1, qwenlong_l1_120k
 from longloom.recipes.qwenlong_l15 import qwenlong_l15
 from longloom.recipes.tiny_cpu import tiny_cpu
+from longloom.recipes.tiny_cpu_l1 import tiny_cpu_l1
+from longloom.recipes.tiny_cpu_table import tiny_cpu_table
 from longloom.training.losses import k3_kl
 from longloom.training.schedule import learning_rate_at
 from verl_stages import verl_stage, write_model_folder
@@ -45,6 +47,8 @@ RECIPES = {
     "qwenlong-l1-120k": qwenlong_l1_120k(),
     "qwenlong-l15": qwenlong_l15(),
     "tiny-cpu": tiny_cpu(),
+    "tiny-cpu-l1": tiny_cpu_l1(),
+    "tiny-cpu-table": tiny_cpu_table(),
 }
 BASES = {"fsdp2": "ppo_trainer", "megatron": "ppo_megatron_trainer"}
 
@@ -126,15 +130,22 @@ def test_30b_on_megatron_says_that_8_gpus_are_too_few(folders, tmp_path):
         checked(config, config.stages[0], cluster, folders["Qwen3-30B-A3B"], tmp_path)
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
-def test_every_stage_of_tiny_cpu_on_a_cpu(num_processes, folders, tmp_path):
-    config, cluster = RECIPES["tiny-cpu"], ClusterConfig(num_gpus=num_processes, device="cpu")
+@pytest.mark.parametrize(
+    ("name", "num_processes"),
+    [("tiny-cpu", 1), ("tiny-cpu", 2), ("tiny-cpu-l1", 2), ("tiny-cpu-table", 2)],
+)
+def test_every_stage_of_the_tiny_recipes_on_a_cpu(name, num_processes, folders, tmp_path):
+    config, cluster = RECIPES[name], ClusterConfig(num_gpus=num_processes, device="cpu")
+    seen = []
     for stage in config.stages:
-        if stage.kind == "merge":
+        settings = None if stage.training is None else stage.training.model_dump_json()
+        if stage.kind == "merge" or (settings and settings in seen):
             continue
+        seen.append(settings)
         found = checked(config, stage, cluster, folders["tiny-base"], tmp_path)
         assert found.trainer.device == "cpu"
-        assert found.ray_kwargs.ray_init.num_gpus == num_processes
+        ranks = found.trainer.n_gpus_per_node if stage.sft else found.ray_kwargs.ray_init.num_gpus
+        assert ranks == num_processes
 
 
 @pytest.mark.parametrize(
