@@ -19,6 +19,7 @@ from longloom.engines.local_config import LoraConfig, OptimizerConfig
 from longloom.engines.model_sizes import sizes_of
 from longloom.engines.verl.cluster_config import ClusterConfig
 from longloom.engines.verl.file_checks import check_file
+from longloom.engines.verl.hydra_file import Settings, hydra_text
 from longloom.engines.verl.longer_window import write_longer_folder
 from longloom.engines.verl.optimizer_settings import fsdp_optimizer
 from longloom.engines.verl.sft_config import SftStage
@@ -193,12 +194,11 @@ def test_groups_are_verls_own_classes(folders, tmp_path):
         ("actor_rollout_ref.actor.fsdp_config.paramoffload", True, "'param_offload'"),
         ("nonsense.a", 1, "no setting 'nonsense'"),
         ("actor_rollout_ref.actor.ppo_max_token_len_per_gpu", "many", "is 'many'; verl's own is"),
-        ("actor_rollout_ref.rollout.n", 2.5, "is 2.5; expected int"),
+        ("actor_rollout_ref.rollout.max_num_seqs", 2.5, "is 2.5; expected int"),
         ("trainer.nnodes", [1], "trainer.nnodes is .*; verl's own is 1"),
-        ("trainer.resume_mode", True, "resume_mode is True"),
+        ("trainer.project_name", True, "project_name is True"),
         ("trainer.logger.console", 1, "contradicts 'trainer.logger'"),
         ("actor_rollout_ref.model.mtp", 3, "expects a group of settings"),
-        ("actor_rollout_ref.actor.loss_agg_mode", "mean", "Invalid loss_agg_mode: mean"),
         ("actor_rollout_ref.actor.optim.lr_scheduler_type", "linear", "verl refuses"),
     ],
 )
@@ -266,3 +266,23 @@ def test_a_longer_window_reaches_verl_through_the_folder(folders, tmp_path):
     assert read_scaling(model.hf_config.to_dict()).factor == 4.0
     with pytest.raises(AttributeError):  # why it is not an override
         HFModelConfig(path=str(short), override_config={"rope_parameters": {"rope_type": "yarn"}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${oc.env:HOME}", "\\${oc.env:HOME}", "\\\\${a}", "\\${a}\\${b}", "a\\b", "${", "$", "}",
+        "{{ x }}", "???", "null", "1e5", "yes", "\\",
+    ],
+)  # fmt: skip
+def test_texts_come_back_from_the_file_as_they_were(text, tmp_path):
+    from omegaconf import OmegaConf
+
+    settings = Settings()
+    settings.set("longloom.template", text)
+    settings.set("longloom.more", {text: [text]})
+    written = hydra_text(settings, base="ppo_trainer", run_folder="/r", title="t")
+    (tmp_path / "file.yaml").write_text(written)
+    found = OmegaConf.load(tmp_path / "file.yaml").longloom
+    plain = OmegaConf.to_container(found, resolve=True)
+    assert plain == {"template": text, "more": {text: [text]}}

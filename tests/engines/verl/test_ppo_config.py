@@ -180,12 +180,15 @@ def test_a_ray_cluster_is_joined_by_its_address():
 
 
 def test_overrides_come_last():
-    overrides = {"trainer.save_freq": 7, "actor_rollout_ref.rollout.engine_kwargs.vllm": {"a": 1}}
+    overrides = {
+        "trainer.balance_batch": False,
+        "actor_rollout_ref.rollout.engine_kwargs.vllm": {"a": 1},
+    }
     file = made(first_stage(), EIGHT.replace(overrides=overrides), SIZES)
-    assert file.settings["trainer"]["save_freq"] == 7
-    assert "save_freq: 7  # cluster.overrides" in file.text
+    assert file.settings["trainer"]["balance_batch"] is False
+    assert "balance_batch: false  # cluster.overrides" in file.text
     with pytest.raises(ConfigError, match="contradicts"):
-        made(first_stage(), EIGHT.replace(overrides={"trainer.save_freq.x": 1}), SIZES)
+        made(first_stage(), EIGHT.replace(overrides={"trainer.nnodes.x": 1}), SIZES)
 
 
 def test_shared_prompts_name_their_engine():

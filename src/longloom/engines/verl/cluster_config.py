@@ -13,7 +13,22 @@ from longloom.config import FrozenConfig
 
 VERL_FOLDER = "verl"
 """In a stage's folder: verl's checkpoints."""
-_LATEST_FILE = "latest_checkpointed_iteration.txt"
+LATEST_FILE = "latest_checkpointed_iteration.txt"
+"""There: the last complete step."""
+_OWNED = (
+    "actor_rollout_ref.actor.checkpoint.async_save", "actor_rollout_ref.actor.loss_agg_mode",
+    "actor_rollout_ref.actor.policy_loss", "actor_rollout_ref.actor.ppo_epochs",
+    "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.model.path",
+    "actor_rollout_ref.rollout.agent.default_agent_loop", "actor_rollout_ref.rollout.n",
+    "actor_rollout_ref.rollout.temperature", "actor_rollout_ref.rollout.top_p", "algorithm",
+    "data", "defaults", "hydra", "longloom", "reward.reward_manager",
+    "trainer.default_local_dir", "trainer.del_local_ckpt_after_load", "trainer.device",
+    "trainer.max_actor_ckpt_to_keep", "trainer.max_ckpt_to_keep", "trainer.resume_from_path",
+    "trainer.resume_mode", "trainer.save_freq", "trainer.test_freq", "trainer.total_epochs",
+    "trainer.total_training_steps", "trainer.use_v1", "trainer.v1.trainer_mode",
+    "trainer.val_before_train", "trainer.val_only",
+)  # fmt: skip
+"""Settings of verl that are the plugin's, with all below them."""
 
 
 class ClusterConfig(FrozenConfig):
@@ -48,6 +63,19 @@ class ClusterConfig(FrozenConfig):
     or joins the one that RAY_ADDRESS names (on `device: cpu` it always starts one)."""
     overrides: dict[str, JsonValue] = Field(default_factory=dict)
     """Settings of verl by their dotted names, in place of what Longloom would set."""
+
+    @model_validator(mode="after")
+    def _overrides_leave_the_plugin_alone(self) -> Self:
+        for name in self.overrides:
+            if not all(name.split(".")):
+                raise ValueError(f"overrides names {name!r}; expected a dotted name such as a.b.c")
+            owned = next((own for own in _OWNED if f"{name}.".startswith(f"{own}.")), None)
+            if owned is not None or any(own.startswith(f"{name}.") for own in _OWNED):
+                raise ValueError(
+                    f"overrides names {name!r}, which Longloom sets for its own trainer; change "
+                    "the recipe's setting instead, or start verl by hand with another file"
+                )
+        return self
 
     @model_validator(mode="after")
     def _judge_has_gpus(self) -> Self:
@@ -91,6 +119,6 @@ class ClusterConfig(FrozenConfig):
 def saved_step(folder: Path) -> int:
     """Return the last step that verl has completely written into its folder; 0 if there is none."""
     try:
-        return int((folder / _LATEST_FILE).read_text("utf-8"))
+        return int((folder / LATEST_FILE).read_text("utf-8"))
     except (OSError, ValueError):
         return 0

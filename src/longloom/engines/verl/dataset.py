@@ -65,7 +65,7 @@ class StageDataset(Dataset[Row]):
         number, offset = divmod(place, self._batch_size)
         if number == self._batch_number + 1:
             self._batch, self._batch_number = self._order.draw(), number
-        if number != self._batch_number:
+        if number != self._batch_number or offset >= len(self._batch):
             raise CheckpointError(
                 f"place {place} is of batch {number}, but batch {self._batch_number} was drawn "
                 "last; expected it or the next: data.pt and longloom.json of the checkpoint are of "

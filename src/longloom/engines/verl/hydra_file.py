@@ -27,6 +27,8 @@ WIDTH = 100
 """Characters of a line, where a comment can be broken."""
 _HEAD = "Written by Longloom. Comments give the arithmetic, or where a value is from."
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*\Z")
+_ESCAPED = re.compile(r"(\\*)\$\{")
+"""OmegaConf reads backslashes before `${` in pairs; elsewhere one is one."""
 _MISSING = object()
 
 
@@ -164,10 +166,10 @@ def _lines(
     for key, value in node.items():
         own = (*path, key)
         if isinstance(value, Mapping) and value:
-            lines.append(f"{indent}{_written(key)}:")
+            lines.append(f"{indent}{_written_key(key)}:")
             lines += _lines(value, own, reasons)
             continue
-        line, reason = f"{indent}{_written(key)}: {_written(value)}", reasons.get(own, "")
+        line, reason = f"{indent}{_written_key(key)}: {_written(value)}", reasons.get(own, "")
         if reason and len(line) + 4 + len(reason) <= WIDTH:
             line = f"{line}  # {reason}"
         elif reason:
@@ -188,13 +190,18 @@ def _written(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.match(value) and yaml.safe_load(value) == value:
             return value
-        return _dumped(value.replace("${", "\\${"), quoted=True)
+        return _dumped(_ESCAPED.sub(r"\1\1\\${", value), quoted=True)
     if isinstance(value, list | tuple):
         return f"[{', '.join(_written(entry) for entry in value)}]"
     if isinstance(value, Mapping):
-        inner = (f"{_written(str(key))}: {_written(entry)}" for key, entry in value.items())
+        inner = (f"{_written_key(str(key))}: {_written(entry)}" for key, entry in value.items())
         return f"{{{', '.join(inner)}}}"
     return _dumped(value, quoted=False)
+
+
+def _written_key(key: str) -> str:
+    """Return a key, in which nothing refers to anything."""
+    return _written(Reference(key)) if "${" in key else _written(key)
 
 
 def _dumped(value: Any, *, quoted: bool) -> str:

@@ -1,6 +1,7 @@
 """Start verl as a process of its own, and wait for it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,11 @@ from longloom.errors import EngineError
 LOG_FILE = "verl-output.log"
 """In a stage's folder: what verl and Ray print."""
 _LOOK_SECONDS = 1.0
-_SHOWN_LINES = 3
+_SHOWN_CHARACTERS = 800
+_SHOWN_ERRORS = 2
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_RAISED = re.compile(r"^(?:\([^()\n]{1,80}\) )?([\w.]{1,80}(?:Error|Exception): .*)$", re.MULTILINE)
+"""The last line of a traceback, behind the name of Ray's worker."""
 _SUPERVISOR = "longloom.engines.verl.supervisor"
 
 
@@ -37,6 +42,7 @@ def run_to_end(
     take_error(folder)  # of an earlier attempt
     whole = [sys.executable, "-m", _SUPERVISOR, *command]
     with (folder / LOG_FILE).open("ab") as log:
+        log_start = log.tell()
         running = subprocess.Popen(
             whole,
             stdin=subprocess.PIPE,
@@ -58,14 +64,17 @@ def run_to_end(
             running.wait()
     look()
     if status:
-        raise take_error(folder) or _failed(folder, status)
+        raise take_error(folder) or _failed(folder, status, log_start)
 
 
-def _failed(folder: Path, status: int) -> EngineError:
-    lines = (folder / LOG_FILE).read_text("utf-8", errors="replace").splitlines()
-    told = [line.strip() for line in lines if "Error" in line][-_SHOWN_LINES:]
+def _failed(folder: Path, status: int, log_start: int) -> EngineError:
+    with (folder / LOG_FILE).open("rb") as log:
+        log.seek(log_start)
+        text = _COLOUR.sub("", log.read().decode("utf-8", errors="replace"))
+    told = list(dict.fromkeys(_RAISED.findall(text)))[-_SHOWN_ERRORS:]
+    how = f"signal {status - 128}" if status > 128 else f"status {status}"
+    said = " | ".join(told)[-_SHOWN_CHARACTERS:] or "it names no error"
     return EngineError(
-        f"verl ended with status {status}: {' | '.join(told)[-800:]}; its whole output is in "
-        f"{folder / LOG_FILE}; put that right and run the same command again, "
-        "which resumes from the last checkpoint"
+        f"verl ended with {how}: {said}; its whole output is in {folder / LOG_FILE}; put that "
+        "right and run the same command again, which resumes from the last checkpoint"
     )

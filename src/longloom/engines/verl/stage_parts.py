@@ -24,12 +24,15 @@ class StageParts:
     """What it was told."""
     example_by_id: Mapping[str, Example]
     """All examples of its folder, in order."""
-    contexts: Mapping[str, Context]
-    """Their contexts by id."""
     tokenizer: FolderTokenizer
     """Of the model it starts from."""
     agent: Agent
     """How the model answers."""
+
+    @property
+    def contexts(self) -> Mapping[str, Context]:
+        """Their contexts by id; read when they are first asked for, and kept."""
+        return _read_contexts(self.settings.examples)
 
     def example(self, example_id: str) -> Example:
         """Return an example.
@@ -76,12 +79,17 @@ def stage_parts(section: Any) -> StageParts:
 @lru_cache(maxsize=2)
 def _read_parts(section: str) -> StageParts:
     settings = stage_settings_of(json.loads(section))
-    examples, contexts = read_examples(Path(settings.examples))
+    examples, _ = read_examples(Path(settings.examples))
     is_memory = settings.agent == "memory"
     return StageParts(
         settings=settings,
         example_by_id={example.example_id: example for example in examples},
-        contexts=contexts,
         tokenizer=FolderTokenizer(Path(settings.model)),
         agent=MemoryAgent(settings.memory) if is_memory else SinglePassAgent(settings.template),
     )
+
+
+@lru_cache(maxsize=2)
+def _read_contexts(folder: str) -> Mapping[str, Context]:
+    """Read contexts apart from examples: workers that score need none, and there are many."""
+    return read_examples(Path(folder))[1]

@@ -292,7 +292,7 @@ class LongloomTrainer(PPOTrainerSync):
             training, groups, self._aepo, key=f"{settings.seed}/{settings.stage}/{step}"
         )
         self._aepo = self._prepared.aepo
-        old, sampled = found["old_log_probs"], found["rollout_log_probs"]
+        old, sampled = list(found["old_log_probs"]), list(found["rollout_log_probs"])
         rows = {key: torch.zeros(len(row)) for key, row in zip(keys, sampled, strict=True)}
         for update in self._prepared.updates:
             for place, values in zip(

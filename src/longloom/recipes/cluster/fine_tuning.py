@@ -1,12 +1,12 @@
 """Supervised fine-tuning of a run's stage on a cluster, by verl's own trainer."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from longloom.engines.model_sizes import read_sizes
-from longloom.engines.verl.cluster_config import saved_step
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.sft_config import SftStage
 from longloom.engines.verl.sft_dataset import write_sft_rows
@@ -17,12 +17,13 @@ from longloom.recipes.cluster.stages import (
     ClusterStage,
     FollowedSteps,
     check_overrides,
-    check_ranks,
     environment_of,
     finish,
+    steps_to_go_on_from,
     with_longer_window,
 )
 from longloom.recipes.run_config import RunConfig, StageConfig
+from longloom.runlog import atomic_write_text
 from longloom.training.sft import SftConfig, fitting_rows
 from longloom.training.sft_rows import SftExample
 from longloom.training.stage_inputs import StepListener
@@ -90,10 +91,10 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
     sft = one.stage.sft
     assert sft is not None
     one = with_longer_window(one)
-    check_ranks(one)
     fitting = fitting_rows(sft, rows)
     stage = sft_stage_of(one, len(fitting))
-    if saved_step(one.verl_folder) < stage.num_steps:
+    num_done = steps_to_go_on_from(one)
+    if num_done < stage.num_steps:
         one.folder.mkdir(parents=True, exist_ok=True)
         write_sft_rows(one.folder / ROWS_FILE, fitting)
         file = sft_file(
@@ -106,7 +107,11 @@ def fine_tune_on_cluster(one: ClusterStage, rows: Sequence[SftExample], told: St
         file.write(one.folder / f"{FILE_NAME}.yaml")
         check_overrides(one, SFT_BASE)
         steps_file = one.folder / STEPS_FILE
-        steps = FollowedSteps(steps_file, told, after=saved_step(one.verl_folder), read=verls_steps)
+        if steps_file.exists():  # steps after the last checkpoint will be done again
+            lines = steps_file.read_text("utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _step_of(line) <= num_done]
+            atomic_write_text(steps_file, "".join(kept))
+        steps = FollowedSteps(steps_file, told, after=num_done, read=verls_steps)
         run_to_end(
             _command(one),
             one.folder,
@@ -130,6 +135,14 @@ def _command(one: ClusterStage) -> list[str]:
         "--nproc-per-node", str(min(one.cluster.num_gpus, one.cluster.gpus_per_node)),
         "-m", "verl.trainer.sft_trainer", *files,
     ]  # fmt: skip
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a line of verl's; infinite if it is no whole line."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def verls_steps(path: Path) -> dict[int, Mapping[str, float]]:

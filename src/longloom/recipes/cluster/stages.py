@@ -1,6 +1,5 @@
 """Carry out a stage of a run on a cluster, in the folder of its key, by verl."""
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -14,12 +13,13 @@ from longloom.engines.verl.hydra_file import HydraFile
 from longloom.engines.verl.interfaces import check_version
 from longloom.engines.verl.launch import run_to_end
 from longloom.engines.verl.longer_window import write_longer_folder
+from longloom.engines.verl.resuming import settle_checkpoints
 from longloom.engines.verl.stage_file import BASE_BY_BACKEND, CPU_ENVIRONMENT, stage_file
 from longloom.engines.verl.stage_settings import VerlStageSettings
 from longloom.errors import CheckpointError, ConfigError
 from longloom.recipes.cluster.recorder import RECORDER
 from longloom.recipes.run_config import RunConfig, StageConfig
-from longloom.runlog import METRICS_FILE, atomic_folder, read_metrics
+from longloom.runlog import METRICS_FILE, MetricLog, atomic_folder, read_metrics
 from longloom.training.checkpoints import CheckpointConfig
 from longloom.training.stage_inputs import StepListener, StepResult
 
@@ -49,6 +49,11 @@ class ClusterStage:
         """What is used of the cluster."""
         assert self.config.cluster is not None
         return self.config.cluster
+
+    @property
+    def is_megatron(self) -> bool:
+        """Whether Megatron divides the network; fine-tuning is FSDP2's."""
+        return self.cluster.train_backend == "megatron" and self.stage.sft is None
 
     @property
     def verl_folder(self) -> Path:
@@ -154,11 +159,16 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
     final = one.folder / FINAL
     if final.exists():
         return final
+    if "${" in str(one.folder.resolve()):
+        raise ConfigError(
+            f"the run folder is {one.folder.resolve()}; verl's configuration takes ${{...}} in a "
+            "path for a reference to another setting: choose another folder with --output"
+        )
     one = with_longer_window(one)
-    check_ranks(one)
     assert one.stage.training is not None
     num_steps = one.stage.training.num_steps
-    if saved_step(one.verl_folder) < num_steps:
+    num_done = steps_to_go_on_from(one)
+    if num_done < num_steps:
         file = file_of(one, read_sizes(one.start))
         one.folder.mkdir(parents=True, exist_ok=True)
         file.write(one.folder / f"{FILE_NAME}.yaml")
@@ -167,29 +177,28 @@ def reinforce_on_cluster(one: ClusterStage, told: StepListener) -> Path:
             sys.executable, "-m", "verl.trainer.main_ppo",
             "--config-path", str(one.folder.resolve()), "--config-name", FILE_NAME,
         ]  # fmt: skip
-        steps = FollowedSteps(one.folder / METRICS_FILE, told, after=saved_step(one.verl_folder))
+        forget_later_steps(one.folder / METRICS_FILE, num_done)
+        steps = FollowedSteps(one.folder / METRICS_FILE, told, after=num_done)
         run_to_end(command, one.folder, environment=environment_of(one.cluster), look=steps.look)
     return finish(one, num_steps)
 
 
-def check_ranks(one: ClusterStage) -> None:
-    """Refuse to go on with another number of ranks: verl's shards are of one number alone.
+def steps_to_go_on_from(one: ClusterStage) -> int:
+    """Return the step to go on after; its checkpoint is whole, and nothing later is left.
 
     Raises:
-        ConfigError: the checkpoint there is of another number.
+        CheckpointError: there are checkpoints, and none is whole.
+        ConfigError: they are of another number of ranks.
     """
-    step = saved_step(one.verl_folder)
-    for parts in (("actor",), ()):
-        path = one.verl_folder.joinpath(f"global_step_{step}", *parts, "fsdp_config.json")
-        if not step or not path.is_file():
-            continue
-        found = json.loads(path.read_text("utf-8"))["world_size"]
-        if found != one.cluster.num_gpus:
-            raise ConfigError(
-                f"the checkpoint of step {step} in {one.verl_folder} is of {found} ranks and "
-                f"cluster.num_gpus is {one.cluster.num_gpus}; expected as many: go on with "
-                f"--set cluster.num_gpus={found}, or remove {one.verl_folder} to start again"
-            )
+    trained = one.stage.training or one.stage.sft
+    assert trained is not None
+    return settle_checkpoints(
+        one.verl_folder,
+        num_ranks=one.cluster.num_gpus,
+        keep_last=trained.checkpoints.keep_last,
+        has_state=one.stage.sft is None,
+        is_megatron=one.is_megatron,
+    )
 
 
 def check_overrides(one: ClusterStage, base: str) -> None:
@@ -248,7 +257,7 @@ def finish(one: ClusterStage, num_steps: int) -> Path:
             one.verl_folder / f"global_step_{step}",
             partial,
             like=one.start,
-            is_megatron=one.cluster.train_backend == "megatron" and one.stage.sft is None,
+            is_megatron=one.is_megatron,
         )
     forget_steps(one.folder, trained.checkpoints)
     return one.folder / FINAL
@@ -259,6 +268,17 @@ def forget_steps(folder: Path, checkpoints: CheckpointConfig) -> None:
     if checkpoints.keep_last == 1 and (folder / FINAL).exists():  # as the local engine
         for name in (VERL_FOLDER, _LONGER_FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def forget_later_steps(path: Path, num_done: int) -> None:
+    """Forget the figures of steps that will be done again.
+
+    Raises:
+        DataError: the file holds something else, or cannot be written.
+    """
+    if path.exists():
+        with MetricLog(path) as log:
+            log.discard_after(num_done)
 
 
 class FollowedSteps:
