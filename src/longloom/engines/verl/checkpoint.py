@@ -6,9 +6,11 @@ other and put together weight by weight. Megatron's layout is left to verl's mer
 """
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError  # breaks a rule: torch raises it
 from typing import Any
@@ -122,14 +124,27 @@ def _shard_paths(folder: Path) -> list[Path]:
 
 def _read_shard(path: Path) -> Mapping[str, Any]:
     try:
-        shard: Mapping[str, Any] = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=True
-        )
+        with _no_word_of_meshes():
+            shard: Mapping[str, Any] = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=True
+            )
     except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as error:
         raise CheckpointError(
             f"shard {path} is damaged ({str(error).splitlines()[0]}); go back to an earlier step"
         ) from None
     return shard
+
+
+@contextmanager
+def _no_word_of_meshes() -> Iterator[None]:
+    """Keep torch from warning that no processes belong to a mesh: none are wanted here."""
+    torchs = logging.getLogger("torch.distributed.device_mesh")
+    before = torchs.level
+    torchs.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        torchs.setLevel(before)
 
 
 def _dtype_of(folder: Path) -> torch.dtype:
