@@ -1,6 +1,7 @@
 """A command that must not outlive its starter: ends with it, however that ends."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -42,20 +43,58 @@ def test_a_killed_starter_takes_its_command_along(tmp_path: Path) -> None:
     started = subprocess.Popen(
         [sys.executable, "-c", starter, *command], stderr=subprocess.PIPE, start_new_session=True
     )
-    while not (pid_file.exists() and pid_file.read_text()):
-        assert started.poll() is None, started.stderr.read()
-    pid = int(pid_file.read_text())
+    pid = read_pid(pid_file, started)
     assert is_alive(pid)
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
     started.stderr.close()
-    ended = os.pidfd_open(pid) if is_alive(pid) else None
-    if ended is not None:
-        import select
+    wait_for_end(pid)
 
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end the command")
+def test_a_killed_supervisor_takes_its_command_along(tmp_path: Path) -> None:
+    pid_file, pipe = tmp_path / "pid", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    supervised = [sys.executable, "-m", "longloom.engines.verl.supervisor"]
+    command = [sys.executable, "-c", _SLEEPER, str(pid_file), str(pipe)]
+    with subprocess.Popen([*supervised, *command], stdin=subprocess.PIPE) as supervisor:
+        pid = read_pid(pid_file, supervisor)
+        os.kill(supervisor.pid, signal.SIGKILL)
+    wait_for_end(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_what_a_command_leaves_running_ends_with_it(tmp_path: Path) -> None:
+    pid_file, pipe = tmp_path / "pid", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    leaver = (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', *sys.argv[1:]])\n"
+        "while not open(sys.argv[2], 'a+').tell():\n"  # until the other has said who it is
+        "    pass\n"
+    )
+    command = [sys.executable, "-c", leaver, _SLEEPER, str(pid_file), str(pipe)]
+    run_to_end(command, tmp_path, environment={}, look=lambda: None)
+    wait_for_end(int(pid_file.read_text()))
+
+
+def read_pid(pid_file: Path, starter: subprocess.Popen[bytes]) -> int:
+    """Return the process that the command runs in, once it has said so."""
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert starter.poll() is None
+    return int(pid_file.read_text())
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process has ended; it must within half a minute."""
+    try:
+        ended = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
         assert select.select([ended], [], [], 30)[0], "the command outlived its starter"
+    finally:
         os.close(ended)
-    assert not is_alive(pid)
 
 
 def test_the_output_is_kept_and_looked_after(tmp_path: Path) -> None:
