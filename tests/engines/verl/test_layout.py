@@ -55,6 +55,18 @@ def test_experts_of_30b_by_hand():
     assert expert_weights(model_sizes("Qwen3-4B")) == num_experts_used(model_sizes("Qwen3-4B")) == 0
 
 
+@pytest.mark.parametrize(
+    ("batch", "num_gpus", "degree"),
+    [(64, 64, 1), (32, 64, 2), (24, 64, 8), (32, 8, 1), (20, 64, 1)],  # 20: no part of 64 will do
+)
+def test_a_batch_of_fine_tuning_is_divided_evenly_where_it_can_be(batch, num_gpus, degree):
+    lengths = lengths_of(1, 2_047, num_prompts=batch, group_size=1, samples=False)
+    found = plan_layout(model_sizes("Qwen3-4B"), ClusterConfig(num_gpus=num_gpus), lengths)
+    assert found.sequence_parallel == degree
+    told = f"{batch} rows a batch / {num_gpus // degree} groups"
+    assert told in found.reasons["sequence_parallel"]
+
+
 def test_adapters_leave_weights_without_moments():
     sizes, lora = model_sizes("Qwen3-4B"), LoraConfig(rank=32)
     expected = (4 * sizes.num_weights + 12 * sizes.num_adapter_weights(lora)) // 8

@@ -125,7 +125,7 @@ def _fitting(
 ) -> ClusterLayout | None:
     """Return the first way of dividing the update that fits, with rollouts beside it."""
     usable = usable_bytes(cluster)
-    for degree, megatron, offload in _candidates(sizes, cluster):
+    for degree, megatron, offload in _candidates(sizes, cluster, lengths):
         row = -(-lengths.row_tokens // degree)
         needs = [
             _need(sizes, cluster, lora, (megatron, offload), count * row)
@@ -161,7 +161,7 @@ class _UpdatePlan:
 
 
 def _candidates(
-    sizes: ModelSizes, cluster: ClusterConfig
+    sizes: ModelSizes, cluster: ClusterConfig, lengths: StageLengths
 ) -> Iterator[tuple[int, MegatronLayout | None, Offload]]:
     """Yield degrees of dividing a sequence with where the states are, the cheapest first."""
     if cluster.train_backend == "megatron":
@@ -170,8 +170,21 @@ def _candidates(
         return
     offloads: tuple[Offload, ...] = ("none", "always")
     for offload in offloads:
-        for degree in sequence_degrees(sizes, cluster):
+        for degree in _degrees(sizes, cluster, lengths):
             yield degree, None, offload
+
+
+def _degrees(sizes: ModelSizes, cluster: ClusterConfig, lengths: StageLengths) -> list[int]:
+    """Return the degrees of dividing a sequence; where only given rows are learned, even ones.
+
+    verl's fine-tuning gives every group of GPUs that shares its sequences as many rows of a batch.
+    With rollouts the trainer fills the batch up itself.
+    """
+    degrees = sequence_degrees(sizes, cluster)
+    if lengths.samples:
+        return degrees
+    batch, gpus = lengths.num_prompts, cluster.num_gpus
+    return [degree for degree in degrees if batch % (gpus // degree) == 0] or degrees
 
 
 def _need(

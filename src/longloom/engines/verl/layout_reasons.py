@@ -51,10 +51,13 @@ def update_reasons(
     row, degree = lengths.row_tokens, layout.sequence_parallel
     kept = token_bytes(sizes).kept * row
     num_rows = layout.update_tokens_per_gpu * degree // row
+    parts = layout.data_parallel
+    shares = "" if lengths.samples else f"; {lengths.num_prompts:,} rows a batch / {parts} groups"
     reasons = {
         "sequence_parallel": (
             f"{row:,} tokens x {sizes.num_layers} layers x {sizes.hidden_size:,} x {BF16} B = "
             f"{written_gb(kept)} of kept layer inputs; / {degree} = {written_gb(kept / degree)}"
+            f"{shares}"
         ),
         "update_tokens_per_gpu": (
             f"{num_rows} x {row:,} / {degree}: states {written_gb(need.resident)} + gradients and "
