@@ -49,8 +49,8 @@ def test_it_runs_on_fsdp2_whatever_trains_later():
 
 
 def test_a_batch_that_cannot_be_divided_is_refused():
-    with pytest.raises(ConfigError, match=r"batch_size is 100 .* by 8; .* sft.batch_size=104"):
-        made(stage(batch_size=100), ClusterConfig(num_gpus=8), SIZES)
+    with pytest.raises(ConfigError, match=r"batch_size is 100 .* by 64; .* sft.batch_size=128"):
+        made(stage(batch_size=100), ClusterConfig(num_gpus=64), SIZES)
 
 
 def test_rows_that_fill_no_batch_are_refused():
